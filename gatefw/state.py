@@ -1,0 +1,28 @@
+"""Where the state lives: models, gallery, records, journal, keys."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from gatefw.errors import StoreError
+
+
+def state_dir(env: Mapping[str, str] = os.environ) -> Path:
+    """The state directory, absolute; not created here.
+
+    The first of `$STATE_DIRECTORY` (set by systemd, its first entry), `$GATEFW_STATE`, `$XDG_STATE_HOME/gatefw` and
+    `$HOME/.local/state/gatefw`. Raises StoreError when none is set or the chosen one is not absolute: a relative path
+    would make another store for every directory the daemon is started in.
+    """
+    systemd = env.get("STATE_DIRECTORY", "").split(":")[0]
+    if chosen := systemd or env.get("GATEFW_STATE", ""):
+        path = Path(chosen)
+    elif chosen := env.get("XDG_STATE_HOME", ""):
+        path = Path(chosen) / "gatefw"
+    elif chosen := env.get("HOME", ""):
+        path = Path(chosen) / ".local" / "state" / "gatefw"
+    else:
+        raise StoreError("state directory: none of STATE_DIRECTORY, GATEFW_STATE, XDG_STATE_HOME, HOME is set; set one")
+    if not path.is_absolute():
+        raise StoreError(f"state directory: {chosen!r} is not an absolute path; give one that starts with /")
+    return path
