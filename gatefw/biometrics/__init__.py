@@ -1,0 +1,1 @@
+"""Faces: pictures to probes, probes to distances, templates to a sealed gallery. Nothing here knows a door."""

@@ -1,0 +1,9 @@
+"""From published weights to int8 TFLite: a program of its own, run by the python of a throw-away environment.
+
+`gatefw models install` copies this folder out of the package, makes an environment with `requirements.txt` and runs
+`python -m convert`. Nothing in the product imports it, and it imports nothing of the product.
+
+    dlib_dat       reads layers out of a dlib file          tflite_writer  writes a float32 TFLite file
+    dlib_resnet    embedder: dlib ResNet -> float TFLite    blazeface      detector: fp16 TFLite -> float TFLite
+    quantise       float -> int8 with fixed ranges          compare        int8 against float on drawn pictures
+"""

@@ -1,0 +1,138 @@
+"""Models and test photographs out of published packages: fetched, checked, converted, written all or nothing.
+
+    fetch.archive, fetch.member    SHA-256 of archive and member: strict, other bytes are never converted
+    python -m convert              in a throw-away environment of pinned packages (convert/requirements.txt): the
+                                   quantizer never enters the product's own; the int8 file is compared with the float
+                                   one on drawn faces and judged by tolerance (its hash may depend on the processor)
+    model, then card               each written under another name, fsynced, renamed
+
+Between the two renames a card and a model of different runs may stand together; they are found out by hash, and the
+next install makes them anew.
+"""
+
+import dataclasses
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from gatefw.biometrics import card as cards
+from gatefw.biometrics import fetch
+from gatefw.biometrics.card import Card, Source
+from gatefw.biometrics.fetch import Say
+from gatefw.errors import ModelError
+
+CONVERT = Path(__file__).resolve().with_name("convert")
+SPACE_BYTES = 800_000_000
+"""Free space asked for: archives 136 MB, environment 313 MB, pip's own unpacking, and air."""
+DIFFERENCE_MAX = 0.15
+"""int8 against float on drawn faces, as a share of vector length or eye distance. Measured: 0.075 and 0.077."""
+
+PHOTOS = Source(
+    requirement="face-recognition==1.3.0",
+    archive="face_recognition-1.3.0.tar.gz",
+    archive_sha256="5e5efdd1686aa566af0d3cc1313b131e4b197657a8ffd03669e6d3fad92705ec",
+    archive_mb=3,
+    member="face_recognition-1.3.0/tests/test_images",
+    member_sha256="",
+)
+PHOTO_SHA256 = {
+    "obama.jpg": "0930e3aa8cae5920329c0c8cbc6a2ab70f47b0e67b432875beaa95cbf7e741f6",
+    "obama2.jpg": "a7efcc907375274796f39646510704aa86672d59f6d5469d69af3c85590976a6",
+    "obama3.jpg": "76ac6bf97c36dc2da0ad16a537d6a5ac1b10f48d49aac29a0cca9a17cdbc3ca3",
+    "biden.jpg": "3c17508bb91554c637a2eabddfae790e5bb1caba93130814fc2ac50be9760c4c",
+    "obama_partial_face.jpg": "c2d1f09e7ef3042352b41e41286e6eb0522f64f88308be13886991b95db52117",
+    "obama_partial_face2.jpg": "9a812347f97633542b8cd9992de22def11b74f79d82056bc3ee830f13878e028",
+}
+
+
+def install(state: Path, say: Say, source: Path | None = None) -> None:
+    """Make every shipped model that is not intact in `<state>/models`; a second run only checks hashes (10 ms).
+
+    `source`: a directory that holds the archives and the converter's wheels, for a machine without a network.
+    Raises ModelError (no network, no pip, other bytes than the card's, a conversion that computes something else) and
+    StoreError (disk full, not writable). Whatever happens, a model and its card are there whole or not at all.
+    """
+    models = state / "models"
+    missing = [card for card in cards.shipped() if not _intact(models, card)]
+    if not missing:
+        say(f"models: {len(cards.shipped())} installed and intact in {models}")
+        return
+    with fetch.workplace(models, say) as work:
+        fetch.require_space(work, SPACE_BYTES)
+        published = {card.name: _published(card.source, work, say, source) for card in missing}
+        python = _environment(work, say, source)
+        converted = [(card, _convert(card, published[card.name], python, work, say)) for card in missing]
+        for card, model in converted:
+            fetch.write_atomically(models / card.file, model)
+            fetch.write_atomically(models / f"{card.name}.toml", _card_for(card, models / card.file))
+            say(f"{card.name}: {len(model)} bytes installed in {models}")
+
+
+def install_photos(state: Path, say: Say, source: Path | None = None) -> None:
+    """Put the six named test pictures of two people, SHA-256 checked, into `<state>/photos`. Raises as `install`.
+
+    For demo and tests. The package's licence is MIT; the rights in the photographs themselves are not stated, so they
+    stay in the state directory and are never copied into a repository or a release.
+    """
+    photos = state / "photos"
+    if all((photos / name).is_file() and cards.sha256(photos / name) == want for name, want in PHOTO_SHA256.items()):
+        return
+    with fetch.workplace(photos, say) as work:
+        archive = fetch.archive(PHOTOS, work, say, source)
+        for name, want in PHOTO_SHA256.items():
+            fetch.write_atomically(photos / name, fetch.member(archive, f"{PHOTOS.member}/{name}", want))
+        say(f"photographs: {len(PHOTO_SHA256)} installed in {photos}")
+
+
+def _intact(models: Path, card: Card) -> bool:
+    """Card and file agree, and the card is the shipped one but for the hash of the file made here."""
+    try:
+        found, _ = cards.installed(models, card.name)
+    except ModelError:
+        return False
+    return dataclasses.replace(found, sha256=card.sha256) == card
+
+
+def _published(source: Source, work: Path, say: Say, offline: Path | None) -> bytes:
+    return fetch.member(fetch.archive(source, work, say, offline), source.member, source.member_sha256)
+
+
+def _environment(work: Path, say: Say, offline: Path | None) -> Path:
+    """The python of a new environment that holds the converter's pinned packages."""
+    say("converter: making a throw-away environment (some 90 MB to download) ...")
+    begun_s = time.monotonic()
+    what, home = "converter's environment", work / "environment"
+    fetch.run([sys.executable, "-m", "venv", str(home)], what, work, "is the package python3-venv installed?")
+    python = home / "bin" / "python"
+    where = [] if offline is None else ["--no-index", f"--find-links={offline}"]
+    requirements = str(CONVERT / "requirements.txt")
+    fetch.pip(str(python), ["install", "--only-binary=:all:", *where, "-r", requirements], what, work)
+    shutil.copytree(CONVERT, work / "convert", ignore=shutil.ignore_patterns("__pycache__"))
+    say(f"converter: ready after {time.monotonic() - begun_s:.0f} s")
+    return python
+
+
+def _convert(card: Card, published: bytes, python: Path, work: Path, say: Say) -> bytes:
+    """The int8 file, compared with its float model. Raises ModelError when it computes something else."""
+    say(f"{card.name}: converting and comparing with the float model ...")
+    before, after = work / f"{card.name}.published", work / card.file
+    before.write_bytes(published)
+    command = [str(python), "-m", "convert", card.kind, str(before), str(after)]
+    advice = "the converter's packages are at fault, please report it"
+    outcome = json.loads(fetch.run(command, f"{card.name}: conversion", work, advice))
+    if not outcome["same_shapes"] or not outcome["difference"] <= DIFFERENCE_MAX:
+        raise ModelError(
+            f"{card.name}: the int8 model does not compute what the float model does: {outcome}, "
+            f"at most {DIFFERENCE_MAX} is allowed; {advice}"
+        )
+    if cards.sha256(after) != card.sha256:
+        say(f"{card.name}: not byte-equal to the reference, but within tolerance ({outcome['difference']:.3f})")
+    return after.read_bytes()
+
+
+def _card_for(card: Card, model: Path) -> bytes:
+    """The shipped card with the hash of the file that was made here."""
+    text = (cards.SHIPPED / f"{card.name}.toml").read_text("utf-8")
+    return text.replace(card.sha256, cards.sha256(model), 1).encode()
