@@ -1,0 +1,91 @@
+"""The interlock's truth table, over every combination of what can be sensed and every command."""
+
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+
+from gatefw.interlock import Keep, permits
+from gatefw.model import Beam, DoorId, Occupancy, Position, Purpose, Reason, Release, Secure, Sensed, Signal
+
+EVERYTHING = [
+    Sensed(*levels) for levels in product(Position, Position, Beam, Beam, Occupancy, Signal, Signal, Signal)
+]  # 4 * 4 * 3 * 3 * 4 * 3 * 3 * 3 = 15,552
+
+
+def permitted(command: Release | Keep | Secure) -> Iterator[Sensed]:
+    return (sensed for sensed in EVERYTHING if permits(command, sensed).permitted)
+
+
+def test_the_table_is_total_and_always_says_why_not() -> None:
+    commands = [kind(door, purpose) for kind in (Release, Keep) for door in DoorId for purpose in Purpose]
+    for command in (*commands, *(Secure(door) for door in DoorId)):
+        for sensed in EVERYTHING:
+            permit = permits(command, sensed)
+            assert permit.permitted or permit.reason is not Reason.OK
+
+
+@pytest.mark.parametrize("door", DoorId)
+@pytest.mark.parametrize("purpose", [Purpose.ENTER, Purpose.ADMIT])
+def test_no_passage_begins_unless_the_other_door_is_sensed_secured(door: DoorId, purpose: Purpose) -> None:
+    assert all(sensed.position(door.other) is Position.SECURED for sensed in permitted(Release(door, purpose)))
+
+
+@pytest.mark.parametrize("purpose", [Purpose.ENTER, Purpose.ADMIT])
+@pytest.mark.parametrize("door", DoorId)
+@pytest.mark.parametrize("kind", [Release, Keep])
+def test_no_passage_begins_or_goes_on_while_an_emergency_input_is_not_sensed_off(
+    kind: type[Release | Keep], door: DoorId, purpose: Purpose
+) -> None:
+    for sensed in permitted(kind(door, purpose)):
+        assert sensed.fire is sensed.evacuate is sensed.stop is Signal.OFF
+
+
+def test_nobody_is_invited_into_a_lane_that_is_not_sensed_empty() -> None:
+    seen = {sensed.occupancy for sensed in permitted(Release(DoorId.ENTRY, Purpose.ENTER))}
+    assert seen == {Occupancy.EMPTY}
+
+
+def test_nobody_is_admitted_unless_exactly_one_is_sensed_inside() -> None:
+    seen = {sensed.occupancy for sensed in permitted(Release(DoorId.EXIT, Purpose.ADMIT))}
+    assert seen == {Occupancy.ONE}
+
+
+def test_entering_is_by_the_entry_and_admission_by_the_exit_alone() -> None:
+    assert not list(permitted(Release(DoorId.EXIT, Purpose.ENTER)))
+    assert not list(permitted(Release(DoorId.ENTRY, Purpose.ADMIT)))
+
+
+@pytest.mark.parametrize("door", DoorId)
+def test_a_way_out_is_withheld_only_by_an_other_door_that_is_known_to_be_unsecured(door: DoorId) -> None:
+    for sensed in EVERYTHING:
+        permit = permits(Release(door, Purpose.WAY_OUT), sensed)
+        known_unsecured = sensed.position(door.other) in (Position.CLOSED, Position.OPEN)
+        assert permit.permitted is not known_unsecured
+        assert permit.alarm is (sensed.position(door.other) is Position.UNKNOWN)
+
+
+@pytest.mark.parametrize("door", DoorId)
+def test_an_emergency_release_needs_an_emergency_that_is_sensed_or_cannot_be_read(door: DoorId) -> None:
+    for sensed in EVERYTHING:
+        calm = sensed.fire is Signal.OFF and sensed.evacuate is Signal.OFF
+        assert permits(Release(door, Purpose.EMERGENCY), sensed).permitted is not calm
+
+
+@pytest.mark.parametrize("door", DoorId)
+@pytest.mark.parametrize("purpose", [Purpose.WAY_OUT, Purpose.EMERGENCY])
+def test_a_way_out_once_given_is_never_taken_back(door: DoorId, purpose: Purpose) -> None:
+    assert len(list(permitted(Keep(door, purpose)))) == len(EVERYTHING)
+
+
+@pytest.mark.parametrize("door", DoorId)
+def test_nothing_closes_on_a_body_or_under_stop_or_in_an_emergency(door: DoorId) -> None:
+    for sensed in permitted(Secure(door)):
+        assert sensed.beam(door) is Beam.CLEAR
+        assert sensed.stop is Signal.OFF
+        assert Signal.ON not in (sensed.fire, sensed.evacuate)
+
+
+def test_securing_asks_nothing_of_the_other_door() -> None:
+    closed_in = {sensed.exit for sensed in permitted(Secure(DoorId.ENTRY))}
+    assert closed_in == set(Position)
