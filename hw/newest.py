@@ -1,0 +1,55 @@
+"""The newest picture of a camera, between the thread that receives pictures and the one that looks at them."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from gatefw.errors import DeviceError, DeviceLost
+
+T = TypeVar("T")
+
+
+class Newest(Generic[T]):
+    """Holds one picture: a new one replaces one that nobody took. Silence for `stale_s` means the camera is lost."""
+
+    def __init__(self, name: str, stale_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._name, self._stale_s, self._now_s = name, stale_s, now_s
+        self._changed = threading.Condition()
+        self._picture: tuple[T, float] | None = None
+        self._heard_s = now_s()
+        self._failure: DeviceError | None = None
+
+    def put(self, picture: T) -> None:
+        """A picture was received just now."""
+        with self._changed:
+            self._heard_s = self._now_s()
+            self._picture = (picture, self._heard_s)
+            self._changed.notify()
+
+    def alive(self) -> None:
+        """The camera says that it is there and has no new picture."""
+        with self._changed:
+            self._heard_s = self._now_s()
+
+    def fail(self, failure: DeviceError) -> None:
+        """The receiver ends; its first cause is what `take` raises from now on."""
+        with self._changed:
+            self._failure = self._failure or failure
+            self._changed.notify()
+
+    def take(self, timeout_s: float) -> tuple[T, float] | None:
+        """The picture not taken yet and when it came (monotonic seconds), or None after `timeout_s`.
+
+        Raises DeviceLost, or what `fail` was given. A picture older than `stale_s` is dropped: it shows who stood there, not who stands
+        there.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._picture is not None or self._failure is not None, timeout_s)
+            picture, self._picture = self._picture, None
+            if self._failure is not None:
+                raise self._failure
+            silent_s = self._now_s() - self._heard_s
+            if silent_s > self._stale_s:
+                raise DeviceLost(f"{self._name}: nothing for {silent_s:.1f} s; is it stuck or unplugged?")
+            return picture if picture and self._now_s() - picture[1] <= self._stale_s else None
