@@ -1,0 +1,229 @@
+"""The outward schema: what an event may hold, and the CloudEvents 1.0 envelope it travels in.
+
+The table `FIELDS` is closed: each kind of fact has exactly these fields, and a field is one of a few words, a bounded
+number, a truth value or a short code. There is no type for free text, a picture, a name or a document number, so no
+event can hold one: a fact that does not fit is refused before it reaches the disk. `docs/events.md` and
+`docs/events.schema.json` are made from this table by `events_docs`.
+"""
+
+import ctypes
+import json
+import math
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from gatefw.errors import FaultError
+from gatefw.model import DoorId, Fact, FactKind, Input, Phase, Position, Purpose, Reason, Signal, Verdict
+
+SPEC_VERSION = "1.0"
+TYPE_VERSION = "v1"
+
+# ---------------------------------------------------------------- what a field may be
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One of these words, and no other."""
+
+    words: tuple[str, ...]
+
+    def fits(self, value: object) -> bool:
+        return isinstance(value, str) and value in self.words
+
+    @property
+    def schema(self) -> dict[str, object]:
+        return {"enum": list(self.words)}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A finite number, bounds included."""
+
+    low: float
+    high: float
+    whole: bool = False
+
+    def fits(self, value: object) -> bool:
+        kinds = (int,) if self.whole else (int, float)
+        return type(value) in kinds and math.isfinite(value) and self.low <= value <= self.high  # type: ignore[arg-type, operator]
+
+    @property
+    def schema(self) -> dict[str, object]:
+        return {"type": "integer" if self.whole else "number", "minimum": self.low, "maximum": self.high}
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """True or false."""
+
+    def fits(self, value: object) -> bool:
+        return isinstance(value, bool)
+
+    @property
+    def schema(self) -> dict[str, object]:
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A short code of one shape. `says` is for the documentation."""
+
+    pattern: str
+    says: str
+
+    def fits(self, value: object) -> bool:
+        return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
+
+    @property
+    def schema(self) -> dict[str, object]:
+        return {"type": "string", "pattern": f"^(?:{self.pattern})$"}
+
+
+FieldType = Word | Number | Truth | Code
+
+
+def _any(words: type[StrEnum]) -> Word:
+    return Word(tuple(word.value for word in words))
+
+
+# A run of four digits is where a document number begins: no device of ours is called so.
+DEVICE = Code(r"(?!.*[0-9]{4})[a-z0-9_.\-]{1,40}", "a device's name in the lane file")
+OPERATOR = Code(r"uid-[0-9]{1,10}", "the user on this machine who ordered it, by number")
+RUN = Code(r"[0-9a-f]{16}", "64 random bits, new for each passage")
+EPOCH = Code(r"[0-9a-f]{16}", "64 random bits, new for each journal")
+LANE = Code(r"[a-z0-9\-]{1,40}", "the lane's name in its file")
+AIM = Code(r"(\][A-Za-z][0-9A-Za-z])?", "AIM symbology prefix (ISO/IEC 15424), empty when the reader sends none")
+VERSION = Code(r"[0-9]{1,3}(\.[0-9]{1,3}){2}((a|b|rc|\.dev|\.post)[0-9]{1,3})?", "the version of gatefw")
+# Those of `control.VERBS` that change something.
+ORDERS = Word(("open", "close", "reset", "let_out", "maintain", "maintain_end", "enrol", "revoke", "stop"))
+
+_DOOR, _REASON, _PHASE = _any(DoorId), _any(Reason), _any(Phase)
+
+FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
+    FactKind.SERVICE_STARTED: {"version": VERSION, "phase": _PHASE},
+    FactKind.SERVICE_STOPPED: {},
+    FactKind.PHASE_CHANGED: {"phase": _PHASE, "previous": _PHASE},
+    FactKind.PASSAGE_STARTED: {"reader": DEVICE, "symbology": AIM},
+    FactKind.FACE_COMPARED: {
+        "matched": Truth(),
+        "score": Number(0, 4),
+        "threshold": Number(0, 4),
+        "fmr": Number(0, 1),
+        "frames": Number(0, 1_000_000, whole=True),
+    },
+    FactKind.PASSAGE_DECIDED: {"verdict": _any(Verdict), "reason": _REASON},
+    FactKind.PASSAGE_ENDED: {"passed": Truth(), "reason": _REASON, "seconds": Number(0, 10_000_000)},
+    FactKind.DOOR_RELEASED: {"door": _DOOR, "purpose": _any(Purpose), "alarm": Truth()},
+    FactKind.RELEASE_DROPPED: {"door": _DOOR, "purpose": _any(Purpose), "reason": _REASON},
+    FactKind.DOOR_SECURED: {"door": _DOOR},
+    FactKind.DOOR_MOVED: {"door": _DOOR, "position": _any(Position)},
+    FactKind.INPUT_CHANGED: {"input": _any(Input), "signal": _any(Signal)},
+    FactKind.ALARM_RAISED: {"reason": _REASON},
+    FactKind.DEVICE_LOST: {"device": DEVICE, "reason": _REASON},
+    FactKind.DEVICE_RECOVERED: {"device": DEVICE},
+    FactKind.FAULT_LATCHED: {"reason": _REASON},
+    FactKind.FAULT_RESET: {"by": OPERATOR},
+    FactKind.OPERATOR_ORDERED: {"verb": ORDERS, "by": OPERATOR, "accepted": Truth(), "reason": _REASON},
+    FactKind.SUBJECT_ENROLLED: {"by": OPERATOR},
+    FactKind.SUBJECT_REVOKED: {"by": OPERATOR},
+}
+
+
+def check(fact: Fact) -> None:
+    """Raise FaultError unless `fact` has exactly the fields of its kind, each of its type.
+
+    The message names kind and field and never repeats the value: what does not fit may be what must not be told.
+    """
+    wanted = FIELDS[fact.kind]
+    given = dict(fact.fields)
+    if len(given) != len(fact.fields) or given.keys() != wanted.keys():
+        found = ", ".join(sorted(name for name in given if name in wanted)) or "none of them"
+        raise FaultError(
+            f"event {fact.kind.value}: its fields are {', '.join(wanted) or 'none'}; "
+            f"found {found} and {len(fact.fields) - len(given.keys() & wanted.keys())} that do not belong"
+        )
+    for name, kind in wanted.items():
+        if not kind.fits(given[name]):
+            raise FaultError(f"event {fact.kind.value}: field {name} is not {_describe(kind)}")
+    if fact.run is not None and not RUN.fits(fact.run):
+        raise FaultError(f"event {fact.kind.value}: the run id is not {_describe(RUN)}")
+
+
+def _describe(kind: FieldType) -> str:
+    match kind:
+        case Word(words):
+            return f"one of its {len(words)} words"
+        case Number(low, high, whole):
+            return f"a {'whole ' if whole else ''}number from {low:g} to {high:g}"
+        case Truth():
+            return "true or false"
+        case Code(pattern, says):
+            return f"a code {pattern} ({says})"
+
+
+# ---------------------------------------------------------------- wall time
+
+
+@dataclass(frozen=True, slots=True)
+class WallTime:
+    """A wall clock reading. `ns` since 1970 UTC; `synchronised` only while the kernel vouches for its clock."""
+
+    ns: int
+    synchronised: bool
+
+    @property
+    def quality(self) -> str:
+        return "synchronised" if self.synchronised else "unsynchronised"
+
+    @property
+    def utc(self) -> datetime:
+        return datetime.fromtimestamp(self.ns // 1_000_000_000, UTC).replace(microsecond=self.ns // 1000 % 1_000_000)
+
+    @property
+    def rfc3339(self) -> str:
+        return self.utc.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def wall_clock() -> WallTime:
+    """The system's time, with what the kernel thinks of it (adjtimex(2): TIME_ERROR means not disciplined).
+
+    A unit that forbids the call (`ProtectClock=yes`) makes every time unsynchronised, never the opposite.
+    """
+    timex = ctypes.create_string_buffer(512)  # struct timex is 208 bytes; modes = 0 only asks
+    state = ctypes.CDLL(None).adjtimex(timex)
+    return WallTime(time.time_ns(), synchronised=0 <= state < 5)
+
+
+# ---------------------------------------------------------------- the envelope
+
+
+def type_of(kind: FactKind) -> str:
+    """The CloudEvents type, which is also the topic on the bus: `gatefw.door.released.v1`."""
+    return f"gatefw.{kind.value}.{TYPE_VERSION}"
+
+
+def encode(fact: Fact, lane: str, epoch: str, n: int, at: WallTime) -> bytes:
+    """The event as it is journalled and published: CloudEvents 1.0 JSON, UTF-8, about 400 bytes.
+
+    `n` counts from 1 within `epoch`. `subject` is not part of it. Raises FaultError as `check` does.
+    """
+    check(fact)
+    event: dict[str, object] = {
+        "specversion": SPEC_VERSION,
+        "id": f"{epoch}:{n}",
+        "source": f"/gatefw/{lane}",
+        "type": type_of(fact.kind),
+        "time": at.rfc3339,
+        "datacontenttype": "application/json",
+        "sequence": f"{n:020d}",  # the registered extension is a string that sorts as the numbers do
+        "epoch": epoch,
+        "clockquality": at.quality,
+    }
+    if fact.run is not None:
+        event["run"] = fact.run
+    event["data"] = dict(fact.fields)
+    return json.dumps(event, separators=(",", ":"), allow_nan=False).encode()

@@ -1,0 +1,35 @@
+"""How every SQLite store of the gate is opened: private, write-ahead, synced at each commit."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from gatefw.errors import StoreError
+from gatefw.keys import sync_directory
+
+BUSY_S = 5.0
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to the store at `path`, made with mode 0600 (directory 0700) when missing; autocommit, any thread.
+
+    WAL with synchronous = FULL: a commit that returned survives a power cut. Raises StoreError.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))  # -wal and -shm take its mode
+            sync_directory(path.parent)
+    except OSError as error:
+        raise StoreError(f"store {path}: cannot be created: {error.strerror}") from error
+    try:
+        database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            database.execute("pragma journal_mode = wal")
+            database.execute("pragma synchronous = full")
+        except sqlite3.Error:
+            database.close()
+            raise
+    except sqlite3.Error as error:
+        raise StoreError(f"store {path}: cannot be opened: {error}; restore it from backup or move it away") from error
+    return database
