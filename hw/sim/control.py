@@ -1,0 +1,118 @@
+"""What tests and the demo may ask of the world. One JSON object a line; every answer holds "ok", a refusal also "why".
+
+{"do": "state"}                                              doors, people, inputs, pins as they are now
+{"do": "history", "since": n}    {"do": "violations"}        ground truth, see `history` and `audit`
+{"do": "subscribe"}                                          the history so far, then every new entry, one a line
+{"do": "traveller", "name": N, "script": S, "with": {...}}   somebody acts by a script of `people`
+{"do": "remove", "name": N}                                  somebody is carried out
+{"do": "input", "input": I, "on": true}                      fire, call, stop, officer_evacuate ...
+{"do": "present", "scanner": S, "code": C}                   a code, with nobody to hold it
+{"do": "harm", "door": D, "jammed"|"welded"|"forced": true}  faults of a door
+{"do": "stick", "circuit": C, "closed": true|false|null}     a short, a broken wire, mended
+{"do": "scanner", "scanner": S, "plugged": false}            or "ailment": see `scanner.Ailment`, "amount_s"
+{"do": "camera", "is": M}                                    see `frames.Camera`
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gatefw.model import DoorId, Input
+from hw.sim.frames import Camera, Scenes
+from hw.sim.people import SCRIPTS, send_in
+from hw.sim.physics import World
+from hw.sim.pins import PinTable
+from hw.sim.scanner import Ailment, Scanner
+from hw.sim.steps import Script
+
+Message = dict[str, Any]
+
+
+class Control:
+    """Obeys control messages. `camera` is what ails the camera now."""
+
+    def __init__(self, world: World, pins: PinTable, scanners: Mapping[str, Scanner], scenes: Scenes) -> None:
+        self._world, self._pins, self._scanners, self._scenes = world, pins, scanners, scenes
+        self.camera = Camera.LIVE
+
+    def obey(self, message: Message) -> Message:
+        """Do it and answer. Never raises: what cannot be done is refused with a reason, and nothing has changed."""
+        try:
+            return {"ok": True, **self._obey(message)}
+        except (ValueError, TypeError) as refusal:
+            return {"ok": False, "why": str(refusal)}
+
+    def _obey(self, message: Message) -> Message:
+        match message:
+            case {"do": "state"}:
+                return self._state()
+            case {"do": "history"}:
+                return {
+                    "history": [entry.to_json() for entry in self._world.history.since(int(message.get("since", 0)))]
+                }
+            case {"do": "violations"}:
+                return {"violations": self._all("violation"), "crossings": self._all("crossed")}
+        self._act(message)
+        return {}
+
+    def _act(self, message: Message) -> None:
+        world = self._world
+        match message:
+            case {"do": "traveller", "name": str(name), "script": str(script)}:
+                send_in(world, name, self._script(script, message.get("with", {})), walk_m_s=message.get("walk_m_s"))
+            case {"do": "remove", "name": str(name)}:
+                world.leave(name)
+            case {"do": "input", "input": which, "on": bool(on)}:
+                world.set_input(Input(which), on)
+            case {"do": "present", "scanner": str(scanner), "code": str(code)}:
+                self._scanner(scanner)
+                world.present(scanner, code.encode("latin-1"))
+            case {"do": "harm", "door": door, **faults}:
+                world.harm(DoorId(door), **faults)
+            case {"do": "stick", "circuit": str(circuit), "closed": bool() | None as closed}:
+                world.stick(circuit, closed)
+            case {"do": "scanner", "scanner": str(scanner), "plugged": bool(plugged)}:
+                (self._scanner(scanner).plug if plugged else self._scanner(scanner).unplug)()
+            case {"do": "scanner", "scanner": str(scanner), "ailment": ailment}:
+                self._scanner(scanner).ail(Ailment(ailment), float(message.get("amount_s", 0.0)))
+            case {"do": "camera", "is": ailment}:
+                self.camera = Camera(ailment)
+                world.note("camera", ailment=self.camera)
+            case _:
+                raise ValueError(f"{message!r} is nothing this world can do; see hw/sim/control.py")
+
+    def _scanner(self, name: str) -> Scanner:
+        if name not in self._scanners:
+            raise ValueError(f"scanner {name!r} is not there; there are {', '.join(self._scanners) or 'none'}")
+        return self._scanners[name]
+
+    def _script(self, name: str, given: Mapping[str, Any]) -> Script:
+        """A script with its arguments checked: one of the wrong type would stop the world later, not the sender now."""
+        if name not in SCRIPTS:
+            raise ValueError(f"script {name!r} is unknown; there are {', '.join(SCRIPTS)}")
+        script: Callable[..., Script] = SCRIPTS[name]
+        signature = inspect.signature(script)
+        for key, value in signature.bind(**given).arguments.items():
+            wanted = signature.parameters[key].annotation
+            if isinstance(value, bool) or not isinstance(value, (int, float) if wanted is float else wanted):
+                raise ValueError(f"{name}: {key} is {value!r}, not a {wanted.__name__}")
+        if given.get("photo"):
+            self._scenes.path(given["photo"])
+        return script(**given)
+
+    def _all(self, kind: str) -> list[Message]:
+        return [{"at_s": entry.at_s, **entry.facts} for entry in self._world.history.of(kind)]
+
+    def _state(self) -> Message:
+        world = self._world
+        return {
+            "now_s": world.now_s,
+            "doors": {
+                door: {"position": body.position, "opening": round(body.opening, 3), "relay": body.relay}
+                for door, body in world.doors.items()
+            },
+            "people": {person.name: person.place for person in world.people.values()},
+            "occupancy": world.occupancy(),
+            "inputs": sorted(world.active),
+            "pins": self._pins.snapshot(),
+        }

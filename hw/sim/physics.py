@@ -1,0 +1,272 @@
+"""The lane as matter: two doors, the people between them, loops that are closed or open. Time is handed in.
+
+    away   front  |entry|  airlock  |exit|  behind   gone        metres along the lane, doors at 1 and 3
+    -1       0       1        2        3       4       5
+
+The world advances on a fixed grid of ticks, so what happens does not depend on how often `advance` is called; while
+nothing moves and nobody waits it skips ahead, so hours of an empty lane cost nothing.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gatefw.model import Beam, DoorId, Input, Occupancy, Signal, Zone
+from hw.sim.audit import Audit
+from hw.sim.door import TICK_S, Door
+from hw.sim.history import History
+from hw.sim.settings import INPUTS, WorldSettings
+
+DOOR_M = {DoorId.ENTRY: 1.0, DoorId.EXIT: 3.0}
+HALF_BODY_M = 0.25
+
+
+class Place(StrEnum):
+    AWAY = "away"
+    FRONT = "front"
+    AIRLOCK = "airlock"
+    BEHIND = "behind"
+    GONE = "gone"
+
+
+PLACE_M = {Place.AWAY: -1.0, Place.FRONT: 0.0, Place.AIRLOCK: 2.0, Place.BEHIND: 4.0, Place.GONE: 5.0}
+
+
+@dataclass(slots=True)
+class Person:
+    """A body in the lane. `photo` is the face it shows to the camera, None while turned away."""
+
+    name: str
+    at_m: float
+    target_m: float
+    walk_m_s: float
+    photo: str | None = None
+
+    @property
+    def place(self) -> Place:
+        borders = ((-0.5, Place.AWAY), (DOOR_M[DoorId.ENTRY], Place.FRONT), (4.5, Place.BEHIND))
+        if DOOR_M[DoorId.ENTRY] < self.at_m < DOOR_M[DoorId.EXIT]:
+            return Place.AIRLOCK
+        return next((place for border_m, place in borders if self.at_m <= border_m), Place.GONE)
+
+    def stands_in(self, door: DoorId) -> bool:
+        """Whether the body is in the way of this door's leaf and beam."""
+        return abs(self.at_m - DOOR_M[door]) < HALF_BODY_M
+
+
+Mind = Callable[["World"], float]
+"""What moves a person: called every tick, answers when it wants to be called again though nothing else happens."""
+
+
+class World:
+    """The simulated gate. Set relays and inputs, let people in, then `advance`; read circuits, positions, history.
+
+    Everything that happens is in `history`; what must never happen is there as well, of kind "violation".
+    """
+
+    def __init__(self, settings: WorldSettings, start_s: float = 0.0) -> None:
+        self.settings = settings
+        self.history = History()
+        self.doors = {
+            door: Door(door, settings.travel_s, settings.lock_s, settings.hardware_limit_s) for door in DoorId
+        }
+        self.people: dict[str, Person] = {}
+        self.active: set[Input] = set()
+        self.stuck: dict[str, bool] = {}
+        self.on_present: Callable[[str, bytes], None] = lambda _scanner, _code: None
+        self._minds: dict[str, Mind] = {}
+        self._audit = Audit(self)
+        self._start_s, self._tick, self._stirred, self._wake_s = start_s, 0, True, math.inf
+
+    # ------------------------------------------------------------ time
+
+    @property
+    def now_s(self) -> float:
+        return self._start_s + self._tick * TICK_S
+
+    def next_s(self) -> float:
+        """When something will happen next; infinite while the world rests."""
+        if self._stirred:
+            return self._start_s + (self._tick + 1) * TICK_S
+        if math.isinf(self._wake_s):
+            return math.inf
+        due = max(self._tick + 1, math.ceil((self._wake_s - self._start_s) / TICK_S - 1e-6))
+        return self._start_s + due * TICK_S
+
+    def advance(self, now_s: float) -> None:
+        """Let everything happen that is due until `now_s`. Time never goes back."""
+        last = math.floor((now_s - self._start_s) / TICK_S + 1e-6)
+        while (due_s := self.next_s()) < math.inf:
+            due = round((due_s - self._start_s) / TICK_S)
+            if due > last:
+                break
+            self._tick = due
+            self._pass_tick()
+        self._tick = max(self._tick, last)
+
+    def _pass_tick(self) -> None:
+        self._stirred, self._wake_s = False, math.inf
+        for name, mind in list(self._minds.items()):
+            wake_s = mind(self)
+            if name in self._minds:
+                self._wake_s = min(self._wake_s, wake_s)
+        moved = [self._walk(person) for person in self.people.values()]
+        for door in self.doors.values():
+            moved.append(
+                door.step(
+                    self.now_s,
+                    fire=door.name in self.settings.escape and self._alarmed(Input.FIRE),
+                    stop=self._alarmed(Input.STOP),
+                    beam_clear=self.circuit(f"{door.name}.beam"),
+                    somebody=self._obstructed(door.name),
+                )
+            )
+            self._wake_s = min(self._wake_s, door.wake_s())
+        self._audit.look()
+        self._stirred = self._stirred or any(moved)
+
+    # ------------------------------------------------------------ people
+
+    def enter(
+        self, name: str, mind: Mind | None = None, at: Place = Place.AWAY, walk_m_s: float | None = None
+    ) -> Person:
+        """A person appears. Raises ValueError when somebody of that name is here."""
+        if name in self.people:
+            raise ValueError(f"{name!r} is already in the world; a person has one body")
+        person = Person(name, PLACE_M[at], PLACE_M[at], walk_m_s or self.settings.walk_m_s)
+        self.people[name] = person
+        if mind is not None:
+            self._minds[name] = mind
+        self.note("appeared", person=name, place=person.place)
+        self.stir()
+        return person
+
+    def leave(self, name: str) -> None:
+        """A person is no longer in the world: walked off, or was carried out. Raises ValueError for a stranger."""
+        if name not in self.people:
+            raise ValueError(f"{name!r} is not in the world; here are {', '.join(self.people) or 'no people'}")
+        self.note("left", person=name, place=self.people.pop(name).place)
+        self.rest(name)
+        self.stir()
+
+    def rest(self, name: str) -> None:
+        """A person wants nothing any more; the body stays where it is."""
+        self._minds.pop(name, None)
+
+    def _walk(self, person: Person) -> bool:
+        """One tick of walking. A doorway is stepped into only while its leaf is fully open."""
+        if person.at_m == person.target_m:
+            return False
+        step_m = person.walk_m_s * TICK_S
+        way = 1.0 if person.target_m > person.at_m else -1.0
+        to_m = person.at_m + way * min(step_m, abs(person.target_m - person.at_m))
+        for door, door_m in DOOR_M.items():
+            if not person.stands_in(door) and abs(to_m - door_m) < HALF_BODY_M and not self.doors[door].passable:
+                to_m = door_m - way * HALF_BODY_M
+        moved, before = to_m != person.at_m, person.place
+        person.at_m = to_m
+        if person.place is not before:
+            self._note_step(person, before)
+        return moved
+
+    def _note_step(self, person: Person, before: Place) -> None:
+        crossed = {DoorId.ENTRY: {Place.FRONT, Place.AIRLOCK}, DoorId.EXIT: {Place.AIRLOCK, Place.BEHIND}}
+        for door, sides in crossed.items():
+            if {before, person.place} == sides:
+                self.note("crossed", person=person.name, door=door, to=person.place)
+        self.note("at", person=person.name, place=person.place)
+
+    # ------------------------------------------------------------ what acts on the world
+
+    def drive(self, door: DoorId, on: bool) -> None:
+        """The release relay's coil. It stays as set until set again, whoever set it."""
+        self.doors[door].relay = on
+        self.stir()
+
+    def set_input(self, which: Input, on: bool) -> None:
+        """Press or let go a button, turn the key, raise or end the alarm."""
+        if on != (which in self.active):
+            self.active ^= {which}
+            self.note("input", input=which, on=on)
+            self.stir()
+
+    def stick(self, circuit: str, closed: bool | None) -> None:
+        """A fault in a loop: True = shorted, closed for ever; False = wire broken; None = mended. Raises ValueError."""
+        if circuit not in INPUTS:
+            raise ValueError(f"{circuit!r} is no loop of this gate; there are {', '.join(sorted(INPUTS))}")
+        self.stuck.pop(circuit, None)
+        if closed is not None:
+            self.stuck[circuit] = closed
+        self.note("fault", what="stuck", at=circuit, closed=closed)
+        self.stir()
+
+    def harm(
+        self, door: DoorId, *, jammed: bool | None = None, welded: bool | None = None, forced: bool | None = None
+    ) -> None:
+        """Faults of a door, True to begin, False to end, None to leave: see `Door`."""
+        body = self.doors[door]
+        for what, value in (("jammed", jammed), ("welded", welded), ("forced", forced)):
+            if value is not None:
+                setattr(body, what, value)
+                self.note("fault", what=what, at=door, on=value)
+        self.stir()
+
+    def present(self, scanner: str, code: bytes) -> None:
+        """Hold a code before a scanner; `on_present` hands it to whoever plays the scanner."""
+        self.note("presented", scanner=scanner, code=code.decode("latin-1"))
+        self.on_present(scanner, code)
+
+    def note(self, kind: str, **facts: object) -> None:
+        self.history.add(self.now_s, kind, **facts)
+
+    def stir(self) -> None:
+        """Something outside changed: look again at the next tick."""
+        self._stirred = True
+
+    # ------------------------------------------------------------ what can be seen of it
+
+    def circuit(self, name: str) -> bool:
+        """Whether a loop is closed. Stuck contacts lie, and the drive and the locks' supply hang in the same loops."""
+        if name in self.stuck:
+            return self.stuck[name]
+        place, _, line = name.partition(".")
+        if line:
+            door = self.doors[DoorId(place)]
+            return {"closed": door.closed, "locked": door.locked, "beam": not self._obstructed(door.name)}[line]
+        if name.startswith("zone_"):
+            return self._zone(name)
+        return (name in self.active) != (name in self.settings.normally_closed)
+
+    def occupancy(self) -> Occupancy:
+        """How many people are between the doors, truly."""
+        inside = self._count(Place.AIRLOCK)
+        return Occupancy.EMPTY if inside == 0 else Occupancy.ONE if inside == 1 else Occupancy.MANY
+
+    def zone(self, zone: Zone) -> bool:
+        return self.circuit(f"zone_{zone}")
+
+    def beam(self, door: DoorId) -> Beam:
+        return Beam.CLEAR if self.circuit(f"{door}.beam") else Beam.BROKEN
+
+    def signal(self, which: Input) -> Signal:
+        return Signal.ON if self._alarmed(which) else Signal.OFF
+
+    def faces(self) -> tuple[str | None, ...]:
+        """The photographs the camera between the doors sees; None is somebody who looks away."""
+        inside = [person for person in self.people.values() if person.place is Place.AIRLOCK]
+        return tuple(person.photo for person in sorted(inside, key=lambda person: person.name))
+
+    def _alarmed(self, which: Input) -> bool:
+        return self.circuit(which) != (which in self.settings.normally_closed)
+
+    def _zone(self, name: str) -> bool:
+        if name in ("zone_airlock", "zone_airlock_many"):
+            return self._count(Place.AIRLOCK) >= (2 if name == "zone_airlock_many" else 1)
+        return self._count(Place.FRONT if name == "zone_front" else Place.BEHIND) >= 1
+
+    def _count(self, place: Place) -> int:
+        return sum(person.place is place for person in self.people.values())
+
+    def _obstructed(self, door: DoorId) -> bool:
+        return any(person.stands_in(door) for person in self.people.values())

@@ -1,0 +1,152 @@
+"""The world in real time: one loop over sockets, scanners and physics. No threads."""
+
+import json
+import math
+import os
+import selectors
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hw.sim.control import Control
+from hw.sim.frames import Scenes
+from hw.sim.history import Entry
+from hw.sim.peers import Listener, Peer
+from hw.sim.physics import World
+from hw.sim.pins import PinTable
+from hw.sim.scanner import Scanner
+from hw.sim.settings import WorldSettings
+
+PINS, FRAMES, CONTROL = "pins.sock", "frames.sock", "world.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a world is run. `keep`: outputs of a dead process stay as driven. `until_eof`: the world ends with stdin."""
+
+    directory: Path
+    settings: WorldSettings
+    keep: bool = False
+    until_eof: bool = False
+
+
+class Server:
+    """Serves one world in a directory. Raises OSError when the sockets or ptys cannot be made there."""
+
+    def __init__(self, options: Options) -> None:
+        settings = options.settings
+        self._period_s = 1.0 / settings.frames_per_s
+        self._frame_s = 0.0
+        self._running = True
+        self.world = World(settings, time.monotonic())
+        self._pins = PinTable(self.world, keep=options.keep)
+        self._scanners = {
+            name: Scanner(options.directory / f"tty-{name}", each, self.world.note)
+            for name, each in settings.scanners.items()
+        }
+        self._scenes = Scenes(Path(settings.photos) if settings.photos else None)
+        self._control = Control(self.world, self._pins, self._scanners, self._scenes)
+        self.world.on_present = self._present
+        self.world.history.follow(self._publish)
+        self._subscribers: list[Peer] = []
+        self._selector = selectors.DefaultSelector()
+        self._pin_clients = Listener(self._selector, options.directory / PINS, self._on_pins, self._pins_gone)
+        self._frame_clients = Listener(self._selector, options.directory / FRAMES, lambda _peer, _line: None)
+        self._control_clients = Listener(
+            self._selector, options.directory / CONTROL, self._on_control, self._unsubscribe
+        )
+        if options.until_eof:
+            self._selector.register(sys.stdin, selectors.EVENT_READ, self._on_stdin)
+
+    def run(self) -> None:
+        """Serve until stdin ends (with `until_eof`) or an exception, such as SystemExit from a signal, comes by."""
+        while self._running:
+            ready = self._selector.select(self._wait_s())
+            self.world.advance(time.monotonic())
+            for key, mask in ready:
+                obey: Callable[[int], None] = key.data
+                obey(mask)
+            self._catch_up()
+
+    def close(self) -> None:
+        for listener in (self._pin_clients, self._frame_clients, self._control_clients):
+            listener.close()
+        for scanner in self._scanners.values():
+            scanner.close()
+        self._selector.close()
+
+    def _wait_s(self) -> float | None:
+        frame_s = self._frame_s if self._frame_clients.peers else math.inf
+        due_s = min(self.world.next_s(), frame_s, *(scanner.next_s() for scanner in self._scanners.values()), math.inf)
+        return None if math.isinf(due_s) else max(0.0, due_s - time.monotonic())
+
+    def _catch_up(self) -> None:
+        """Let pass what time has passed, then tell everybody what they can see of it."""
+        now_s = time.monotonic()
+        self.world.advance(now_s)
+        for owner, message in self._pins.changes():
+            assert isinstance(owner, Peer)
+            owner.send_json(message)
+        for scanner in self._scanners.values():
+            scanner.advance(now_s)
+        if self._frame_clients.peers and now_s >= self._frame_s:
+            self._frame_s = max(self._frame_s + self._period_s, now_s)
+            message_bytes = self._scenes.message(self._control.camera, self.world.faces())
+            for peer in [peer for peer in self._frame_clients.peers if not peer.backlog_bytes]:
+                peer.send(message_bytes)
+
+    def _present(self, scanner: str, code: bytes) -> None:
+        if scanner in self._scanners:
+            self._scanners[scanner].present(code, time.monotonic())
+        else:
+            self.world.note("fault", what="no_scanner", at=scanner)
+
+    def _on_pins(self, peer: Peer, line: bytes) -> None:
+        try:
+            answers = self._pins.handle(peer, _message(line))
+        except ValueError as problem:
+            self.world.note("fault", what="bad_message", at=PINS, why=str(problem))
+            peer.send_json({"refused": None, "why": str(problem)})
+            peer.close()
+            return
+        for answer in answers:
+            peer.send_json(answer)
+
+    def _pins_gone(self, peer: Peer) -> None:
+        self._pins.gone(peer)
+
+    def _on_control(self, peer: Peer, line: bytes) -> None:
+        try:
+            message = _message(line)
+        except ValueError as problem:
+            peer.send_json({"ok": False, "why": str(problem)})
+            return
+        if message.get("do") != "subscribe":
+            peer.send_json(self._control.obey(message))
+            return
+        peer.send_json({"ok": True})
+        for entry in self.world.history.since(0):
+            peer.send_json(entry.to_json())
+        self._subscribers.append(peer)
+
+    def _publish(self, entry: Entry) -> None:
+        for peer in list(self._subscribers):
+            peer.send_json(entry.to_json())
+
+    def _unsubscribe(self, peer: Peer) -> None:
+        if peer in self._subscribers:
+            self._subscribers.remove(peer)
+
+    def _on_stdin(self, _mask: int) -> None:
+        self._running = bool(os.read(sys.stdin.fileno(), 4096))
+
+
+def _message(line: bytes) -> dict[str, Any]:
+    """Raises ValueError for what is not one JSON object."""
+    message = json.loads(line)
+    if not isinstance(message, dict):
+        raise ValueError(f"{line[:80]!r} is not a JSON object")
+    return message

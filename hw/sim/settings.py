@@ -1,0 +1,106 @@
+"""The `[world]` table of a config file: what is wired where, how fast things move."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from gatefw.model import DoorId, Input
+
+DOOR_LINES = ("release", "closed", "locked", "beam")
+ZONES = ("zone_front", "zone_airlock", "zone_airlock_many", "zone_behind")
+OUTPUTS = frozenset({*(f"{door}.release" for door in DoorId), "lamps.red", "lamps.amber", "lamps.green", "buzzer"})
+INPUTS = frozenset({*(f"{door}.{line}" for door in DoorId for line in DOOR_LINES[1:]), *ZONES, *Input})
+
+_RANGES = {
+    "travel_s": (0.05, 30.0),
+    "lock_s": (0.0, 5.0),
+    "walk_m_s": (0.1, 5.0),  # faster, and somebody would step over a light beam within one tick
+    "hardware_limit_s": (0.1, 3600.0),
+    "frames_per_s": (0.5, 60.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerSettings:
+    """A code reader on a serial line: its symbol rate (bits per second, 8N1), and how it frames a code."""
+
+    baud: int = 115200
+    prefix: str = ""
+    terminator: str = "\r"
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSettings:
+    """A simulated gate. `pins` maps the name of a line to its BCM number; a line that is absent is not wired."""
+
+    travel_s: float = 0.8
+    lock_s: float = 0.1
+    walk_m_s: float = 1.4
+    hardware_limit_s: float = 20.0
+    frames_per_s: float = 10.0
+    photos: str = ""
+    escape: tuple[DoorId, ...] = (DoorId.ENTRY, DoorId.EXIT)
+    """Doors whose locks lose their supply when the fire loop opens."""
+    normally_closed: frozenset[str] = frozenset({Input.FIRE, Input.STOP})
+    """Loops that are closed at rest: a broken wire there is an active input."""
+    pins: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    scanners: Mapping[str, ScannerSettings] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def load(path: Path) -> WorldSettings:
+    """Read the `[world]` table of a TOML file. Raises ValueError naming file and key, OSError."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document.get("world"), dict):
+            raise ValueError("there is no [world] table; the simulated gate is described there")
+        return parse(document["world"])
+    except ValueError as problem:
+        raise ValueError(f"{path}: {problem}") from problem
+
+
+def parse(table: Mapping[str, Any]) -> WorldSettings:
+    """Settings from a `[world]` table. Raises ValueError naming the key; an unknown key is an error."""
+    known = {each.name for each in fields(WorldSettings)}
+    if unknown := sorted(table.keys() - known):
+        raise ValueError(f"world.{unknown[0]}: unknown key; known are {', '.join(sorted(known))}")
+    given: dict[str, Any] = dict(table)
+    for key, (low, high) in _RANGES.items():
+        if key in given:
+            given[key] = _number(key, given[key], low, high)
+    if "escape" in given:
+        given["escape"] = tuple(DoorId(door) for door in given["escape"])
+    if "normally_closed" in given:
+        given["normally_closed"] = frozenset(Input(name) for name in given["normally_closed"])
+    if "pins" in given:
+        given["pins"] = _pins(given["pins"])
+    if "scanners" in given:
+        given["scanners"] = {name: ScannerSettings(**scanner) for name, scanner in given["scanners"].items()}
+    return WorldSettings(**given)
+
+
+def _number(key: str, value: object, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"world.{key}: {value!r} is not a number from {low} to {high}")
+    return float(value)
+
+
+def _pins(table: Mapping[str, Any]) -> Mapping[str, int]:
+    """Flatten `entry_door = {release = 17}` to `{"entry_door.release": 17}`; names known, numbers used once."""
+    flat: dict[str, int] = {}
+    for name, value in table.items():
+        flat |= (
+            {f"{name}.{line}": number for line, number in value.items()} if isinstance(value, dict) else {name: value}
+        )
+    wired: dict[int, str] = {}
+    for name, number in flat.items():
+        if name not in OUTPUTS | INPUTS:
+            raise ValueError(f"world.pins.{name}: unknown line; known are {', '.join(sorted(OUTPUTS | INPUTS))}")
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 53:
+            raise ValueError(f"world.pins.{name}: {number!r} is not a BCM number from 0 to 53")
+        if number in wired:
+            raise ValueError(f"world.pins.{name}: pin {number} is already wired to {wired[number]}")
+        wired[number] = name
+    return flat
