@@ -1,8 +1,8 @@
 """What the camera between the doors sees, as JPEG pictures made once and shown again.
 
 Every scene exists in a few variants that differ by a little movement and brightness, as no two pictures of a real
-camera are the same; a frozen camera repeats one. Scenes are encoded when first looked at and kept: showing them costs next
-to nothing.
+camera are the same; a frozen camera repeats one. Scenes are encoded when first looked at and kept, so that showing them
+costs next to nothing.
 """
 
 from enum import StrEnum

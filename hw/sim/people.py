@@ -34,6 +34,9 @@ from hw.sim.steps import (
     Walk,
 )
 
+SETTLE_S = 2.0
+"""How long somebody inside waits for the door behind to close; afterwards an open door is taken for the way out."""
+
 
 def _secured(door: DoorId) -> Callable[[World], bool]:
     return lambda world: world.doors[door].position is Position.SECURED
@@ -50,7 +53,7 @@ def _turn_away() -> Script:
 
 def _go_out(patience_s: float) -> Script:
     """Give the door behind a moment to close, then leave by whichever is open."""
-    yield WaitFor(_secured(DoorId.ENTRY), patience_s=4.0)
+    yield WaitFor(_secured(DoorId.ENTRY), SETTLE_S)
     left_by = yield LeaveByOpenDoor(patience_s)
     return {DoorId.EXIT: "passed", DoorId.ENTRY: "turned_back", None: "trapped"}[left_by]
 
@@ -106,7 +109,7 @@ def caller(
     if not (yield Walk(Place.AIRLOCK, enter_patience_s)):
         return (yield from _turn_away())
     yield _face(photo)
-    yield WaitFor(_secured(DoorId.ENTRY), patience_s=4.0)
+    yield WaitFor(_secured(DoorId.ENTRY), SETTLE_S)
     yield Wait(press_after_s)
     yield Press(Input.CALL)
     return (yield from _go_out(leave_patience_s))

@@ -1,0 +1,69 @@
+"""Devices in virtual time: the ports of a lane, fulfilled by a `World` without wires, threads or clocks."""
+
+import math
+from dataclasses import dataclass, field
+
+from gatefw.model import DoorId, Input, Occupancy, Token, Zone
+from gatefw.ports import DoorReading, SensorsReading
+from hw.sim.physics import World
+
+INPUTS = (Input.FIRE, Input.CALL, Input.STOP, Input.EVACUATE, Input.TAMPER)
+
+
+@dataclass(slots=True)
+class VirtualDoor:
+    """A door whose lease ends when its world passes that moment."""
+
+    world: World
+    door: DoorId
+    ends_s: float = math.inf
+
+    def release(self, lease_s: float) -> None:
+        self.ends_s = self.world.now_s + lease_s
+        self.world.drive(self.door, True)
+
+    def secure(self) -> None:
+        self.ends_s = math.inf
+        self.world.drive(self.door, False)
+
+    def read(self) -> DoorReading:
+        body = self.world.doors[self.door]
+        return DoorReading(body.position, self.world.beam(self.door))
+
+
+@dataclass(slots=True)
+class VirtualSite:
+    """All devices of one lane. `advance` lets the world move and ends leases on time."""
+
+    world: World
+    doors: dict[DoorId, VirtualDoor] = field(init=False)
+    tokens: list[Token] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.doors = {door: VirtualDoor(self.world, door) for door in DoorId}
+        self.world.on_present = self._present
+
+    def _present(self, _scanner: str, code: bytes) -> None:
+        self.tokens.append(Token(code))
+
+    def next_s(self) -> float:
+        return min(self.world.next_s(), *(door.ends_s for door in self.doors.values()))
+
+    def advance(self, now_s: float) -> None:
+        for door in self.doors.values():
+            if door.ends_s <= now_s:
+                self.world.advance(door.ends_s)
+                door.secure()
+        self.world.advance(now_s)
+
+    def read_sensors(self) -> SensorsReading:
+        inside = (self.world.circuit("zone_airlock"), self.world.circuit("zone_airlock_many"))
+        counted = {(False, False): Occupancy.EMPTY, (True, False): Occupancy.ONE, (True, True): Occupancy.MANY}
+        zones = {zone: self.world.zone(zone) for zone in Zone}
+        return SensorsReading(
+            counted.get(inside, Occupancy.UNKNOWN), zones, {which: self.world.signal(which) for which in INPUTS}
+        )
+
+    def take_tokens(self) -> list[Token]:
+        taken, self.tokens = self.tokens, []
+        return taken
