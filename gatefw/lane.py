@@ -209,6 +209,7 @@ ALWAYS: tuple[Row, ...] = (
 TRANSITIONS: tuple[Row, ...] = (
     # nobody is served until the lane was seen empty and secured for a whole scan
     *_rest(P.RECOVERING, elapsed(Timer.SCAN), EMPTY & SECURED & INPUTS_RESTORED),
+    Row((P.RECOVERING,), elapsed(Timer.SCAN), EMPTY & ~SECURED, P.RECOVERING, (alarm(Reason.HELD_OPEN),)),
     Row((P.RECOVERING,), elapsed(Timer.SCAN), ALL, P.RECOVERING),
     Row((P.RECOVERING,), OCCUPANCY, ALL, P.RECOVERING),
     Row((P.RECOVERING,), DOOR, ALL, P.RECOVERING),
@@ -321,6 +322,8 @@ def _absorb(state: State, event: LaneEvent) -> State:
             return state._replace(exit=position)
         case OccupancyIs(occupancy):
             return state._replace(occupancy=occupancy)
+        case InputIs(_, Signal.UNKNOWN):
+            return state  # what was pressed stays pressed until it is seen released
         case InputIs(Input.FIRE, signal):
             return state._replace(fire=signal is Signal.ON)
         case InputIs(Input.EVACUATE, signal):

@@ -196,6 +196,7 @@ class Reason(StrEnum):
     CLOSED = "closed"
     MAINTENANCE = "maintenance"
     RESET = "reset"
+    NOT_NOW = "not_now"
     # the machine
     DEVICE_LOST = "device_lost"
     DEVICE_WRONG = "device_wrong"

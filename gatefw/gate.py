@@ -1,0 +1,422 @@
+"""The gate: lane, procedure and interlock behind one function. Single-threaded, no clock, no hardware.
+
+    effects = gate.handle(event, now_s)
+
+The live runner (`supervisor`) and the virtual runner (`virtual`) stand around this same class. What comes in is sensed,
+read, answered, committed or ordered; what goes out is to be asked, recorded, driven, shown.
+
+The order of things for a door that lets somebody through: the release is recorded; when it is committed, and only if
+the same run still wants the same door for the same purpose, the interlock is asked; then the door is driven. Letting a
+person *out* never waits for the journal: it is driven first and recorded when possible.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from gatefw.clearance import Clear, Procedure, Terms
+from gatefw.gate_terms import (
+    Answered,
+    Ask,
+    CancelAsk,
+    Committed,
+    DeviceCame,
+    DeviceWent,
+    DoorSensed,
+    Drive,
+    Drop,
+    Effect,
+    ForgetLatch,
+    GateInput,
+    KeepLatch,
+    LaneSensed,
+    Ordered,
+    Record,
+    SetTimer,
+    Show,
+    Tell,
+    Tick,
+    TokenRead,
+)
+from gatefw.lane import find, step
+from gatefw.lane_terms import Policy, State
+from gatefw.leases import NEEDS_COMMIT, Began, Denied, Ended, Leases
+from gatefw.model import (
+    Alarm,
+    Arm,
+    Beam,
+    Decided,
+    Decision,
+    DoorId,
+    DoorIs,
+    Elapsed,
+    EndRun,
+    FaceCompared,
+    Fact,
+    FactKind,
+    Faulted,
+    HealthIs,
+    Input,
+    InputIs,
+    Inside,
+    Invited,
+    LaneCommand,
+    LaneEvent,
+    Latch,
+    LetIn,
+    Occupancy,
+    OccupancyIs,
+    Operated,
+    Phase,
+    Position,
+    Presented,
+    Proceed,
+    Reason,
+    Release,
+    ReleaseDropped,
+    Reply,
+    RunId,
+    Sensed,
+    Signal,
+    Started,
+    SubjectId,
+    Timer,
+    Token,
+    Unlatch,
+    Verb,
+    Verdict,
+    Zone,
+    ZoneIs,
+)
+
+BETWEEN_RUNS = (Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.RECOVERING, Phase.DEGRADED, Phase.MAINTENANCE)
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings:
+    """Of the lane file: who may go where, how long things take (seconds), which devices a passage needs."""
+
+    policy: Policy
+    timers: dict[Timer, float]
+    terms: Terms
+    required: frozenset[str]
+    in_service: bool
+    lease_s: float = 2.0
+    renew_s: float = 0.5
+    confirm_s: float = 10.0
+
+
+@dataclass(slots=True)
+class _Run:
+    """One traveller's passage under way."""
+
+    id: RunId
+    procedure: Procedure
+    began_s: float
+    number: int = 0
+    waits_inside: bool = False
+    decision: Decision | None = None
+
+
+class Gate:
+    """One lane. `handle` is the whole interface; `state`, `sensed` and `missing` are for looking at."""
+
+    def __init__(
+        self, settings: GateSettings, clear: Clear, new_run: Callable[[], RunId], latched: Reason | None = None
+    ) -> None:
+        self.state = State(settings.policy, in_service=settings.in_service, latched=latched is not None)
+        self.sensed = Sensed()
+        self.missing = set(settings.required)
+        self.leases = Leases(settings.lease_s, settings.renew_s, settings.confirm_s)
+        self._settings, self._clear, self._new_run = settings, clear, new_run
+        self._run: _Run | None = None
+        self._tag: RunId | None = None  # whose passage the facts belong to, until the lane is free again
+        self._now_s = 0.0
+        self._effects: list[Effect] = []
+        self._tickets = 0
+        self._admission: tuple[int, RunId] | None = None
+        self._releases: dict[DoorId, int] = {}
+        self._zones: dict[Zone, bool] = {}
+        self._inputs: dict[Input, Signal] = {}
+        self._alarms: set[Reason] = set()
+        self._operator = ""
+
+    def handle(self, event: GateInput, now_s: float) -> list[Effect]:
+        """Take one input; the effects are in the order in which they should be done."""
+        self._now_s, self._effects = now_s, []
+        match event:
+            case DoorSensed():
+                self._door_sensed(event)
+            case LaneSensed():
+                self._lane_sensed(event)
+            case TokenRead(_, token):
+                self._token_read(event.reader, token)
+            case Answered():
+                self._answered(event)
+            case Committed(ticket):
+                self._committed(ticket)
+            case DeviceWent():
+                self._device_went(event)
+            case DeviceCame(device):
+                self._device_came(device)
+            case Ordered():
+                self._ordered(event)
+            case Elapsed() | Started() | Faulted():
+                self._lane(event)
+            case Tick():
+                self._look_at_doors()
+        self._drive_doors()
+        return self._effects
+
+    # ------------------------------------------------------------ what is sensed
+
+    def _door_sensed(self, event: DoorSensed) -> None:
+        moved = self.sensed.position(event.door) is not event.position
+        if event.door is DoorId.ENTRY:
+            self.sensed = replace(self.sensed, entry=event.position, entry_beam=event.beam)
+        else:
+            self.sensed = replace(self.sensed, exit=event.position, exit_beam=event.beam)
+        if moved:
+            self._record(FactKind.DOOR_MOVED, door=event.door, position=event.position)
+            self._lane(DoorIs(event.door, event.position))
+
+    def _lane_sensed(self, event: LaneSensed) -> None:
+        inputs = dict(event.inputs)
+        changed = [(which, signal) for which, signal in inputs.items() if self._inputs.get(which) is not signal]
+        self._inputs = inputs
+        counted = self.sensed.occupancy is not event.occupancy
+        self.sensed = replace(
+            self.sensed,
+            occupancy=event.occupancy,
+            fire=inputs.get(Input.FIRE, Signal.OFF),
+            evacuate=inputs.get(Input.EVACUATE, Signal.OFF),
+            stop=inputs.get(Input.STOP, Signal.OFF),
+        )
+        for which, signal in changed:
+            if self.state.started or signal is not Signal.OFF:
+                self._record(FactKind.INPUT_CHANGED, input=which, signal=signal)
+            self._lane(InputIs(which, signal))
+        for zone, present in event.zones:
+            if self._zones.get(zone) is not present:
+                self._zones[zone] = present
+                self._lane(ZoneIs(zone, present))
+        if counted:
+            self._lane(OccupancyIs(event.occupancy))
+
+    def _device_went(self, event: DeviceWent) -> None:
+        self._record(FactKind.DEVICE_LOST, device=event.device, reason=event.reason)
+        if event.device in self._settings.required:
+            self.missing.add(event.device)
+            self._lane(HealthIs(False))
+        role, _, name = event.device.partition(".")
+        if role == "door":
+            self._door_sensed(DoorSensed(DoorId(name), Position.UNKNOWN, Beam.UNKNOWN))
+        elif role == "sensors":
+            unread = tuple((which, Signal.UNKNOWN) for which in Input)
+            self._lane_sensed(LaneSensed(Occupancy.UNKNOWN, (), unread))
+
+    def _device_came(self, device: str) -> None:
+        if self.state.started:
+            self._record(FactKind.DEVICE_RECOVERED, device=device)
+        self.missing.discard(device)
+        if not self.missing:
+            self._lane(HealthIs(True))
+
+    # ------------------------------------------------------------ the run and its procedure
+
+    def _token_read(self, reader: str, token: Token) -> None:
+        """A token shown to a lane that is not idle is nobody's: it is not kept for later."""
+        if self.state.phase is not Phase.IDLE:
+            return
+        self._run = _Run(self._new_run(), self._clear(token, self._settings.terms), self._now_s)
+        self._tag = self._run.id
+        self._record(FactKind.PASSAGE_STARTED, reader=reader, symbology=token.symbology)
+        self._lane(Presented())
+        self._advance(None)
+
+    def _advance(self, reply: Reply | None) -> None:
+        """Let the procedure go on to its next request or its decision."""
+        run = self._run
+        if run is None:
+            return
+        try:
+            request = next(run.procedure) if reply is None else run.procedure.send(reply)
+        except StopIteration as stop:
+            self._decide(run, stop.value)
+        except Exception:  # noqa: BLE001  a broken procedure must not take the lane with it
+            self._decide(run, Decision(Verdict.REFER, Reason.SOFTWARE))
+        else:
+            run.number += 1
+            if isinstance(request, LetIn):
+                run.waits_inside = True
+                self._lane(Invited())
+            else:
+                self._effects.append(Ask(run.id, run.number, request))
+
+    def _decide(self, run: _Run, decision: Decision) -> None:
+        run.decision = decision
+        admit = decision.verdict is Verdict.ADMIT
+        ticket = self._ticket() if admit else None
+        if ticket is not None:
+            self._admission = (ticket, run.id)
+        fields = {"verdict": decision.verdict, "reason": decision.reason}
+        self._record(FactKind.PASSAGE_DECIDED, ticket, decision.subject, **fields)
+        if not admit:
+            self._lane(Decided(decision.verdict))
+
+    def _answered(self, event: Answered) -> None:
+        run = self._run
+        if run is None or (event.run, event.number) != (run.id, run.number) or run.waits_inside:
+            return
+        if isinstance(event.reply, FaceCompared):
+            compared = event.reply
+            self._record(
+                FactKind.FACE_COMPARED,
+                matched=compared.matched,
+                score=round(compared.score, 4),
+                threshold=compared.threshold,
+                fmr=compared.fmr,
+                frames=compared.frames,
+            )
+        self._advance(event.reply)
+
+    def _end_run(self, passed: bool, reason: Reason | None) -> None:
+        run, self._run, self._admission = self._run, None, None
+        if run is None:
+            return
+        run.procedure.close()
+        why = reason or (run.decision.reason if run.decision else Reason.SOFTWARE)
+        seconds = round(self._now_s - run.began_s, 3)
+        self._record(FactKind.PASSAGE_ENDED, passed=passed, reason=why, seconds=seconds)
+        self._effects.append(CancelAsk(run.id))
+
+    def _committed(self, ticket: int) -> None:
+        if self._run and self._admission == (ticket, self._run.id):
+            self._admission = None
+            self._lane(Decided(Verdict.ADMIT))
+            return
+        for door, waiting in self._releases.items():
+            want = self.state.wants(door)
+            if waiting == ticket and want is not None:
+                self.leases.approved[door] = want
+
+    # ------------------------------------------------------------ operators
+
+    def _ordered(self, order: Ordered) -> None:
+        refusal = self._why_not(order)
+        self._record(
+            FactKind.OPERATOR_ORDERED,
+            verb=order.verb,
+            by=order.by,
+            accepted=not refusal,
+            reason=Reason.OK if not refusal else Reason.NOT_NOW,
+        )
+        if not refusal:
+            self._operator = order.by
+            self._lane(Operated(order.verb))
+        self._effects.append(Tell(order.ticket, not refusal, refusal or f"lane is {self.state.phase.value}"))
+
+    def _why_not(self, order: Ordered) -> str:
+        """Why this order cannot be carried out now, with what was found; empty when it can."""
+        found = f"lane is {self.state.phase.value}"
+        if order.expects is not None and order.expects is not self.state.phase:
+            return f"{order.verb.value} was meant for {order.expects.value}, but the {found}"
+        _, row = find(self.state, Operated(order.verb))
+        if row is not None or order.verb in (Verb.OPEN, Verb.CLOSE):
+            return ""
+        s = self.sensed
+        return (
+            f"{order.verb.value} is not possible now: {found}, occupancy {s.occupancy.value}, "
+            f"entry_door {s.entry.value}, exit_door {s.exit.value}, "
+            f"fire {s.fire.value}, officer_evacuate {s.evacuate.value}, stop {s.stop.value}"
+        )
+
+    # ------------------------------------------------------------ the lane and its commands
+
+    def _lane(self, event: LaneEvent) -> None:
+        before = self.state.phase
+        self.state, commands = step(self.state, event)
+        if self.state.phase is not before:
+            self._alarms.clear()
+            self._record(FactKind.PHASE_CHANGED, phase=self.state.phase, previous=before)
+            if self.state.phase in BETWEEN_RUNS and self._run is None:
+                self._tag = None
+        for command in commands:
+            self._obey(command)
+        if self.state.phase is not before or isinstance(event, Started):
+            decided = self._run.decision.reason if self._run and self._run.decision else None
+            self._effects.append(Show(self.state.phase, decided))
+
+    def _obey(self, command: LaneCommand) -> None:
+        match command:
+            case Release(door, purpose) if purpose in NEEDS_COMMIT:
+                self.leases.approved.pop(door, None)
+                ticket = self._releases[door] = self._ticket()
+                self._record(FactKind.DOOR_RELEASED, ticket, door=door, purpose=purpose, alarm=False)
+            case Arm(timer, generation):
+                self._effects.append(SetTimer(timer, generation, self._settings.timers[timer]))
+            case Proceed():
+                if self._run and self._run.waits_inside:
+                    self._run.waits_inside = False
+                    self._advance(Inside())
+            case EndRun(passed, reason):
+                self._end_run(passed, reason)
+            case Alarm(reason):
+                self._alarm(reason)
+            case Latch(reason):
+                self._effects.append(KeepLatch(reason))
+                self._record(FactKind.FAULT_LATCHED, reason=reason)
+            case Unlatch():
+                self._effects.append(ForgetLatch())
+                self._record(FactKind.FAULT_RESET, by=self._operator)
+
+    def _alarm(self, reason: Reason) -> None:
+        """Once per reason and phase: a lane that stays as it is does not repeat itself."""
+        if reason not in self._alarms:
+            self._alarms.add(reason)
+            self._record(FactKind.ALARM_RAISED, reason=reason)
+
+    # ------------------------------------------------------------ doors
+
+    def _look_at_doors(self) -> None:
+        if self.leases.unconfirmed(self.state, self.sensed, self._now_s) is not None:
+            self._lane(Faulted(Reason.DOOR_UNCONFIRMED))
+
+    def _drive_doors(self) -> None:
+        """Reconcile until nothing more changes: a dropped release moves the lane, which may want another door."""
+        for _ in range(4):
+            outcomes = self.leases.reconcile(self.state, self.sensed, self._now_s)
+            if not outcomes:
+                return
+            for outcome in outcomes:
+                self._came_of(outcome)
+
+    def _came_of(self, outcome: Drive | Drop | Began | Ended | Denied) -> None:
+        match outcome:
+            case Drive() | Drop():
+                self._effects.append(outcome)
+            case Began(door, purpose, alarm):
+                if purpose not in NEEDS_COMMIT:
+                    self._record(FactKind.DOOR_RELEASED, door=door, purpose=purpose, alarm=alarm is not None)
+                if alarm is not None:
+                    self._alarm(alarm)
+            case Ended(door):
+                self._record(FactKind.DOOR_SECURED, door=door)
+            case Denied(door, purpose, reason):
+                self._record(FactKind.RELEASE_DROPPED, door=door, purpose=purpose, reason=reason)
+                if purpose in NEEDS_COMMIT:
+                    self._lane(ReleaseDropped(door))
+
+    # ------------------------------------------------------------ small things
+
+    def _ticket(self) -> int:
+        self._tickets += 1
+        return self._tickets
+
+    def _record(
+        self,
+        kind: FactKind,
+        ticket: int | None = None,
+        subject: SubjectId | None = None,
+        **fields: str | int | float | bool,
+    ) -> None:
+        self._effects.append(Record(Fact(kind, self._tag, tuple(fields.items()), subject), ticket))

@@ -1,0 +1,189 @@
+"""What goes into `Gate.handle`, past facts from the edge, and what comes out, effects for the edge to bring about."""
+
+from dataclasses import dataclass, field
+
+from gatefw.model import (
+    Beam,
+    DoorId,
+    Elapsed,
+    Fact,
+    Faulted,
+    Input,
+    LookUpRecord,
+    Occupancy,
+    Phase,
+    Position,
+    Purpose,
+    Reason,
+    Reply,
+    RunId,
+    Signal,
+    Started,
+    Timer,
+    Token,
+    Verb,
+    VerifyFace,
+    Zone,
+)
+
+# ---------------------------------------------------------------- inputs
+
+
+@dataclass(frozen=True, slots=True)
+class DoorSensed:
+    """A door's contacts and beam, read together."""
+
+    door: DoorId
+    position: Position
+    beam: Beam
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSensed:
+    """Every level of the lane's sensors, read together. An input that is not wired is OFF."""
+
+    occupancy: Occupancy
+    zones: tuple[tuple[Zone, bool], ...] = ()
+    inputs: tuple[tuple[Input, Signal], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRead:
+    reader: str
+    token: Token
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A reply to `Ask`; one whose run or number is not the live one is dropped."""
+
+    run: RunId
+    number: int
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The fact recorded under this ticket is on disk."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceWent:
+    """A device or process is gone. `device` is its name in the config: `door.entry_door`, `reader.front`, `vision`."""
+
+    device: str
+    reason: Reason = Reason.DEVICE_LOST
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCame:
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """An operator's order through the control socket. `by` is a code for who, never a name."""
+
+    ticket: int
+    verb: Verb
+    by: str
+    expects: Phase | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed: leases are renewed, plausibility is looked at."""
+
+
+GateInput = (
+    DoorSensed
+    | LaneSensed
+    | TokenRead
+    | Answered
+    | Committed
+    | DeviceWent
+    | DeviceCame
+    | Ordered
+    | Tick
+    | Elapsed
+    | Started
+    | Faulted
+)
+
+
+# ---------------------------------------------------------------- effects
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    run: RunId
+    number: int
+    request: LookUpRecord | VerifyFace
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsk:
+    """The run is over: whatever was asked for it, the answer is not wanted any more."""
+
+    run: RunId
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Journal the fact; with a ticket, say `Committed(ticket)` when it is on disk."""
+
+    fact: Fact
+    ticket: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """Release this door for `lease_s`; a later Drive extends it."""
+
+    door: DoorId
+    lease_s: float
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """End this door's lease: it closes and locks."""
+
+    door: DoorId
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    phase: Phase
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    timer: Timer
+    generation: int
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """The answer to an order. `detail` is for the operator's eyes and is not journalled."""
+
+    ticket: int
+    accepted: bool
+    detail: str = field(default="")
+
+
+@dataclass(frozen=True, slots=True)
+class KeepLatch:
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetLatch:
+    pass
+
+
+Effect = Ask | CancelAsk | Record | Drive | Drop | Show | SetTimer | Tell | KeepLatch | ForgetLatch

@@ -1,0 +1,120 @@
+"""Which doors are released, for what, and until when. The only place that decides to drive a door.
+
+The lane's wants are levels, not pulses: `reconcile` compares them with what is held, asks the interlock on what is
+sensed now, and says what to do. Called after every input and every tick, it makes a release begin late rather than
+never (a way out that waits for the other door), end late rather than on a body (a broken beam), and end by itself
+when nobody reconciles any more: every `Drive` is a lease.
+"""
+
+from dataclasses import dataclass, field
+
+from gatefw.gate_terms import Drive, Drop
+from gatefw.interlock import Keep, permits
+from gatefw.lane_terms import State
+from gatefw.model import DoorId, Phase, Position, Purpose, Reason, Release, Secure, Sensed
+
+NEEDS_COMMIT = (Purpose.ENTER, Purpose.ADMIT)
+HANDS_OFF = (Phase.EVACUATED, Phase.FAULT, Phase.MAINTENANCE, Phase.HOLD)
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A release began; `alarm` says why that alone deserves one, else None."""
+
+    door: DoorId
+    purpose: Purpose
+    alarm: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    door: DoorId
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A release was wanted and the interlock did not permit it. Said once per reason."""
+
+    door: DoorId
+    purpose: Purpose
+    reason: Reason
+
+
+Outcome = Drive | Drop | Began | Ended | Denied
+
+
+@dataclass(slots=True)
+class _Held:
+    purpose: Purpose
+    renew_at_s: float
+
+
+@dataclass(slots=True)
+class Leases:
+    """`lease_s` is how long a door stays released when this process dies; `renew_s` how often it is extended."""
+
+    lease_s: float
+    renew_s: float
+    confirm_s: float
+    approved: dict[DoorId, Purpose] = field(default_factory=dict)
+    _held: dict[DoorId, _Held] = field(default_factory=dict)
+    _denied: dict[DoorId, Reason] = field(default_factory=dict)
+    _unsecured_since_s: dict[DoorId, float] = field(default_factory=dict)
+
+    def held(self, door: DoorId) -> Purpose | None:
+        held = self._held.get(door)
+        return held.purpose if held else None
+
+    def reconcile(self, state: State, sensed: Sensed, now_s: float) -> list[Outcome]:
+        """Bring what is driven to what is wanted and permitted now."""
+        done: list[Outcome] = []
+        for door in DoorId:
+            want = state.wants(door)
+            if self.approved.get(door) is not want:
+                self.approved.pop(door, None)
+            if want is None:
+                self._denied.pop(door, None)
+            if door in self._held:
+                done += self._go_on(door, want, sensed, now_s)
+            elif want is not None and (want not in NEEDS_COMMIT or door in self.approved):
+                done += self._begin(door, want, sensed, now_s)
+        return done
+
+    def _begin(self, door: DoorId, purpose: Purpose, sensed: Sensed, now_s: float) -> list[Outcome]:
+        permit = permits(Release(door, purpose), sensed)
+        if not permit.permitted:
+            said = self._denied.get(door) is permit.reason
+            self._denied[door] = permit.reason
+            self.approved.pop(door, None)
+            return [] if said else [Denied(door, purpose, permit.reason)]
+        self._held[door] = _Held(purpose, now_s + self.renew_s)
+        return [Drive(door, self.lease_s, purpose), Began(door, purpose, permit.reason if permit.alarm else None)]
+
+    def _go_on(self, door: DoorId, want: Purpose | None, sensed: Sensed, now_s: float) -> list[Outcome]:
+        held = self._held[door]
+        keep = want is not None and permits(Keep(door, want), sensed).permitted
+        if not keep and permits(Secure(door), sensed).permitted:
+            del self._held[door]
+            return [Drop(door), Ended(door)]
+        begun: list[Outcome] = []
+        if want is not None and want is not held.purpose:
+            held.purpose = want
+            begun = [Began(door, want, None)]
+        if now_s >= held.renew_at_s:
+            held.renew_at_s = now_s + self.renew_s
+            begun.append(Drive(door, self.lease_s, held.purpose))
+        return begun
+
+    def unconfirmed(self, state: State, sensed: Sensed, now_s: float) -> DoorId | None:
+        """A door that nobody releases, with nothing in its way, and that is still not secured after `confirm_s`.
+
+        A welded relay, a lock that does not catch, a leaf that jams: the lane cannot be trusted with it.
+        """
+        for door in DoorId:
+            waits = state.phase in HANDS_OFF or not (state.started and state.healthy) or state.stop
+            free = permits(Secure(door), sensed).permitted
+            if waits or door in self._held or not free or sensed.position(door) is Position.SECURED:
+                self._unsecured_since_s.pop(door, None)
+            elif now_s - self._unsecured_since_s.setdefault(door, now_s) > self.confirm_s:
+                return door
+        return None

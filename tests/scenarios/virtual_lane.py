@@ -1,0 +1,105 @@
+"""A contactless lane in virtual time: a simulated world, the real Gate, and scripted answers about tokens and faces."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+
+from gatefw.clearance import Terms, load
+from gatefw.gate import Gate, GateSettings
+from gatefw.lane_terms import Policy
+from gatefw.model import (
+    FaceCompared,
+    Fact,
+    FactKind,
+    Failed,
+    LookUpRecord,
+    Phase,
+    Reason,
+    RecordFound,
+    Reply,
+    RunId,
+    SubjectId,
+    Timer,
+    VerifyFace,
+)
+from gatefw.virtual import VirtualRunner
+from hw.sim.history import Entry
+from hw.sim.people import SCRIPTS, send_in
+from hw.sim.physics import World
+from hw.sim.settings import WorldSettings
+from hw.sim.virtual import VirtualSite
+
+TIMERS = {
+    Timer.SCAN: 1.5,
+    Timer.CHECK: 3.0,
+    Timer.ENTER: 6.0,
+    Timer.SECURE: 5.0,
+    Timer.VERIFY: 12.0,
+    Timer.LEAVE: 8.0,
+    Timer.LET_OUT: 10.0,
+    Timer.HOLD: 20.0,
+    Timer.MAINTENANCE: 600.0,
+}
+REQUIRED = frozenset({"door.entry_door", "door.exit_door", "sensors.lane", "reader.front", "vision", "records"})
+
+
+@dataclass
+class Lane:
+    """`codes` maps a token's text to a subject or to why there is none. A photograph shows the subject of its name."""
+
+    codes: Mapping[str, str | Reason]
+    policy: Policy = field(default_factory=Policy)
+    latched: Reason | None = None
+    look_s: float = 0.8
+
+    def __post_init__(self) -> None:
+        self.world = World(WorldSettings())
+        self.site = VirtualSite(self.world)
+        runs = count(1)
+        settings = GateSettings(self.policy, TIMERS, Terms(face_deadline_s=6.0), REQUIRED, in_service=True)
+        self.gate = Gate(settings, load("contactless"), lambda: RunId(f"run-{next(runs)}"), self.latched)
+        self.runner = VirtualRunner(self.gate, self.site, self._answer)
+
+    def _answer(self, request: LookUpRecord | VerifyFace) -> tuple[float, Reply]:
+        if isinstance(request, LookUpRecord):
+            found = self.codes.get(request.token.payload.decode("latin-1"), Reason.TOKEN_UNKNOWN)
+            return 0.02, Failed(found) if isinstance(found, Reason) else RecordFound(SubjectId(found))
+        faces = self.world.faces()
+        if len(faces) != 1 or faces[0] is None:
+            return request.deadline_s, Failed(Reason.NO_FACE if len(faces) < 2 else Reason.TWO_FACES)
+        matched = faces[0] == request.subject
+        return self.look_s, FaceCompared(matched, 0.30 if matched else 0.85, 0.54, 0.001, 5)
+
+    def boot(self) -> "Lane":
+        self.runner.boot()
+        self.run(3.0)
+        return self
+
+    def run(self, seconds: float) -> None:
+        self.runner.run(self.runner.now_s + seconds)
+
+    def send(self, name: str, script: str, **how: object) -> None:
+        send_in(self.world, name, SCRIPTS[script](**how))
+
+    def outcome(self, name: str) -> str:
+        """How a person's script ended; empty while it has not."""
+        ended = [entry for entry in self.world.history.of("finished") if entry["person"] == name]
+        return str(ended[0]["outcome"]) if ended else ""
+
+    @property
+    def phase(self) -> Phase:
+        return self.gate.state.phase
+
+    def violations(self) -> list[Entry]:
+        return list(self.world.history.of("violation"))
+
+    def facts(self, kind: FactKind) -> list[Fact]:
+        return [fact for _, fact in self.runner.facts if fact.kind is kind]
+
+    def ended(self) -> list[tuple[bool, str]]:
+        """(passed, reason) of every run that ended, in order."""
+        ends = [dict(fact.fields) for fact in self.facts(FactKind.PASSAGE_ENDED)]
+        return [(bool(end["passed"]), str(end["reason"])) for end in ends]
+
+    def alarms(self) -> list[str]:
+        return [str(dict(fact.fields)["reason"]) for fact in self.facts(FactKind.ALARM_RAISED)]
