@@ -41,8 +41,8 @@ class Newest(Generic[T]):
     def take(self, timeout_s: float) -> tuple[T, float] | None:
         """The picture not taken yet and when it came (monotonic seconds), or None after `timeout_s`.
 
-        Raises DeviceLost, or what `fail` was given. A picture older than `stale_s` is dropped: it shows who stood there, not who stands
-        there.
+        Raises DeviceLost, or what `fail` was given. A picture older than `stale_s` is dropped: it shows who stood
+        there, not who stands there.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._picture is not None or self._failure is not None, timeout_s)

@@ -66,7 +66,7 @@ def _make(url: str) -> PinFactory:
         from hw.gpio.lgpio_pins import open_chip
 
         return open_chip(rest)
-    if scheme == "mock" and not rest:
+    if url == "mock:":
         from gpiozero.pins.mock import MockFactory
 
         return cast(PinFactory, MockFactory())

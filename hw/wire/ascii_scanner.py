@@ -11,6 +11,8 @@ Three traps of this format, each of which would let one code be taken for anothe
 
 from dataclasses import dataclass, field
 
+_MODIFIERS = [b"%X" % value for value in range(16)]
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
@@ -72,6 +74,6 @@ class Framer:
 
 
 def _without_prefix(line: bytes) -> Code:
-    if line[:1] == b"]" and line[1:2].isalpha() and line[2:3].isalnum():
+    if line[:1] == b"]" and line[1:2].isalpha() and line[2:3] in _MODIFIERS:
         return Code(line[3:], line[:3].decode("ascii"))
     return Code(line)

@@ -1,0 +1,128 @@
+"""Every token reader: one token for each scan, nothing old, honest about being unplugged."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peers import PtyDevice
+
+from gatefw.errors import BadReply, DeviceLost
+from gatefw.model import Token
+
+ROLE = "reader"
+
+
+class on_a_pty:  # noqa: N801  a bench is named after its place
+    """A scanner on a pseudo terminal behind a stable link."""
+
+    def __init__(self, path: Path) -> None:
+        self._device = PtyDevice(path / "tty-scanner")
+        self._device.plug()
+        self.driver: Any = None
+        self._opened: list[Any] = []
+
+    def open(self) -> Any:
+        reader = self.driver.open(self.driver.Settings(link=f"serial:{self._device.link}?baud=9600", max_code_bytes=64))
+        self._opened.append(reader)
+        return reader
+
+    def scan(self, payload: bytes, symbology: str = "") -> None:
+        self._device.send(symbology.encode() + payload + b"\r\n")
+
+    def rave(self) -> None:
+        """Something else than a reader is plugged in: it sends without end or sense."""
+        self._device.send(bytes(range(128, 256)) * 2)
+
+    def unplug(self) -> None:
+        self._device.unplug()
+
+    def plug(self) -> None:
+        self._device.plug()
+
+    def close(self) -> None:
+        for reader in self._opened:
+            reader.close()
+        self._device.unplug()
+
+
+BENCHES = {"serial": [on_a_pty]}
+
+
+def test_a_scan_is_one_token_with_its_symbology(bench: Any) -> None:
+    reader = bench.open()
+    bench.scan(b"HELLO-1", "]Q1")
+    assert reader.read(timeout_s=5.0) == Token(b"HELLO-1", "]Q1")
+    assert reader.read(timeout_s=0.0) is None
+
+
+def test_scans_that_come_together_are_read_one_by_one_in_their_order(bench: Any) -> None:
+    reader = bench.open()
+    for payload in (b"FIRST", b"SECOND", b"THIRD"):
+        bench.scan(payload)
+    assert [reader.read(5.0), reader.read(5.0), reader.read(5.0)] == [
+        Token(b"FIRST"),
+        Token(b"SECOND"),
+        Token(b"THIRD"),
+    ]
+
+
+def test_a_token_never_shows_in_a_log(bench: Any) -> None:
+    reader = bench.open()
+    bench.scan(b"SECRET")
+    assert "SECRET" not in repr(reader.read(5.0))
+
+
+def test_nothing_scanned_is_none_after_the_time(bench: Any) -> None:
+    assert bench.open().read(timeout_s=0.01) is None
+
+
+def test_a_device_that_is_not_there_cannot_be_opened(bench: Any) -> None:
+    bench.unplug()
+    with pytest.raises(DeviceLost, match="tty-scanner"):
+        bench.open()
+
+
+def test_an_unplugged_reader_is_lost_and_works_again_when_it_is_back(bench: Any) -> None:
+    reader = bench.open()
+    bench.unplug()
+    with pytest.raises(DeviceLost):
+        reader.read(timeout_s=10.0)
+    reader.close()
+    reader.close()
+    bench.plug()
+    reader = bench.open()
+    bench.scan(b"BACK")
+    assert reader.read(5.0) == Token(b"BACK")
+
+
+def test_a_reader_that_waits_learns_that_it_was_unplugged(bench: Any) -> None:
+    reader, outcome = bench.open(), []
+
+    def wait_for_a_token() -> None:
+        try:
+            reader.read(timeout_s=60.0)
+        except DeviceLost as problem:
+            outcome.append(problem)
+
+    waiting = threading.Thread(target=wait_for_a_token)
+    waiting.start()
+    bench.unplug()
+    waiting.join(10.0)
+    assert len(outcome) == 1
+
+
+def test_something_else_on_the_port_is_a_bad_reply_and_never_a_token(bench: Any) -> None:
+    reader = bench.open()
+    bench.rave()
+    with pytest.raises(BadReply, match="terminator"):
+        for _ in range(10):
+            assert reader.read(timeout_s=1.0) is None
+
+
+def test_what_was_scanned_before_the_reader_was_opened_is_forgotten(bench: Any) -> None:
+    bench.open().close()
+    bench.scan(b"OLD")
+    reader = bench.open()
+    bench.scan(b"NEW")
+    assert reader.read(5.0) == Token(b"NEW")

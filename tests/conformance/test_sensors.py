@@ -1,0 +1,156 @@
+"""Every sensors driver: levels as they are now, inputs that are never merged, an honest count of people."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lines import Lines, MockLines, SocketLines
+from peers import until
+
+from gatefw.errors import DeviceLost
+from gatefw.model import Input, Occupancy, Signal, Zone
+from gatefw.ports import Pin
+
+ROLE = "sensors"
+PINS = {
+    "zone_front": 12,
+    "zone_airlock": 13,
+    "zone_airlock_many": 16,
+    "zone_behind": 19,
+    "fire": 20,
+    "call": 21,
+    "stop": 26,
+    "officer_evacuate": 4,
+    "request_to_exit": 18,
+    "tamper": 7,
+}
+LOOPS = {"fire", "stop", "tamper"}  # closed circuits while nothing is wrong
+NEEDED = ("zone_airlock", "zone_airlock_many", "fire", "call", "stop", "officer_evacuate")
+
+
+class _GpioSensorsBench:
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines
+        self.driver: Any = None
+        self._opened: list[Any] = []
+
+    def open(self, names: Any = tuple(PINS)) -> Any:
+        sensors = self.driver.open(self.driver.Settings(**{name: Pin(PINS[name]) for name in names}, debounce_s=0.0))
+        self._opened.append(sensors)
+        for name in PINS:
+            self.put(name, False)
+        return sensors
+
+    def put(self, name: str, active: bool) -> None:
+        (self.lines.close_circuit if active != (name in LOOPS) else self.lines.open_circuit)(PINS[name])
+
+    def cut_every_wire(self) -> None:
+        self.lines.open_circuit(*PINS.values())
+
+    def lose(self) -> None:
+        self.lines.lose()
+
+    def close(self) -> None:
+        for sensors in self._opened:
+            sensors.close()
+        self.lines.close()
+
+
+def on_mock_pins(path: Path) -> _GpioSensorsBench:
+    return _GpioSensorsBench(MockLines(path))
+
+
+def on_a_pin_socket(path: Path) -> _GpioSensorsBench:
+    return _GpioSensorsBench(SocketLines(path))
+
+
+BENCHES = {"gpio": [on_mock_pins, on_a_pin_socket]}
+
+
+def quiet(sensors: Any) -> bool:
+    reading = sensors.read()
+    signals = set(reading.inputs.values())
+    return reading.occupancy is Occupancy.EMPTY and signals == {Signal.OFF} and not any(reading.zones.values())
+
+
+@pytest.mark.parametrize("which", list(Input))
+def test_each_input_is_told_by_itself_and_by_no_other(bench: Any, which: Input) -> None:
+    sensors = bench.open()
+    until(lambda: quiet(sensors))
+    bench.put(which.value, True)
+    until(lambda: sensors.read().inputs[which] is Signal.ON)
+    assert [other for other, signal in sensors.read().inputs.items() if signal is not Signal.OFF] == [which]
+    bench.put(which.value, False)
+    until(lambda: quiet(sensors))
+
+
+@pytest.mark.parametrize("zone", list(Zone))
+def test_each_zone_is_told_by_itself(bench: Any, zone: Zone) -> None:
+    sensors = bench.open()
+    until(lambda: quiet(sensors))
+    bench.put(f"zone_{zone.value}", True)
+    until(lambda: sensors.read().zones[zone])
+    assert sum(sensors.read().zones.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("some", "many", "occupancy"),
+    [
+        (False, False, Occupancy.EMPTY),
+        (True, False, Occupancy.ONE),
+        (True, True, Occupancy.MANY),
+        (False, True, Occupancy.UNKNOWN),
+    ],
+)
+def test_people_are_counted_and_a_count_that_cannot_be_is_unknown(
+    bench: Any, some: bool, many: bool, occupancy: Occupancy
+) -> None:
+    sensors = bench.open()
+    bench.put("zone_airlock", some)
+    bench.put("zone_airlock_many", many)
+    until(lambda: sensors.read().occupancy is occupancy, f"occupancy {occupancy}")
+
+
+def test_cut_wires_of_fire_stop_and_tamper_read_as_active(bench: Any) -> None:
+    sensors = bench.open()
+    until(lambda: quiet(sensors))
+    bench.cut_every_wire()
+    until(lambda: [sensors.read().inputs[which] for which in (Input.FIRE, Input.STOP, Input.TAMPER)] == [Signal.ON] * 3)
+
+
+def test_what_is_not_wired_is_absent_and_not_off(bench: Any) -> None:
+    reading = bench.open(NEEDED).read()
+    assert set(reading.inputs) == {Input.FIRE, Input.CALL, Input.STOP, Input.EVACUATE}
+    assert not reading.zones
+
+
+@pytest.mark.parametrize("missing", NEEDED)
+def test_what_no_lane_is_safe_without_must_be_wired(bench: Any, missing: str) -> None:
+    with pytest.raises(TypeError, match=missing):
+        bench.open([name for name in NEEDED if name != missing])
+
+
+def test_every_change_is_told(bench: Any) -> None:
+    sensors, told = bench.open(), threading.Event()
+    until(lambda: quiet(sensors))
+    sensors.watch(told.set)
+    bench.put("call", True)
+    assert told.wait(10)
+
+
+def test_lost_sensors_raise_and_tell_nothing_as_off(bench: Any) -> None:
+    sensors = bench.open()
+    bench.lose()
+
+    def lost() -> bool:
+        try:
+            sensors.read()
+        except DeviceLost:
+            return True
+        return False
+
+    until(lost, "the sensors are lost")
+    sensors.close()
+    sensors.close()
+    assert lost()

@@ -1,0 +1,1 @@
+"""Shared by all tests. Its presence puts this folder on the path, for `peers`."""
