@@ -9,21 +9,39 @@ from peers import PtyDevice
 
 from gatefw.errors import BadReply, DeviceLost
 from gatefw.model import Token
+from hw.link import MemoryLink, plug
 
 ROLE = "reader"
 
 
-class on_a_pty:  # noqa: N801  a bench is named after its place
-    """A scanner on a pseudo terminal behind a stable link."""
+class MemoryDevice:
+    """A device on an in-process wire. Bytes sent before the driver opens it are there when it does."""
 
-    def __init__(self, path: Path) -> None:
-        self._device = PtyDevice(path / "tty-scanner")
+    def __init__(self) -> None:
+        self._end: MemoryLink | None = None
+
+    def plug(self) -> None:
+        self._end = plug("tty-scanner")
+
+    def unplug(self) -> None:
+        if self._end is not None:
+            self._end.close()
+            self._end = None
+
+    def send(self, data: bytes) -> None:
+        assert self._end is not None
+        self._end.write(data)
+
+
+class _ScannerBench:
+    def __init__(self, device: PtyDevice | MemoryDevice, url: str) -> None:
+        self._device, self._url = device, url
         self._device.plug()
         self.driver: Any = None
         self._opened: list[Any] = []
 
     def open(self) -> Any:
-        reader = self.driver.open(self.driver.Settings(link=f"serial:{self._device.link}?baud=9600", max_code_bytes=64))
+        reader = self.driver.open(self.driver.Settings(link=self._url, max_code_bytes=64))
         self._opened.append(reader)
         return reader
 
@@ -46,7 +64,15 @@ class on_a_pty:  # noqa: N801  a bench is named after its place
         self._device.unplug()
 
 
-BENCHES = {"serial": [on_a_pty]}
+def on_a_pty(path: Path) -> _ScannerBench:
+    return _ScannerBench(PtyDevice(path / "tty-scanner"), f"serial:{path / 'tty-scanner'}?baud=9600")
+
+
+def on_a_memory_link(_path: Path) -> _ScannerBench:
+    return _ScannerBench(MemoryDevice(), "memory:tty-scanner")
+
+
+BENCHES = {"serial": [on_a_pty, on_a_memory_link]}
 
 
 def test_a_scan_is_one_token_with_its_symbology(bench: Any) -> None:
@@ -121,7 +147,6 @@ def test_something_else_on_the_port_is_a_bad_reply_and_never_a_token(bench: Any)
 
 
 def test_what_was_scanned_before_the_reader_was_opened_is_forgotten(bench: Any) -> None:
-    bench.open().close()
     bench.scan(b"OLD")
     reader = bench.open()
     bench.scan(b"NEW")
