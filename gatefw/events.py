@@ -10,6 +10,7 @@ import ctypes
 import json
 import math
 import re
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from gatefw.errors import FaultError
-from gatefw.model import DoorId, Fact, FactKind, Input, Phase, Position, Purpose, Reason, Signal, Verdict
+from gatefw.model import DoorId, Fact, FactKind, Input, Phase, Position, Purpose, Reason, RunId, Signal, Verdict
 
 SPEC_VERSION = "1.0"
 TYPE_VERSION = "v1"
@@ -27,8 +28,9 @@ TYPE_VERSION = "v1"
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One of these words, and no other."""
+    """One of these words, and no other. `name` is what the documentation calls them."""
 
+    name: str
     words: tuple[str, ...]
 
     def fits(self, value: object) -> bool:
@@ -87,7 +89,7 @@ FieldType = Word | Number | Truth | Code
 
 
 def _any(words: type[StrEnum]) -> Word:
-    return Word(tuple(word.value for word in words))
+    return Word(words.__name__, tuple(word.value for word in words))
 
 
 # A run of four digits is where a document number begins: no device of ours is called so.
@@ -99,7 +101,7 @@ LANE = Code(r"[a-z0-9\-]{1,40}", "the lane's name in its file")
 AIM = Code(r"(\][A-Za-z][0-9A-Za-z])?", "AIM symbology prefix (ISO/IEC 15424), empty when the reader sends none")
 VERSION = Code(r"[0-9]{1,3}(\.[0-9]{1,3}){2}((a|b|rc|\.dev|\.post)[0-9]{1,3})?", "the version of gatefw")
 # Those of `control.VERBS` that change something.
-ORDERS = Word(("open", "close", "reset", "let_out", "maintain", "maintain_end", "enrol", "revoke", "stop"))
+ORDERS = Word("Order", ("open", "close", "reset", "let_out", "maintain", "maintain_end", "enrol", "revoke", "stop"))
 
 _DOOR, _REASON, _PHASE = _any(DoorId), _any(Reason), _any(Phase)
 
@@ -133,6 +135,11 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
 }
 
 
+def new_run() -> RunId:
+    """The id of one more passage: 64 random bits, which lead to nobody."""
+    return RunId(secrets.token_hex(8))
+
+
 def check(fact: Fact) -> None:
     """Raise FaultError unless `fact` has exactly the fields of its kind, each of its type.
 
@@ -155,7 +162,7 @@ def check(fact: Fact) -> None:
 
 def _describe(kind: FieldType) -> str:
     match kind:
-        case Word(words):
+        case Word(_, words):
             return f"one of its {len(words)} words"
         case Number(low, high, whole):
             return f"a {'whole ' if whole else ''}number from {low:g} to {high:g}"

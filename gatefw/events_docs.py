@@ -64,6 +64,11 @@ Two ZeroMQ sockets (`[bus]` in the lane file). A subscriber connects to both, th
 """
 
 
+def _words() -> dict[str, Word]:
+    """The sets of words, by name, each once."""
+    return {field.name: field for fields in FIELDS.values() for field in fields.values() if isinstance(field, Word)}
+
+
 def markdown() -> str:
     """The reference for people, as Markdown."""
     parts = [INTRODUCTION]
@@ -74,19 +79,26 @@ def markdown() -> str:
             parts.append(f"| field | value |\n|---|---|\n{rows}\n")
         else:
             parts.append("No fields.\n")
+    parts.append("## Words\n")
+    for name, word in _words().items():
+        parts.append(f"**{name}**: {', '.join(f'`{each}`' for each in word.words)}\n")
     return "\n".join(parts)
 
 
 def _markdown(field: FieldType) -> str:
     match field:
-        case Word(words):
-            return ", ".join(f"`{word}`" for word in words)
+        case Word(name):
+            return f"a word of **{name}**, below"
         case Number(low, high, whole):
             return f"{'whole ' if whole else ''}number, {low:,} to {high:,}"
         case Truth():
             return "`true` or `false`"
         case Code(pattern, says):
             return f"{says}: `{pattern.replace('|', chr(92) + '|')}`"
+
+
+def _schema(field: FieldType) -> dict[str, object]:
+    return {"$ref": f"#/$defs/{field.name}"} if isinstance(field, Word) else field.schema
 
 
 def json_schema() -> dict[str, object]:
@@ -116,7 +128,7 @@ def json_schema() -> dict[str, object]:
                 "properties": {
                     "type": {"const": type_of(kind)},
                     "data": {
-                        "properties": {name: field.schema for name, field in fields.items()},
+                        "properties": {name: _schema(field) for name, field in fields.items()},
                         "required": list(fields),
                         "additionalProperties": False,
                     },
@@ -124,6 +136,7 @@ def json_schema() -> dict[str, object]:
             }
             for kind, fields in FIELDS.items()
         ],
+        "$defs": {name: word.schema for name, word in _words().items()},
     }
 
 

@@ -10,7 +10,21 @@ from hypothesis import strategies as st
 
 from gatefw import control, events_docs
 from gatefw.errors import FaultError
-from gatefw.events import FIELDS, ORDERS, RUN, Code, FieldType, Number, Truth, WallTime, Word, check, encode, type_of
+from gatefw.events import (
+    FIELDS,
+    ORDERS,
+    RUN,
+    Code,
+    FieldType,
+    Number,
+    Truth,
+    WallTime,
+    Word,
+    check,
+    encode,
+    new_run,
+    type_of,
+)
 from gatefw.events import wall_clock as system_clock
 from gatefw.model import DoorId, Fact, FactKind, Phase, Purpose, Reason, RunId, SubjectId, Verdict
 
@@ -21,7 +35,7 @@ RUN_ID = RunId("00112233445566ff")
 
 def value_of(kind: FieldType) -> st.SearchStrategy[object]:
     match kind:
-        case Word(words):
+        case Word(_, words):
             return st.sampled_from(words)
         case Number(low, high, whole):
             return st.integers(int(low), int(high)) if whole else st.floats(low, high)
@@ -161,6 +175,12 @@ def test_the_facts_a_gate_writes_fit() -> None:
         (FactKind.OPERATOR_ORDERED, {"verb": "reset", "by": "uid-1000", "accepted": True, "reason": Reason.OK}),
     ):
         check(Fact(kind, None, tuple(fields.items())))  # type: ignore[arg-type]
+
+
+def test_every_passage_has_an_id_of_its_own_that_fits() -> None:
+    runs = {new_run() for _ in range(1000)}
+    assert len(runs) == 1000
+    assert all(RUN.fits(run) for run in runs)
 
 
 def test_the_schema_has_every_kind_and_every_order_is_a_verb_of_the_control_socket() -> None:

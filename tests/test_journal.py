@@ -25,6 +25,10 @@ STOPPED = Fact(FactKind.SERVICE_STOPPED)
 DEADLINE_S = 30.0
 
 
+def broke(error: JournalBroken) -> None:
+    pytest.fail(str(error))
+
+
 class Wall:
     """A wall clock that stands where a test puts it."""
 
@@ -48,7 +52,7 @@ def opened(wall: Wall) -> Iterator[Opener]:
     journals: list[Journal] = []
 
     def open_journal(path: Path, lane: str = "lane", key: bytes = KEY) -> Journal:
-        journals.append(Journal.open(path, lane, key, wall, failed=pytest.fail))
+        journals.append(Journal.open(path, lane, key, wall, failed=broke))
         return journals[-1]
 
     yield open_journal
@@ -221,7 +225,7 @@ def test_any_flipped_byte_anywhere_is_found(
     tmp_path_factory: pytest.TempPathFactory, column: str, n: int, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("journal") / "j"
-    with closing(Journal.open(path, "lane", KEY, Wall(), failed=pytest.fail)) as journal:
+    with closing(Journal.open(path, "lane", KEY, Wall(), failed=broke)) as journal:
         commit(journal, *[Fact(FactKind.SERVICE_STOPPED, subject=SubjectId("s"))] * 3)
         with closing(sqlite3.connect(path)) as database:
             value = bytearray(database.execute(f"select {column} from event where n = ?", (n,)).fetchone()[0])
@@ -365,7 +369,7 @@ def test_when_the_disk_is_full_nothing_is_called_committed_and_the_fault_is_told
     committed = [int(line.split()[1]) for line in lines if line.startswith("committed")]
     assert len([line for line in lines if line.startswith("failed journal")]) == 1
     assert lines[-1] == "latched journal_broken"
-    with closing(Journal.open(tmp_path / "j", "lane", bytes(32), Wall(), failed=pytest.fail)) as journal:
+    with closing(Journal.open(tmp_path / "j", "lane", bytes(32), Wall(), failed=broke)) as journal:
         assert committed == list(range(1, journal.head() + 1))
         journal.verify()
 
@@ -393,7 +397,7 @@ def test_a_kill_in_the_middle_of_commits_loses_no_committed_row(tmp_path: Path, 
         told = [int(writer.stdout.readline()) for _ in range(killed_after)]
         os.kill(writer.pid, signal.SIGKILL)
         told += [int(line) for line in writer.stdout.read().split(b"\n")[:-1]]
-    with closing(Journal.open(tmp_path / "j", "lane", bytes(32), Wall(), failed=pytest.fail)) as journal:
+    with closing(Journal.open(tmp_path / "j", "lane", bytes(32), Wall(), failed=broke)) as journal:
         assert told == list(range(1, len(told) + 1))
         assert journal.head() >= len(told)
         journal.verify()

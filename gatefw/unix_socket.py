@@ -1,0 +1,57 @@
+"""Sockets that are files: made private, and refused by name when their path cannot be one."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+from gatefw.errors import SetupError
+
+PATH_BYTES = 107  # sun_path of unix(7) holds 108 with its end
+
+
+def checked(path: Path) -> str:
+    """`path` as text, or SetupError when the kernel cannot take it as a socket's name."""
+    length = len(os.fsencode(path))
+    if length > PATH_BYTES:
+        raise SetupError(
+            f"socket {path}: the path has {length} bytes, the kernel takes {PATH_BYTES}; choose a shorter directory"
+        )
+    return str(path)
+
+
+def listen(path: Path, backlog: int) -> socket.socket:
+    """A listening stream socket at `path`, mode 0600 from its first moment; a dead process's socket is replaced.
+
+    Raises SetupError: the path is too long, is something other than a socket, is in use, or cannot be made.
+    """
+    name = checked(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+    try:
+        _clear(path)
+        os.fchmod(listener.fileno(), 0o600)  # Linux gives the file the mode of the unbound socket: no open moment
+        listener.bind(name)
+        listener.listen(backlog)
+    except OSError as error:
+        listener.close()
+        raise SetupError(f"socket {path}: cannot be made: {error.strerror}") from error
+    except SetupError:
+        listener.close()
+        raise
+    return listener
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket nobody listens on any more."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise SetupError(f"socket {path}: something else has this name; move it away")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+        else:
+            raise SetupError(f"socket {path}: another process answers there; stop that one first")
