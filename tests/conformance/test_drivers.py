@@ -65,6 +65,14 @@ def test_every_setting_can_stand_in_a_config_and_numbers_have_bounds_that_their_
             assert bounds[0].low <= field.default <= bounds[0].high, field.name
 
 
+def test_the_wiring_guide_names_every_line_of_every_driver() -> None:
+    guide = Path(hw.__file__).with_name("README.md").read_text()
+    for role, how in DRIVERS:
+        kinds = typing.get_type_hints(hw.schema(role, how))
+        lines = [name for name, kind in kinds.items() if Pin in (kind, *typing.get_args(kind))]
+        assert [name for name in lines if f"`{name}`" not in guide] == [], f"{role}_{how}"
+
+
 def test_loading_every_driver_needs_no_hardware_library() -> None:
     program = """
 import sys, hw
