@@ -56,7 +56,7 @@ class Chain:
 
     def probe(self, rgb: Picture) -> Probe | Reason:
         """The probe of the one face in a picture (rows x columns x RGB, uint8), or why there is none."""
-        face = the_face(self._detector.faces(rgb))
+        face = the_face(self._detector.faces(rgb), rgb)
         if isinstance(face, Reason):
             return face
         chip, coverage = self.align(rgb, face)

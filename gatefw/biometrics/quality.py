@@ -77,10 +77,13 @@ class Quality:
         return Reason.OK
 
 
-def the_face(faces: Sequence[Face]) -> Face | Reason:
-    """The nearest face, or why there is not exactly one: NO_FACE, TWO_FACES."""
+def the_face(faces: Sequence[Face], rgb: Picture) -> Face | Reason:
+    """The nearest face of a picture, or why there is not exactly one: TOO_DARK, TOO_BRIGHT, NO_FACE, TWO_FACES."""
     if not faces:
-        return Reason.NO_FACE
+        sampled = rgb[::8, ::8]
+        if sampled.mean() < BRIGHTNESS_MIN:
+            return Reason.TOO_DARK
+        return Reason.TOO_BRIGHT if (sampled >= 250).mean() > 1 - CLIPPED_MAX else Reason.NO_FACE
     nearest = max(faces, key=lambda face: face.eye_distance_px)
     for face in faces:
         if face is not nearest and face.eye_distance_px > SECOND_FACE_SHARE * nearest.eye_distance_px:

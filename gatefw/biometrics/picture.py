@@ -1,0 +1,37 @@
+"""Photographs from files, for enrolment. They are untrusted: decoded in the vision process alone, and capped."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from gatefw.biometrics.runtime import Picture
+from gatefw.errors import Refusal
+
+FILE_BYTES_MAX = 16 * 1024 * 1024
+
+
+def load(path: Path) -> Picture:
+    """The photograph as rows x columns x RGB, turned upright by its own mark (Exif).
+
+    Raises Refusal: not readable, more than 16 MB, not a picture, more than 16 megapixels (`gatefw.biometrics`).
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise Refusal(f"photograph {path}: cannot be read: {error.strerror}") from error
+    if len(content) > FILE_BYTES_MAX:
+        raise Refusal(f"photograph {path}: more than {FILE_BYTES_MAX // 2**20} MB; make it smaller")
+    return decode(content, str(path))
+
+
+def decode(content: bytes, name: str) -> Picture:
+    """As `load`, from the bytes of a file; `name` is for messages."""
+    try:
+        bgr = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    except cv2.error as error:
+        raise Refusal(f"photograph {name}: is refused by the decoder: {error.err}; 16 megapixels at most") from error
+    if bgr is None:
+        raise Refusal(f"photograph {name}: does not decode; JPEG or PNG is wanted")
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
