@@ -18,12 +18,16 @@ class Template:
 
     def distance(self, other: "Template") -> float:
         """L2 distance; smaller is more alike. Raises ModelError when another model or runtime made the other one."""
-        if not self.maker.comparable(other.maker):
+        self.require_comparable(other.maker)
+        return float(np.linalg.norm(self.vector - other.vector))
+
+    def require_comparable(self, maker: Maker) -> None:
+        """Raise ModelError unless `maker` makes vectors that may be compared with this one."""
+        if not self.maker.comparable(maker):
             raise ModelError(
-                f"templates are not comparable: one is of {_short(self.maker)}, the other of {_short(other.maker)}; "
+                f"templates are not comparable: one is of {_short(self.maker)}, the other of {_short(maker)}; "
                 "enrol the traveller again with the present model"
             )
-        return float(np.linalg.norm(self.vector - other.vector))
 
 
 def distance_to_all(probe: Template, references: Sequence[Template]) -> float:

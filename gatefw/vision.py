@@ -1,0 +1,99 @@
+"""The biometric process: camera, models and gallery; every untrusted picture is decoded here and nowhere else.
+
+    python -m gatefw.vision --config FILE
+
+It talks through `vision.sock` (see `vision_server`) and knows neither doors nor lane. Requests, besides `id` and `do`:
+
+    verify   subject, deadline_s           hints, then {"matched", "reason", "score", "threshold", "fmr", "frames"};
+                                           a newer verify ends an older one
+    cancel   of                            ends the verify with that id, which fails as "cancelled"
+    enrol    subject, photos, expires_at   photos: paths of 1 to 8 pictures of one person; {"templates": n}
+    revoke   subject                       {"revoked": true or false}
+    list                                   {"subjects": [{"subject", "templates", "expires_at"}]}
+    health                                 {"ok", "camera"}: whether frames come, and else why not
+    stop                                   {} and the process ends
+
+Three threads: the socket's, the camera's, and this one, which alone touches models and gallery and never waits longer
+than a twentieth of a second while a verification runs, so that its deadline holds. Killed at any moment it leaves a
+whole gallery and a socket that the next one replaces.
+"""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from contextlib import ExitStack, closing
+from pathlib import Path
+from types import FrameType
+
+import hw
+from gatefw.biometrics.chain import Chain
+from gatefw.biometrics.gallery import Gallery
+from gatefw.biometrics.runtime import Delegate, Runtime
+from gatefw.errors import SetupError
+from gatefw.keys import load_or_create
+from gatefw.ports import Camera
+from gatefw.vision_feed import Feed
+from gatefw.vision_server import Server
+from gatefw.vision_settings import VisionSettings
+from gatefw.vision_worker import Vision
+
+
+def serve(settings: VisionSettings, child: bool) -> None:
+    """Serve until `stop`, SIGTERM or SIGINT; as a child, also until standard input ends: its parent is gone then.
+
+    Raises SetupError when models, gallery, key or socket cannot be used.
+    """
+    driver = hw.load("camera", settings.camera)
+
+    def open_camera() -> Camera:
+        camera: Camera = driver.open(settings.camera_settings)
+        return camera
+
+    names = settings.detector, settings.embedder
+    with ExitStack() as stack:
+        chain = Chain.load(settings.models, *names, Runtime(settings.runtime), Delegate(settings.delegate))
+        key = load_or_create(settings.key, store_exists=settings.gallery.exists())
+        gallery = stack.enter_context(closing(Gallery(settings.gallery, key)))
+        server = stack.enter_context(closing(Server(settings.socket)))
+        feed = stack.enter_context(closing(Feed(open_camera)))
+        vision = Vision(settings, chain, gallery, feed, server)
+        _stop_at_signals(vision)
+        if child:
+            threading.Thread(target=_stop_with_parent, args=(vision,), name="parent", daemon=True).start()
+        vision.run()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m gatefw.vision", description="The biometric process of a lane.")
+    parser.add_argument("--config", type=Path, required=True, help="the lane's config file")
+    parser.add_argument("--child", action="store_true", help="end when standard input ends")
+    options = parser.parse_args(arguments)
+    from gatefw import config
+
+    logging.basicConfig(level=logging.INFO, format="vision: %(levelname)s: %(message)s")
+    try:
+        serve(config.load(options.config).vision, options.child)
+    except SetupError as error:
+        print(f"vision: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _stop_at_signals(vision: Vision) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        vision.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _stop_with_parent(vision: Vision) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    vision.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""The supervisor's end of `vision.sock`: requests out, replies back through a callback, reconnecting for ever.
+
+Standard library only: the supervisor loads no model and decodes no picture. The protocol is drawn in `vision`.
+"""
+
+import contextlib
+import itertools
+import logging
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gatefw import unix_socket, wire_json
+from gatefw.backoff import Backoff
+from gatefw.errors import BadReply, DeviceLost
+from gatefw.model import FaceCompared, Failed, Reason, Reply
+
+CONNECT_S = 2.0
+
+_log = logging.getLogger(__name__)
+Message = Mapping[str, Any]
+
+
+class VisionClient:
+    """A connection that comes back by itself. `ask` and `close` may be called from any thread; `ask` never waits.
+
+    heard(message): every message of the vision process, in order, on the reader's thread; it must only enqueue. Its
+    "id" is what `ask` returned. lost(why): the process went away, or is not there at the first try; said once until it
+    is back. Whatever was asked before will not be answered. came(): it is there (again).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        heard: Callable[[Message], None],
+        lost: Callable[[str], None],
+        came: Callable[[], None],
+    ) -> None:
+        self._path, self._heard, self._lost, self._came = path, heard, lost, came
+        unix_socket.checked(path)
+        self._numbers = itertools.count(1)
+        self._sending = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="vision client", daemon=True)
+        self._thread.start()
+
+    def ask(self, do: str, **fields: object) -> int:
+        """Send a request; returns its id at once. Raises DeviceLost when the process is not there or does not read."""
+        with self._sending:
+            number = next(self._numbers)
+            if self._socket is None:
+                raise DeviceLost(f"vision {self._path}: {do} was asked, but nobody is connected there")
+            line = wire_json.encode({"id": number, "do": do, **fields})
+            try:
+                sent = self._socket.send(line, socket.MSG_DONTWAIT)
+            except OSError as error:
+                self._hang_up()
+                raise DeviceLost(f"vision {self._path}: {do} was asked, but sending failed: {error}") from error
+            if sent < len(line):
+                self._hang_up()
+                raise DeviceLost(f"vision {self._path}: {do} was asked, but it does not read what is sent")
+            return number
+
+    def close(self) -> None:
+        """Hang up and end the thread. No callback follows. May be called twice."""
+        self._closing.set()
+        with self._sending:
+            self._hang_up()
+        self._thread.join()
+
+    def _work(self) -> None:
+        backoff, told = Backoff(), False
+        while not self._closing.is_set():
+            try:
+                with self._connected() as connection:
+                    told = False
+                    self._came()
+                    backoff.reset()
+                    self._read(connection)
+            except (OSError, BadReply, DeviceLost) as error:
+                if not told and not self._closing.is_set():
+                    told = True
+                    self._lost(f"vision {self._path}: {error}")
+            self._closing.wait(backoff.wait_s())
+
+    @contextlib.contextmanager
+    def _connected(self) -> Any:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(CONNECT_S)
+            connection.connect(str(self._path))
+            connection.settimeout(None)
+            with self._sending:
+                self._socket = connection
+            yield connection
+        finally:
+            with self._sending:
+                self._socket = None
+            connection.close()
+
+    def _read(self, connection: socket.socket) -> None:
+        lines = wire_json.Lines()
+        while not self._closing.is_set():
+            chunk = connection.recv(64 * 1024)
+            if not chunk:
+                raise DeviceLost("its process went away")
+            for line in lines.feed(chunk):
+                self._heard(wire_json.decode(line))
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def verify_reply(message: Message) -> Reply | None:
+    """The reply to `VerifyFace` in a message, None while there is none yet (a hint).
+
+    Raises BadReply when the message is not of this protocol.
+    """
+    if "hint" in message:
+        return None
+    if "failed" in message:
+        return Failed(Reason.VISION_UNAVAILABLE)
+    try:
+        done = message["done"]
+        matched, reason = done["matched"], Reason(done["reason"])
+        if type(matched) is not bool or matched is not (reason is Reason.OK):
+            raise ValueError(f"matched is {matched!r} with the reason {reason}")
+        if reason not in (Reason.OK, Reason.FACE_MISMATCH):
+            return Failed(reason)
+        score, threshold, fmr = (float(done[name]) for name in ("score", "threshold", "fmr"))
+        return FaceCompared(matched, score, threshold, fmr, int(done["frames"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadReply(f"vision: not an answer to verify: {error!r}") from error

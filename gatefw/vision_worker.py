@@ -1,0 +1,204 @@
+"""What the vision process does: requests one after the other, and one verification at a time beside them."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from gatefw.biometrics import picture
+from gatefw.biometrics.chain import Chain
+from gatefw.biometrics.gallery import TEMPLATES_MAX, Gallery
+from gatefw.biometrics.template import Template
+from gatefw.biometrics.threshold import threshold_for
+from gatefw.biometrics.verify import Hint, Outcome, Rules, Verification
+from gatefw.errors import GateError, Refusal
+from gatefw.model import Reason, SubjectId
+from gatefw.vision_feed import Feed
+from gatefw.vision_server import Asked, Client, Connected, Gone, Server
+from gatefw.vision_settings import VisionSettings
+
+LOOK_S = 0.05
+REST_S = 0.25
+
+_log = logging.getLogger(__name__)
+
+
+class Vision:
+    """Serves requests until `stop`. `now_s`: monotonic; `wall_s`: Unix seconds, for expiry alone."""
+
+    def __init__(
+        self,
+        settings: VisionSettings,
+        chain: Chain,
+        gallery: Gallery,
+        feed: Feed,
+        server: Server,
+        now_s: Callable[[], float] = time.monotonic,
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._chain, self._gallery, self._feed, self._server = chain, gallery, feed, server
+        self._now_s, self._wall_s = now_s, wall_s
+        self._threshold = threshold_for(chain.embedder.card, settings.fmr)
+        self._loosest = max(row.distance for row in chain.embedder.card.threshold)
+        self._rules = Rules(settings.mismatch_frames, settings.compare_every_s)
+        self._running: tuple[Asked, Verification] | None = None
+        self._client: Client | None = None
+        self._told: Mapping[str, object] = {}
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """End `run` soon. Any thread, any signal handler."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            self._happen(0 if self._running else REST_S)
+            if self._running:
+                self._look(*self._running)
+            self._tell_health()
+        self._end_running("the vision process stops")
+
+    # ------------------------------------------------------------ requests
+
+    def _happen(self, wait_s: float) -> None:
+        """Deal with one thing from the socket, if there is one within `wait_s`."""
+        try:
+            happening = self._server.happenings.get(timeout=wait_s) if wait_s else self._server.happenings.get_nowait()
+        except queue.Empty:
+            return
+        if isinstance(happening, Connected):
+            self._client, self._told = happening.client, {}
+        elif isinstance(happening, Gone):
+            self._client = None
+            self._end_running("its supervisor went away")
+        else:
+            self._answer(happening)
+
+    def _answer(self, asked: Asked) -> None:
+        does: dict[str, Callable[[Asked], dict[str, object] | None]] = {
+            "verify": self._verify,
+            "cancel": self._cancel,
+            "enrol": self._enrol,
+            "revoke": self._revoke,
+            "list": lambda _: {"subjects": [asdict(entry) for entry in self._gallery.list()]},
+            "health": lambda _: self._state(),
+            "stop": self._stop,
+        }
+        try:
+            if asked.do not in does:
+                raise Refusal(f"vision: nothing is called {asked.do!r}; there are {', '.join(does)}")
+            done = does[asked.do](asked)
+        except GateError as error:
+            _log.warning("%s: %s", asked.do, error)
+            failed = {"kind": error.consequence.value, "message": str(error)}
+            asked.client.send({"id": asked.number, "failed": failed})
+        else:
+            if done is not None:
+                asked.client.send({"id": asked.number, "done": done})
+
+    def _verify(self, asked: Asked) -> dict[str, object] | None:
+        self._end_running("a newer one began")
+        subject = _text(asked, "subject")
+        deadline_s = _number(asked, "deadline_s")
+        found = self._gallery.get(SubjectId(subject), self._wall_s())
+        if isinstance(found, Reason):
+            return asdict(Outcome(False, found, None, self._threshold.distance, self._threshold.fmr, 0))
+        for reference in found:
+            reference.require_comparable(self._chain.maker)
+        self._running = (asked, Verification(found, self._threshold, self._rules, self._now_s(), deadline_s))
+        self._feed.want(True)
+        return None
+
+    def _cancel(self, asked: Asked) -> dict[str, object]:
+        number = _number(asked, "of")
+        if self._running and self._running[0].number == number:
+            self._end_running("as asked")
+        return {}
+
+    def _enrol(self, asked: Asked) -> dict[str, object]:
+        subject, expires_at = _text(asked, "subject"), _number(asked, "expires_at")
+        photos = _texts(asked, "photos")
+        if not 1 <= len(photos) <= TEMPLATES_MAX:
+            raise Refusal(f"enrol: {len(photos)} photographs; 1 to {TEMPLATES_MAX} are wanted, 3 are a good number")
+        templates = [self._template_of(Path(path)) for path in photos]
+        for path, template in zip(photos, templates, strict=True):
+            distance = template.distance(templates[0])
+            if distance > self._loosest:
+                raise Refusal(f"photograph {path}: shows another person than the first one ({distance:.2f})")
+        self._gallery.enrol(SubjectId(subject), templates, expires_at)
+        return {"templates": len(templates)}
+
+    def _revoke(self, asked: Asked) -> dict[str, object]:
+        return {"revoked": self._gallery.revoke(SubjectId(_text(asked, "subject")))}
+
+    def _stop(self, _asked: Asked) -> dict[str, object]:
+        self.stop()
+        return {}
+
+    def _template_of(self, path: Path) -> Template:
+        found = self._chain.probe(picture.load(path))
+        if isinstance(found, Reason):
+            raise Refusal(f"photograph {path}: {found}; one face, whole, sharp and evenly lit is wanted")
+        return found.template
+
+    # ------------------------------------------------------------ frames
+
+    def _look(self, asked: Asked, verification: Verification) -> None:
+        """One frame of the running verification, if one comes soon."""
+        seen = self._feed.take(LOOK_S)
+        found: Hint | Outcome | None = None
+        if seen is not None and verification.wants(seen.frame.captured_s):
+            probe = self._chain.probe(np.asarray(seen.frame.rgb))
+            found = verification.seen(probe, seen.frame.captured_s, seen.repeated)
+        if isinstance(found, Hint):
+            asked.client.send({"id": asked.number, "hint": found.reason})
+        elif outcome := found or verification.late(self._now_s()):
+            self._rest()
+            asked.client.send({"id": asked.number, "done": asdict(outcome)})
+
+    def _rest(self) -> None:
+        self._running = None
+        self._feed.want(False)
+
+    def _end_running(self, why: str) -> None:
+        if self._running:
+            asked, _ = self._running
+            self._rest()
+            asked.client.send({"id": asked.number, "failed": {"kind": "cancelled", "message": f"verify: {why}"}})
+
+    # ------------------------------------------------------------ health
+
+    def _state(self) -> dict[str, object]:
+        return {"ok": not self._feed.trouble, "camera": self._feed.trouble}
+
+    def _tell_health(self) -> None:
+        state = self._state()
+        if self._client is not None and state != self._told:
+            self._told = state
+            self._client.send({"health": state})
+
+
+def _text(asked: Asked, name: str) -> str:
+    value = asked.fields.get(name)
+    if not isinstance(value, str) or not value:
+        raise Refusal(f"{asked.do}: {name} must be a text, it is {value!r}")
+    return value
+
+
+def _texts(asked: Asked, name: str) -> list[str]:
+    value = asked.fields.get(name)
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise Refusal(f"{asked.do}: {name} must be a list of texts, it is {value!r}")
+    return value
+
+
+def _number(asked: Asked, name: str) -> float:
+    value: object = asked.fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e18:
+        raise Refusal(f"{asked.do}: {name} must be a number from 0 up, it is {value!r}")
+    return float(value)
