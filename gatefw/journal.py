@@ -135,11 +135,14 @@ class Journal:
         return self._head.n
 
     def read(self, since: int, limit: int) -> list[Row]:
-        """At most `limit` committed rows after number `since`, in order."""
-        with self._reading:
-            rows = self._reader.execute(
-                "select n, kind, body from event where n > ? order by n limit ?", (since, limit)
-            ).fetchall()
+        """At most `limit` committed rows after number `since`, in order. Raises JournalBroken on an I/O error."""
+        try:
+            with self._reading:
+                rows = self._reader.execute(
+                    "select n, kind, body from event where n > ? order by n limit ?", (since, limit)
+                ).fetchall()
+        except sqlite3.Error as error:
+            raise JournalBroken(f"journal {self._path}: cannot be read: {error}; look after the disk") from error
         return [Row(n, type_of(FactKind(kind)), body) for n, kind, body in rows]
 
     def subject(self, n: int) -> SubjectId | None:

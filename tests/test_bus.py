@@ -1,0 +1,341 @@
+"""Whoever follows the bus gets every committed event once and in order, whatever they or the gate go through."""
+
+import itertools
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import zmq
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatefw.bus import HIGH_WATER, REPLAY_ROWS, Bus, address_of
+from gatefw.bus_client import NEWEST, Sequence, follow
+from gatefw.errors import BadReply, GateError, SetupError
+from gatefw.events import WallTime
+from gatefw.journal import Journal
+from gatefw.model import Fact, FactKind, SubjectId
+
+STOPPED = Fact(FactKind.SERVICE_STOPPED, subject=SubjectId("never-on-the-bus"))
+SUBSCRIBER = Path(__file__).parent.parent / "docs" / "subscriber.py"
+DEADLINE_S = 30.0
+
+
+class Gate:
+    """A journal and its bus: what is published of a gate."""
+
+    def __init__(self, directory: Path, journal: str = "journal") -> None:
+        self.events, self.replay = address_of(directory / "events.sock"), address_of(directory / "replay.sock")
+        self.failures: queue.Queue[GateError] = queue.Queue()
+        self._files = ExitStack()
+        clock = lambda: WallTime(1_800_000_000_000_000_000, True)  # noqa: E731
+        self.journal = self._files.enter_context(
+            closing(Journal.open(directory / journal, "lane", bytes(32), clock, self.failures.put))
+        )
+        self.bus = self._files.enter_context(closing(Bus(self.journal, self.events, self.replay, self.failures.put)))
+
+    def commit(self, count: int) -> None:
+        """Write `count` rows and wait until the last is durable."""
+        done = threading.Event()
+        for left in range(count, 0, -1):
+            self.journal.append(STOPPED, (lambda _: done.set()) if left == 1 else None)
+        assert done.wait(DEADLINE_S)
+
+    def close(self) -> None:
+        self._files.close()
+        assert self.failures.empty()
+        assert not [thread for thread in threading.enumerate() if thread.name in ("bus", "journal")]
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    with closing(Gate(tmp_path)) as gate:
+        yield gate
+
+
+def numbers(events: Iterator[dict[str, object]], count: int) -> list[int]:
+    return [int(str(event["sequence"])) for event in itertools.islice(events, count)]
+
+
+@contextmanager
+def asking(gate: Gate) -> Iterator[zmq.Socket[bytes]]:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
+        dealer.linger, dealer.rcvtimeo = 0, int(DEADLINE_S * 1000)
+        dealer.connect(gate.replay)
+        yield dealer
+
+
+# ---------------------------------------------------------------- following
+
+
+def test_a_late_joiner_gets_what_was_before_and_then_what_comes(gate: Gate) -> None:
+    gate.commit(REPLAY_ROWS + 44)
+    with closing(follow(gate.events, gate.replay)) as events:
+        assert numbers(events, REPLAY_ROWS + 44) == list(range(1, REPLAY_ROWS + 45))
+        gate.commit(3)
+        assert numbers(events, 3) == [REPLAY_ROWS + 45, REPLAY_ROWS + 46, REPLAY_ROWS + 47]
+
+
+def test_who_saw_some_goes_on_after_them_and_who_wants_only_new_ones_gets_those(gate: Gate) -> None:
+    gate.commit(10)
+    with closing(follow(gate.events, gate.replay, since=7)) as events:
+        assert numbers(events, 3) == [8, 9, 10]
+    seen: queue.Queue[int] = queue.Queue()
+    stop = threading.Event()
+
+    def follow_new() -> None:
+        with closing(follow(gate.events, gate.replay, since=None)) as events:
+            while not stop.is_set():
+                seen.put(numbers(events, 1)[0])
+
+    thread = threading.Thread(target=follow_new)
+    thread.start()
+    got: list[int] = []
+    while not got:  # it takes part from some moment on, which only its first event shows
+        gate.commit(1)
+        with suppress(queue.Empty):
+            got.append(seen.get(timeout=0.05))
+    assert got[0] > 10
+    stop.set()
+    gate.commit(1)
+    thread.join()
+    rest = [seen.get_nowait() for _ in range(seen.qsize())]
+    assert got + rest == list(range(got[0], got[0] + 1 + len(rest)))
+
+
+def test_an_event_holds_no_subject_and_says_which_journal_it_is_from(gate: Gate) -> None:
+    gate.commit(1)
+    with closing(follow(gate.events, gate.replay)) as events:
+        event = next(events)
+    assert event["epoch"] == gate.journal.epoch
+    assert "never-on-the-bus" not in json.dumps(event)
+
+
+def test_a_subscriber_that_sleeps_hurts_nobody_and_misses_nothing(gate: Gate) -> None:
+    gate.commit(1)
+    with closing(follow(gate.events, gate.replay)) as sleeper:
+        assert numbers(sleeper, 1) == [1]
+        for _ in range(5):
+            gate.commit(HIGH_WATER)  # more than is kept for it
+        with closing(follow(gate.events, gate.replay, since=5 * HIGH_WATER)) as awake:
+            assert numbers(awake, 1) == [5 * HIGH_WATER + 1]
+        assert numbers(sleeper, 5 * HIGH_WATER) == list(range(2, 5 * HIGH_WATER + 2))
+
+
+def test_a_gate_that_restarts_is_followed_on_and_a_new_journal_from_its_beginning(tmp_path: Path) -> None:
+    with closing(Gate(tmp_path)) as gate:
+        gate.commit(3)
+        events = follow(gate.events, gate.replay)
+        assert numbers(events, 3) == [1, 2, 3]
+    with closing(events):
+        with closing(Gate(tmp_path)) as gate:
+            gate.commit(2)
+            assert numbers(events, 2) == [4, 5]
+        with closing(Gate(tmp_path, journal="another")) as gate:
+            gate.commit(7)
+            assert numbers(events, 7) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_journal_that_lost_its_newest_rows_is_found_by_who_had_seen_them(gate: Gate) -> None:
+    gate.commit(2)
+    with (
+        closing(follow(gate.events, gate.replay, since=5)) as events,
+        pytest.raises(BadReply, match="newest event is 2"),
+    ):
+        next(events)
+
+
+# ---------------------------------------------------------------- the order of events, without I/O
+
+
+@given(
+    total=st.integers(0, 30),
+    since=st.integers(0, 5),
+    arrivals=st.lists(st.integers(1, 30) | st.just("replay")),
+    keep=st.lists(st.booleans(), min_size=30, max_size=30),
+)
+def test_whatever_is_lost_doubled_or_late_every_event_comes_once_and_in_order(
+    total: int, since: int, arrivals: list[int | str], keep: list[bool]
+) -> None:
+    total = max(total, since)
+    sequence, got = Sequence(since), list[int]()
+
+    def replay(keeps: list[bool]) -> None:
+        assert sequence.last is not None
+        asked = sequence.last
+        got.extend(n for n in range(asked + 1, total + 1) if keeps[n % 30] and sequence.event("e", n))
+        sequence.head("e", total, asked)
+
+    for arrival in arrivals:
+        if arrival == "replay":
+            replay(keep)
+        elif isinstance(arrival, int) and arrival <= total and sequence.event("e", arrival):
+            got.append(arrival)
+    while sequence.behind:
+        replay([True] * 30)
+    assert got == list(range(since + 1, total + 1))
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 5), st.booleans())))
+def test_no_number_of_a_journal_comes_twice_when_journals_change(messages: list[tuple[str, int, bool]]) -> None:
+    sequence, got = Sequence(0), list[tuple[str, int]]()
+    for epoch, n, is_head in messages:
+        if is_head:
+            sequence.head(epoch, n, None)
+        elif sequence.event(epoch, n):
+            got.append((epoch, n))
+    assert len(got) == len(set(got))
+    for epoch in "abc":
+        assert [n for e, n in got if e == epoch] == list(range(1, 1 + sum(e == epoch for e, _ in got)))
+
+
+def test_who_wants_only_new_events_begins_at_the_newest() -> None:
+    sequence = Sequence(None)
+    assert sequence.request == [b"", NEWEST.to_bytes(8, "big")]
+    assert not sequence.event("e", 7)
+    sequence.head("e", 9, None)
+    assert sequence.last == 9
+    assert sequence.event("e", 10)
+
+
+# ---------------------------------------------------------------- the wire
+
+
+def test_the_replay_answers_as_documented(gate: Gate) -> None:
+    gate.commit(3)
+    with asking(gate) as dealer:
+        for epoch in (b"", gate.journal.epoch.encode()):
+            dealer.send_multipart([epoch, (1).to_bytes(8, "big")])
+            first, second, head = (dealer.recv_multipart() for _ in range(3))
+            assert [first[:2], second[:2]] == [[b"EVENT", bytes(7) + b"\2"], [b"EVENT", bytes(7) + b"\3"]]
+            assert head == [b"HEAD", gate.journal.epoch.encode(), bytes(7) + b"\3"]
+            assert json.loads(first[2])["sequence"] == "00000000000000000002"
+
+
+def test_who_comes_with_another_epoch_gets_the_new_one_and_no_events(gate: Gate) -> None:
+    gate.commit(3)
+    with asking(gate) as dealer:
+        dealer.send_multipart([b"f" * 16, bytes(8)])
+        assert dealer.recv_multipart() == [b"HEAD", gate.journal.epoch.encode(), bytes(7) + b"\3"]
+
+
+@pytest.mark.parametrize(
+    "request_", [[b""], [b"", b""], [b"", bytes(7)], [b"x", bytes(8)], [b"", bytes(8), b""], [b"f" * 17, bytes(8)]]
+)
+def test_a_request_of_another_form_is_answered_bad_and_the_next_one_is_served(
+    gate: Gate, request_: list[bytes]
+) -> None:
+    with asking(gate) as dealer:
+        dealer.send_multipart(request_)
+        assert dealer.recv_multipart() == [b"BAD"]
+        dealer.send_multipart([b"", b"\xff" * 8])
+        assert dealer.recv_multipart()[0] == b"HEAD"
+
+
+def test_a_message_beyond_the_limit_ends_its_connection_and_no_other(gate: Gate) -> None:
+    with asking(gate) as rude, asking(gate) as polite:
+        rude.send_multipart([b"", b"x" * 100_000])
+        polite.send_multipart([b"", bytes(8)])
+        assert polite.recv_multipart()[0] == b"HEAD"
+        assert not rude.poll(0)
+
+
+def test_the_sockets_are_their_owners_alone(gate: Gate, tmp_path: Path) -> None:
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("events.sock", "replay.sock")} == {0o600}
+    assert os.umask(0o022) == 0o022
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "says"),
+    [
+        ("tcp://0.0.0.0:5555", "only ipc://"),
+        ("ipc://@abstract", "only ipc://"),
+        ("ipc://relative/path", "only ipc://"),
+        ("ipc:///" + "x" * 200, "the kernel takes 107"),
+        ("ipc:///no/such/directory/socket", "is its directory there"),
+    ],
+)
+def test_an_endpoint_that_is_no_private_file_is_refused(tmp_path: Path, endpoint: str, says: str) -> None:
+    clock = lambda: WallTime(0, True)  # noqa: E731
+    with closing(Journal.open(tmp_path / "j", "lane", bytes(32), clock, lambda _: None)) as journal:
+        for events, replay in ((endpoint, address_of(tmp_path / "r")), (address_of(tmp_path / "e"), endpoint)):
+            with pytest.raises(SetupError, match=says):
+                Bus(journal, events, replay, lambda _: None)
+
+
+def test_something_else_on_the_endpoint_is_a_bad_reply(tmp_path: Path) -> None:
+    events, replay = address_of(tmp_path / "e"), address_of(tmp_path / "r")
+    for message in ([b"t", bytes(8), b"{}"], [b"t", bytes(8), b"[]"], [b"t", bytes(8), b"\xff"]):
+        with zmq.Context() as context, context.socket(zmq.XPUB) as other:
+            other.linger = 0
+            other.bind(events)
+            caught: queue.Queue[Exception] = queue.Queue()
+
+            def run(caught: queue.Queue[Exception] = caught) -> None:
+                try:
+                    next(follow(events, replay))
+                except GateError as error:
+                    caught.put(error)
+
+            thread = threading.Thread(target=run)
+            thread.start()
+            assert other.poll(int(DEADLINE_S * 1000))  # it has subscribed
+            other.send_multipart(message)
+            assert isinstance(caught.get(timeout=DEADLINE_S), BadReply)
+            thread.join()
+
+
+# ---------------------------------------------------------------- the subscriber in the documentation
+
+
+class Subscriber:
+    """`docs/subscriber.py` as a process; knows nothing of gatefw."""
+
+    def __init__(self, gate: Gate, last: int) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, SUBSCRIBER, gate.events, gate.replay, str(last)], stdout=subprocess.PIPE, text=True
+        )
+
+    def receive(self, count: int) -> list[int]:
+        assert self.process.stdout is not None
+        return [int(json.loads(self.process.stdout.readline())["sequence"]) for _ in range(count)]
+
+    def close(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+
+def test_the_documented_subscriber_follows_leaves_rejoins_and_misses_nothing(gate: Gate) -> None:
+    gate.commit(5)
+    with closing(Subscriber(gate, last=0)) as subscriber:
+        assert subscriber.receive(5) == [1, 2, 3, 4, 5]
+        gate.commit(REPLAY_ROWS * 2)
+        assert subscriber.receive(REPLAY_ROWS * 2) == list(range(6, 6 + REPLAY_ROWS * 2))
+    gate.commit(20)
+    last = 5 + REPLAY_ROWS * 2
+    with closing(Subscriber(gate, last)) as subscriber:
+        assert subscriber.receive(20) == list(range(last + 1, last + 21))
+        gate.commit(1)
+        assert subscriber.receive(1) == [last + 21]
+
+
+def test_the_documented_subscriber_survives_the_gate_and_notices_a_new_journal(tmp_path: Path) -> None:
+    with closing(Gate(tmp_path)) as gate:
+        gate.commit(2)
+        subscriber = Subscriber(gate, last=0)
+        assert subscriber.receive(2) == [1, 2]
+    with closing(subscriber):
+        with closing(Gate(tmp_path)) as gate:
+            gate.commit(2)
+            assert subscriber.receive(2) == [3, 4]
+        with closing(Gate(tmp_path, "another")) as gate:
+            gate.commit(5)
+            assert subscriber.receive(5) == [1, 2, 3, 4, 5]
