@@ -2,7 +2,7 @@
 
 ZeroMQ loses messages for a subscriber that is slow or away, silently, and that is what keeps a subscriber from hurting
 the gate. Nothing is lost all the same: every message carries its number, and the replay socket hands out what is
-missing. The wire is described in `docs/events.md`; `bus_client` is one reader of it, `docs/subscriber.py` a smaller one.
+missing. `docs/events.md` describes the wire; `bus_client` is one reader of it, `docs/subscriber.py` a smaller one.
 """
 
 import contextlib
