@@ -438,6 +438,8 @@ def test_a_year_of_an_empty_lane_costs_nothing() -> None:
         ({"walk_m_s": 50.0}, "world.walk_m_s: 50.0 is not a number from"),
         ({"pins": {"entry_door": {"opened": 3}}}, "world.pins.entry_door.opened: unknown line"),
         ({"pins": {"fire": 20, "call": 20}}, "world.pins.call: pin 20 is already wired to fire"),
+        ({"scanners": {"front": {"bauds": 9600}}}, "world.scanners.front: known are baud, prefix, terminator"),
+        ({"scanners": {"front": {"baud": 9}}}, "world.scanners.front.baud: 9 is not a rate"),
         ({"pins": {"fire": 99}}, "world.pins.fire: 99 is not a BCM number"),
     ],
 )

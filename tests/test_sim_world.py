@@ -248,7 +248,7 @@ def test_an_unplugged_scanner_hangs_up_and_is_found_again_at_the_same_path(tmp_p
 
 def test_what_is_scanned_while_nobody_has_the_line_open_is_lost_and_noted(tmp_path: Path, world: WorldClient) -> None:
     present(world, "UNHEARD")
-    world.wait_for(lambda entry: entry.kind == "scanner" and "lost_bytes" in entry.facts, SOON_S)
+    world.wait_for(lambda entry: entry.says("scanner", lost_bytes=len("RD\r")), SOON_S, "the last chunk to be lost")
     with opened(tmp_path) as line:
         present(world, "HEARD")
         assert line.read_until(b"\r") == b"]Q1HEARD\r"
@@ -382,6 +382,7 @@ def test_a_black_and_a_starved_camera_still_send_and_a_stopped_one_does_not(tmp_
         ("traveller", {"name": "a", "script": "traveller"}, "missing a required argument: 'code'"),
         ("traveller", {"name": "a", "script": "traveller", "with": {"code": 7}}, "code is 7, not a str"),
         ("traveller", {"name": "a", "script": "follower", "with": {"photo": "../sim.toml"}}, "is not in"),
+        ("traveller", {"name": "a", "script": "follower", "walk_m_s": 50}, "walk_m_s: 50 is not a number from"),
         ("remove", {"name": "nobody"}, "'nobody' is not in the world"),
         ("scanner", {"scanner": "x", "plugged": True}, "scanner 'x' is not there"),
         ("stick", {"circuit": "moon", "closed": True}, "'moon' is no loop"),

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from hw.sim.server import Options, Server
-from hw.sim.settings import load
+from hw.sim.settings import bounded, load
 
 
 def _options(arguments: list[str] | None) -> Options:
@@ -25,12 +25,13 @@ def _options(arguments: list[str] | None) -> Options:
     given = parser.parse_args(arguments)
     try:
         settings = load(given.config)
+        if given.photos is not None:
+            settings = dataclasses.replace(settings, photos=given.photos)
+        if given.hardware_limit_s is not None:
+            limit_s = bounded("hardware_limit_s", given.hardware_limit_s)
+            settings = dataclasses.replace(settings, hardware_limit_s=limit_s)
     except (ValueError, OSError) as problem:
         parser.error(str(problem))
-    if given.photos is not None:
-        settings = dataclasses.replace(settings, photos=given.photos)
-    if given.hardware_limit_s is not None:
-        settings = dataclasses.replace(settings, hardware_limit_s=given.hardware_limit_s)
     return Options(given.dir, settings, given.pins == "keep", given.until_eof)
 
 

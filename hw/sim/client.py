@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from hw.sim.history import Entry
-from hw.sim.server import CONTROL
+from hw.sim.settings import CONTROL
 
 ANSWER_S = 10.0
 

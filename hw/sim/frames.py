@@ -86,11 +86,12 @@ def _load(path: Path) -> Picture:
 
 
 def _paste(scene: Picture, picture: Picture, left_px: int, right_px: int) -> None:
-    """Fit the picture into a part of the scene, its proportions kept."""
-    height, width = picture.shape[:2]
+    """Fit the picture into a part of the scene, its proportions kept; of a tall one head and shoulders only."""
+    width = picture.shape[1]
+    height = min(picture.shape[0], width * 4 // 3)
     scale = min((right_px - left_px) / width, HEIGHT_PX / height)
     size = max(1, int(width * scale)), max(1, int(height * scale))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(picture[:height], size, interpolation=cv2.INTER_AREA)
     x, y = left_px + (right_px - left_px - size[0]) // 2, (HEIGHT_PX - size[1]) // 2
     scene[y : y + size[1], x : x + size[0]] = small
 

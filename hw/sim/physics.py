@@ -16,7 +16,7 @@ from gatefw.model import Beam, DoorId, Input, Occupancy, Signal, Zone
 from hw.sim.audit import Audit
 from hw.sim.door import TICK_S, Door
 from hw.sim.history import History
-from hw.sim.settings import INPUTS, WorldSettings
+from hw.sim.settings import INPUTS, WorldSettings, bounded
 
 DOOR_M = {DoorId.ENTRY: 1.0, DoorId.EXIT: 3.0}
 HALF_BODY_M = 0.25
@@ -131,10 +131,11 @@ class World:
     def enter(
         self, name: str, mind: Mind | None = None, at: Place = Place.AWAY, walk_m_s: float | None = None
     ) -> Person:
-        """A person appears. Raises ValueError when somebody of that name is here."""
+        """A person appears. Raises ValueError when somebody of that name is here, or at an impossible speed."""
         if name in self.people:
             raise ValueError(f"{name!r} is already in the world; a person has one body")
-        person = Person(name, PLACE_M[at], PLACE_M[at], walk_m_s or self.settings.walk_m_s)
+        speed = self.settings.walk_m_s if walk_m_s is None else bounded("walk_m_s", walk_m_s)
+        person = Person(name, PLACE_M[at], PLACE_M[at], speed)
         self.people[name] = person
         if mind is not None:
             self._minds[name] = mind

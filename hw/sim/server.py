@@ -18,9 +18,7 @@ from hw.sim.peers import Listener, Peer
 from hw.sim.physics import World
 from hw.sim.pins import PinTable
 from hw.sim.scanner import Scanner
-from hw.sim.settings import WorldSettings
-
-PINS, FRAMES, CONTROL = "pins.sock", "frames.sock", "world.sock"
+from hw.sim.settings import CONTROL, FRAMES, PINS, WorldSettings
 
 
 @dataclass(frozen=True, slots=True)

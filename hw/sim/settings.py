@@ -9,6 +9,9 @@ from typing import Any
 
 from gatefw.model import DoorId, Input
 
+PINS, FRAMES, CONTROL = "pins.sock", "frames.sock", "world.sock"
+"""The sockets of a world, in its directory."""
+
 DOOR_LINES = ("release", "closed", "locked", "beam")
 ZONES = ("zone_front", "zone_airlock", "zone_airlock_many", "zone_behind")
 OUTPUTS = frozenset({*(f"{door}.release" for door in DoorId), "lamps.red", "lamps.amber", "lamps.green", "buzzer"})
@@ -67,9 +70,8 @@ def parse(table: Mapping[str, Any]) -> WorldSettings:
     if unknown := sorted(table.keys() - known):
         raise ValueError(f"world.{unknown[0]}: unknown key; known are {', '.join(sorted(known))}")
     given: dict[str, Any] = dict(table)
-    for key, (low, high) in _RANGES.items():
-        if key in given:
-            given[key] = _number(key, given[key], low, high)
+    for key in given.keys() & _RANGES.keys():
+        given[key] = bounded(key, given[key])
     if "escape" in given:
         given["escape"] = tuple(DoorId(door) for door in given["escape"])
     if "normally_closed" in given:
@@ -77,14 +79,26 @@ def parse(table: Mapping[str, Any]) -> WorldSettings:
     if "pins" in given:
         given["pins"] = _pins(given["pins"])
     if "scanners" in given:
-        given["scanners"] = {name: ScannerSettings(**scanner) for name, scanner in given["scanners"].items()}
+        given["scanners"] = {name: _scanner(name, table) for name, table in given["scanners"].items()}
     return WorldSettings(**given)
 
 
-def _number(key: str, value: object, low: float, high: float) -> float:
+def bounded(key: str, value: object) -> float:
+    """The value of a numeric setting. Raises ValueError when it is no number, or out of its range."""
+    low, high = _RANGES[key]
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ValueError(f"world.{key}: {value!r} is not a number from {low} to {high}")
     return float(value)
+
+
+def _scanner(name: str, table: Mapping[str, Any]) -> ScannerSettings:
+    try:
+        scanner = ScannerSettings(**table)
+    except TypeError as problem:
+        raise ValueError(f"world.scanners.{name}: known are baud, prefix, terminator: {problem}") from problem
+    if not isinstance(scanner.baud, int) or not 300 <= scanner.baud <= 4_000_000:
+        raise ValueError(f"world.scanners.{name}.baud: {scanner.baud!r} is not a rate from 300 to 4000000")
+    return scanner
 
 
 def _pins(table: Mapping[str, Any]) -> Mapping[str, int]:
