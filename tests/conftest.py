@@ -1,7 +1,53 @@
 """Shared by all tests. Its presence puts this folder on the path, for `peers`."""
 
+import os
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from gatefw.biometrics import card as cards
+from gatefw.biometrics.install import PHOTO_SHA256
+from gatefw.errors import ModelError
+from gatefw.state import state_dir
 
 # A machine that is busy or draws its first Unicode table is slow, not wrong.
 settings.register_profile("gate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gate")
+
+
+def _required(thing: str) -> None:
+    """Skip, or fail where GATEFW_REQUIRE_MODELS says that nothing may be skipped for want of a model."""
+    if os.environ.get("GATEFW_REQUIRE_MODELS") == "1":
+        pytest.fail(f"{thing}; GATEFW_REQUIRE_MODELS=1 makes that a failure")
+    pytest.skip(thing)
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """The directory of the installed face models."""
+    found = state_dir(os.environ) / "models"
+    try:
+        for card in cards.shipped():
+            cards.installed(found, card.name)
+    except ModelError as error:
+        _required(f"face models: {error}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    """The directory of the six test photographs."""
+    found = state_dir(os.environ) / "photos"
+    if not all((found / name).is_file() for name in PHOTO_SHA256):
+        _required(f"photographs: not in {found}; run `gatefw models install --photos`")
+    return found
+
+
+@pytest.fixture(scope="session")
+def faces() -> Path:
+    """The folder of development photographs, which stands beside the repository or nowhere."""
+    found = Path(__file__).resolve().parents[2] / "shared" / "faces" / "lfw-dev"
+    if not found.is_dir():
+        pytest.skip("the folder of development photographs is not beside this repository")
+    return found
