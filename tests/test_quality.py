@@ -12,6 +12,7 @@ from gatefw.biometrics.quality import (
     CLIPPED_MAX,
     COVERAGE_MIN,
     EYE_DISTANCE_MIN_PX,
+    EYE_SHARE_MIN,
     SHARPNESS_MIN,
     TILT_MAX_DEG,
     TURN_MAX,
@@ -23,7 +24,7 @@ from gatefw.biometrics.quality import (
 from gatefw.biometrics.runtime import Picture
 from gatefw.model import Reason
 
-GOOD = Quality(60.0, 120.0, 0.0, 0.3, 1.0, 0.1, 2.0)
+GOOD = Quality(60.0, 0.1, 120.0, 0.0, 0.3, 1.0, 0.1, 2.0)
 GREY: Picture = np.full((120, 160, 3), 120, np.uint8)
 
 
@@ -51,6 +52,7 @@ def scene(brightness: float = 120.0, contrast: float = 40.0) -> Picture:
         ({}, Reason.OK),
         ({"coverage": COVERAGE_MIN - 0.01}, Reason.PARTIAL_FACE),
         ({"eye_distance_px": EYE_DISTANCE_MIN_PX - 1}, Reason.FACE_TOO_SMALL),
+        ({"eye_share": EYE_SHARE_MIN - 0.001}, Reason.FACE_TOO_SMALL),
         ({"brightness": BRIGHTNESS_MIN - 1}, Reason.TOO_DARK),
         ({"clipped": CLIPPED_MAX + 0.01}, Reason.TOO_BRIGHT),
         ({"turn": TURN_MAX + 0.01}, Reason.LOOKING_AWAY),
@@ -65,7 +67,8 @@ def test_a_face_is_refused_for_the_first_thing_to_be_changed(change: dict[str, f
 
 
 def test_the_limits_themselves_are_good_enough() -> None:
-    at = Quality(EYE_DISTANCE_MIN_PX, BRIGHTNESS_MIN, CLIPPED_MAX, SHARPNESS_MIN, COVERAGE_MIN, TURN_MAX, TILT_MAX_DEG)
+    light = BRIGHTNESS_MIN, CLIPPED_MAX, SHARPNESS_MIN
+    at = Quality(EYE_DISTANCE_MIN_PX, EYE_SHARE_MIN, *light, COVERAGE_MIN, TURN_MAX, TILT_MAX_DEG)
     assert at.reason is Reason.OK
 
 
@@ -84,18 +87,19 @@ def test_a_second_face_counts_when_it_is_near_and_not_when_it_is_far_behind() ->
 @pytest.mark.parametrize("turn", [0.0, 0.3, -0.3, 0.8])
 @pytest.mark.parametrize("tilt_deg", [0.0, 20.0, -35.0])
 def test_turn_and_tilt_are_measured_apart_from_each_other(turn: float, tilt_deg: float) -> None:
-    found = measure(face(turn=turn, tilt_deg=tilt_deg), scene(), 1.0)
+    found = measure(face(turn=turn, tilt_deg=tilt_deg), GREY, scene(), 1.0)
     assert found.turn == pytest.approx(abs(turn), abs=1e-6)
     assert found.tilt_deg == pytest.approx(abs(tilt_deg), abs=1e-6)
     assert found.eye_distance_px == pytest.approx(60.0)
+    assert found.eye_share == pytest.approx(60.0 / 160)
 
 
 def test_light_is_measured_on_the_face_alone() -> None:
     chip = np.zeros((150, 150, 3), np.uint8)
     chip[30:130, 30:120] = 200
-    assert measure(face(), chip, 1.0).brightness == 200.0
+    assert measure(face(), GREY, chip, 1.0).brightness == 200.0
     chip[30:80, 30:120] = 255
-    assert measure(face(), chip, 1.0).clipped == 0.5
+    assert measure(face(), GREY, chip, 1.0).clipped == 0.5
 
 
 @pytest.mark.parametrize("kernel", [(9, 1), (1, 9)])

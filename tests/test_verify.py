@@ -19,7 +19,7 @@ MAKER = Maker("a" * 64, Runtime.LITERT, "2.3.0", Delegate.DEFAULT)
 THRESHOLD = Threshold(fmr=1e-3, distance=0.542, fnmr=0.0483, fnmr_interval=(0.04, 0.06))
 RULES = Rules(frames=5, every_s=0.25)
 FACE = Face(0.9, np.zeros(4), *(np.array([float(n), 0.0]) for n in range(4)))
-GOOD = Quality(60.0, 120.0, 0.0, 0.3, 1.0, 0.0, 0.0)
+GOOD = Quality(60.0, 0.1, 120.0, 0.0, 0.3, 1.0, 0.0, 0.0)
 
 
 def template(place: float, maker: Maker = MAKER) -> Template:

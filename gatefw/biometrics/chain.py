@@ -60,7 +60,7 @@ class Chain:
         if isinstance(face, Reason):
             return face
         chip, coverage = self.align(rgb, face)
-        quality = measure(face, chip, coverage)
+        quality = measure(face, rgb, chip, coverage)
         if quality.reason is not Reason.OK:
             return quality.reason
         return Probe(Template(self.embed(chip), self.maker), quality, face)
