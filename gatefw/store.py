@@ -27,6 +27,7 @@ def connect(path: Path) -> sqlite3.Connection:
         try:
             database.execute("pragma journal_mode = wal")
             database.execute("pragma synchronous = full")
+            database.execute("pragma secure_delete = on")  # what is erased is overwritten, not only forgotten
         except sqlite3.Error:
             database.close()
             raise
