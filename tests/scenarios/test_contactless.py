@@ -71,7 +71,7 @@ def test_whoever_does_not_look_at_the_camera_is_referred_without_blame(lane: Lan
 def test_two_who_slip_in_together_are_let_out_and_no_face_is_asked(lane: Lane) -> None:
     """Carl follows at Anna's heels before the door can close."""
     lane.send("anna", "traveller", code="ANNA", photo="anna")
-    lane.send("carl", "follower", photo="carl")
+    lane.send("carl", "follower", photo="carl", walk_m_s=3.0)
     lane.run(60)
     assert lane.ended() == [(False, "tailgating")]
     assert {lane.outcome("anna"), lane.outcome("carl")} == {"turned_back"}
@@ -185,7 +185,8 @@ def test_a_lane_that_boots_with_somebody_inside_lets_them_out_before_it_serves()
     lane.runner.boot()
     lane.send("next", "traveller", code="ANNA", photo="anna", enter_patience_s=2.0)
     lane.run(30)
-    assert (lane.outcome("anna"), lane.outcome("next")) == ("turned_back", "not_admitted")
+    assert lane.outcome("anna") == "turned_back"
+    assert lane.outcome("next") in ("not_admitted", "turned_back")  # through the open way out, and out again
     assert (lane.phase, lane.violations()) == (Phase.IDLE, [])
 
 
@@ -255,7 +256,7 @@ def test_hours_of_mixed_traffic_pass_in_a_moment_without_a_violation(seed: int) 
             case "undecided":
                 lane.send(name, "undecided", code="ANNA", hesitate_s=chance.random() * 4)
         if chance.random() < 0.1:
-            lane.send(f"{name}-tail", "follower", photo="bob")
+            lane.send(f"{name}-tail", "follower", photo="bob", walk_m_s=3.0)
         lane.run(60 + chance.random() * 60)
     assert lane.runner.now_s > 6000
     assert lane.violations() == []

@@ -78,8 +78,8 @@ class Lane:
     def run(self, seconds: float) -> None:
         self.runner.run(self.runner.now_s + seconds)
 
-    def send(self, name: str, script: str, **how: object) -> None:
-        send_in(self.world, name, SCRIPTS[script](**how))
+    def send(self, name: str, script: str, walk_m_s: float = 1.4, **how: object) -> None:
+        send_in(self.world, name, SCRIPTS[script](**how), walk_m_s=walk_m_s)
 
     def outcome(self, name: str) -> str:
         """How a person's script ended; empty while it has not."""

@@ -1,0 +1,58 @@
+"""The one bounded queue in front of the Gate.
+
+What must never be lost (tokens, replies, commits, orders, devices that went) queues; a full queue is an Overflow, which
+the lane takes as a FAULT, never a drop. Levels (doors, sensors) are coalesced: while an older reading of the same thing
+waits and tells the same of the inputs that count, the newer one takes its place.
+"""
+
+import threading
+from collections import deque
+
+from gatefw.errors import Overflow
+from gatefw.gate_terms import DoorSensed, GateInput, LaneSensed
+
+CAPACITY = 1024
+
+
+class Inbox:
+    """Filled by any thread, emptied by the loop."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._waiting: deque[GateInput] = deque()
+        self._capacity = capacity
+        self._filled = threading.Condition()
+        self._overflowed = False
+
+    def put(self, event: GateInput) -> None:
+        """Queue an input. Never blocks and never raises: a full queue is remembered and raised by the next `get`."""
+        with self._filled:
+            if self._waiting and _replaces(event, self._waiting[-1]):
+                self._waiting[-1] = event
+            elif len(self._waiting) >= self._capacity:
+                self._overflowed = True
+            else:
+                self._waiting.append(event)
+            self._filled.notify()
+
+    def get(self, timeout_s: float) -> GateInput | None:
+        """The oldest input, or None when none came in time.
+
+        Raises Overflow, once, when something could not be queued: what it was is lost, so nothing can be trusted.
+        """
+        with self._filled:
+            if not self._waiting and not self._overflowed:
+                self._filled.wait(max(0.0, timeout_s))
+            if self._overflowed:
+                self._overflowed = False
+                self._waiting.clear()
+                raise Overflow(f"the gate's queue was full at {self._capacity} inputs; the loop is stuck or flooded")
+            return self._waiting.popleft() if self._waiting else None
+
+
+def _replaces(new: GateInput, old: GateInput) -> bool:
+    """Whether the newer reading may stand for both: no position, count or input may skip a value."""
+    if isinstance(new, DoorSensed) and isinstance(old, DoorSensed):
+        return new.door is old.door and new.position is old.position
+    if isinstance(new, LaneSensed) and isinstance(old, LaneSensed):
+        return new.inputs == old.inputs and new.occupancy is old.occupancy
+    return False

@@ -1,0 +1,229 @@
+"""A thread for each device: it opens it, serves it, closes it, and starts over with backoff, for ever.
+
+A worker only ever puts inputs into the inbox. A device that fails is gone (`DeviceWent`) from that moment, and back
+(`DeviceCame`) after it was opened again and has answered once; before that, its readings are already in the inbox.
+`progress` counts turns of real work: the watchdog is fed only while the workers on the door path go on.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+from gatefw.backoff import Backoff
+from gatefw.errors import DeviceError, WrongDevice
+from gatefw.gate_terms import DeviceCame, DeviceWent, DoorSensed, GateInput, LaneSensed, TokenRead
+from gatefw.interlock import permits
+from gatefw.model import Beam, DoorId, Input, Phase, Position, Purpose, Reason, Release, Sensed, Signal
+from gatefw.ports import Device, Door, Indicator, Sensors, SensorsReading, TokenReader
+
+LEVEL_POLL_S = 0.1  # levels are read again at least so often, whatever the edges said
+TOKEN_POLL_S = 0.25
+
+_log = logging.getLogger(__name__)
+D = TypeVar("D", bound=Device)
+Put = Callable[[GateInput], None]
+
+
+class Worker(Generic[D]):
+    """Owns one device. Subclasses say what one turn is; a turn must end by itself within a second."""
+
+    def __init__(self, name: str, open_device: Callable[[], D], put: Put) -> None:
+        self.name, self.progress = name, 0
+        self.device: D | None = None
+        self._open, self._put = open_device, put
+        self._backoff = Backoff()
+        self._failure: DeviceError | None = None
+        self._told = False  # that the device is gone
+        self._wake = threading.Event()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; its device is closed by it, outputs unpowered."""
+        self._ending.set()
+        self._wake.set()
+        self._thread.join()
+
+    def fail(self, error: DeviceError) -> None:
+        """A call from another thread found the device gone: the owner closes and opens it again."""
+        self._failure = error
+        self._wake.set()
+
+    def began(self, device: D) -> None:
+        """After open, before the first turn."""
+
+    def turn(self, device: D) -> None:
+        raise NotImplementedError
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            try:
+                self._serve(self._open())
+            except DeviceError as error:
+                self._went(Reason.DEVICE_WRONG if isinstance(error, WrongDevice) else Reason.DEVICE_LOST, error)
+            except Exception as error:  # noqa: BLE001  one driver's mistake must not take the lane with it
+                self._went(Reason.SOFTWARE, error)
+            if not self._ending.is_set():
+                self._ending.wait(self._backoff.wait_s())
+
+    def _serve(self, device: D) -> None:
+        self._failure = None
+        came = False
+        try:
+            self.device = device
+            self.began(device)
+            while not self._ending.is_set():
+                self.turn(device)
+                if self._failure is not None:
+                    raise self._failure
+                self.progress += 1
+                if not came:
+                    came = True
+                    self._backoff.reset()
+                    self._told = False
+                    self._put(DeviceCame(self.name))
+        finally:
+            self.device = None
+            device.close()
+
+    def _went(self, reason: Reason, error: Exception) -> None:
+        """Say once that the device is gone, not at every failed try to get it back."""
+        if not self._told:
+            self._told = True
+            _log.warning("%s: %s: %s", self.name, type(error).__name__, error)
+            self._put(DeviceWent(self.name, reason))
+
+    def _rest(self, seconds: float) -> None:
+        """Until an edge, a failure, the end, or so long."""
+        self._wake.wait(seconds)
+        self._wake.clear()
+
+
+class DoorWorker(Worker[Door]):
+    """Reads a door after every edge and on a timer; passes `drive` and `drop` on from the loop at once."""
+
+    def __init__(self, door: DoorId, open_device: Callable[[], Door], put: Put) -> None:
+        super().__init__(f"door.{door.value}", open_device, put)
+        self.door = door
+
+    def began(self, device: Door) -> None:
+        self._last: DoorSensed | None = None
+        device.watch(self._wake.set)
+
+    def turn(self, device: Door) -> None:
+        if self._last is not None:
+            self._rest(LEVEL_POLL_S)
+        reading = device.read()
+        sensed = DoorSensed(self.door, reading.position, reading.beam)
+        if sensed != self._last:
+            self._last = sensed
+            self._put(sensed)
+
+    def drive(self, lease_s: float) -> None:
+        """Release the door; any thread. A door that is not there was reported already."""
+        self._act(lambda door: door.release(lease_s))
+
+    def drop(self) -> None:
+        self._act(lambda door: door.secure())
+
+    def position(self) -> Position:
+        """Where the door is now, read past the queue; UNKNOWN when it cannot be read."""
+        device = self.device
+        try:
+            return device.read().position if device is not None else Position.UNKNOWN
+        except DeviceError as error:
+            self.fail(error)
+            return Position.UNKNOWN
+
+    def _act(self, what: Callable[[Door], None]) -> None:
+        device = self.device
+        try:
+            if device is not None:
+                what(device)
+        except DeviceError as error:
+            self.fail(error)
+
+
+class LastResort:
+    """The way out that needs neither queue nor loop: called by the thread that reads the inputs, before anybody else.
+
+    Fire and the officer's key release the doors of the escape plan for as long as they are on; the call button releases
+    the entry as far as the interlock lets it. The loop does the same a moment later, and writes it down.
+    """
+
+    def __init__(self, doors: Mapping[DoorId, DoorWorker], emergency: tuple[DoorId, ...], lease_s: float) -> None:
+        self._doors, self._emergency, self._lease_s = doors, emergency, lease_s
+
+    def act(self, reading: SensorsReading) -> None:
+        pressed = {which for which, signal in reading.inputs.items() if signal is Signal.ON}
+        if pressed & {Input.FIRE, Input.EVACUATE}:
+            for door in self._emergency:
+                self._doors[door].drive(self._lease_s)
+        elif Input.CALL in pressed:
+            exit_door = self._doors[DoorId.EXIT].position()
+            sensed = Sensed(Position.UNKNOWN, exit_door, Beam.UNKNOWN, Beam.UNKNOWN, reading.occupancy)
+            if permits(Release(DoorId.ENTRY, Purpose.WAY_OUT), sensed).permitted:
+                self._doors[DoorId.ENTRY].drive(self._lease_s)
+
+
+class SensorsWorker(Worker[Sensors]):
+    """Reads every level of the lane after every edge and on a timer."""
+
+    def __init__(self, name: str, open_device: Callable[[], Sensors], put: Put, last_resort: LastResort) -> None:
+        super().__init__(name, open_device, put)
+        self._last_resort = last_resort
+
+    def began(self, device: Sensors) -> None:
+        self._last: LaneSensed | None = None
+        device.watch(self._wake.set)
+
+    def turn(self, device: Sensors) -> None:
+        if self._last is not None:
+            self._rest(LEVEL_POLL_S)
+        reading = device.read()
+        self._last_resort.act(reading)
+        sensed = _sensed(reading)
+        if sensed != self._last:
+            self._last = sensed
+            self._put(sensed)
+
+    def now(self) -> LaneSensed | None:
+        """The levels as they are now, read past the queue; None when they cannot be read."""
+        device = self.device
+        try:
+            return _sensed(device.read()) if device is not None else None
+        except DeviceError as error:
+            self.fail(error)
+            return None
+
+
+def _sensed(reading: SensorsReading) -> LaneSensed:
+    return LaneSensed(reading.occupancy, tuple(reading.zones.items()), tuple(reading.inputs.items()))
+
+
+class ReaderWorker(Worker[TokenReader]):
+    def turn(self, device: TokenReader) -> None:
+        token = device.read(TOKEN_POLL_S)
+        if token is not None:
+            self._put(TokenRead(self.name, token))
+
+
+class IndicatorWorker(Worker[Indicator]):
+    """Shows the newest of what it was told; what came in between is of no interest."""
+
+    _shows: tuple[Phase, Reason | None] = (Phase.RECOVERING, None)
+
+    def began(self, device: Indicator) -> None:
+        device.show(*self._shows)
+
+    def turn(self, device: Indicator) -> None:
+        self._rest(TOKEN_POLL_S)
+        device.show(*self._shows)
+
+    def show(self, phase: Phase, reason: Reason | None) -> None:
+        self._shows = (phase, reason)
+        self._wake.set()
