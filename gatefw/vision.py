@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     logging.basicConfig(level=logging.INFO, format="vision: %(levelname)s: %(message)s")
     try:
-        serve(config.load(options.config).vision, options.child)
+        serve(config.load(options.config, hw.schema).vision, options.child)
     except SetupError as error:
         print(f"vision: {error}", file=sys.stderr)
         return 2

@@ -133,6 +133,8 @@ def verify_reply(message: Message) -> Reply | None:
         if reason not in (Reason.OK, Reason.FACE_MISMATCH):
             return Failed(reason)
         score, threshold, fmr = (float(done[name]) for name in ("score", "threshold", "fmr"))
+        if matched is not (score <= threshold):
+            raise ValueError(f"matched is {matched} at a distance of {score} and a threshold of {threshold}")
         return FaceCompared(matched, score, threshold, fmr, int(done["frames"]))
     except (KeyError, TypeError, ValueError) as error:
         raise BadReply(f"vision: not an answer to verify: {error!r}") from error

@@ -99,10 +99,10 @@ class Server:
     def _turn(self) -> bool:
         sources = [self._listener, self._woken] + ([self._client.sock] if self._client else [])
         ready, _, _ = select.select(sources, [], [])
-        if self._listener in ready:
-            self._accept()
         if self._client is not None and self._client.sock in ready:
             self._receive(self._client)
+        if self._listener in ready:  # after that: a supervisor that was killed makes room for the one started again
+            self._accept()
         return self._woken not in ready
 
     def _accept(self) -> None:

@@ -1,0 +1,331 @@
+"""The vision process with its real models: enrol, verify, revoke, and what it survives."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from peers import FrameServer, until
+
+from gatefw.biometrics import picture
+from gatefw.biometrics.chain import Chain
+from gatefw.biometrics.gallery import Gallery
+from gatefw.biometrics.runtime import Delegate, Maker, Picture, Runtime
+from gatefw.biometrics.template import Template
+from gatefw.model import FaceCompared, Failed, Reason, Reply, SubjectId
+from gatefw.ports import Frame
+from gatefw.vision_client import VisionClient, verify_reply
+from gatefw.vision_feed import Feed
+from gatefw.vision_server import Server
+from gatefw.vision_settings import VisionSettings
+from gatefw.vision_worker import Vision
+
+pytestmark = pytest.mark.models
+KEY = bytes(range(32))
+FOREVER = 4e9
+
+
+class Scene:
+    """A camera that shows one picture, never twice the same bits, unless it is frozen."""
+
+    def __init__(self) -> None:
+        self.rgb: Picture = np.full((480, 640, 3), 110, np.uint8)
+        self.frozen = False
+        self._shown = 0
+
+    def open(self) -> "Scene":
+        return self
+
+    def frame(self, timeout_s: float) -> Frame:
+        if not self.frozen:
+            self._shown += 1
+        shown = self.rgb.copy()
+        shown[0, 0] = self._shown % 256, self._shown // 256 % 256, 7
+        return Frame(memoryview(shown), time.monotonic())
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class Lane:
+    """A supervisor's view of a vision process that runs in this one."""
+
+    def __init__(self, chain: Chain, settings: VisionSettings) -> None:
+        self.log: list[dict[str, Any]] = []
+        self.scene = Scene()
+        self._ends = contextlib.ExitStack()
+        gallery_ready, self.wall_s = threading.Event(), 1000.0
+
+        def work() -> None:
+            with closing(Gallery(settings.gallery, KEY)) as gallery, closing(Feed(self.scene.open)) as feed:
+                self.vision = Vision(settings, chain, gallery, feed, server, wall_s=lambda: self.wall_s)
+                gallery_ready.set()
+                self.vision.run()
+
+        server = self._ends.enter_context(closing(Server(settings.socket)))
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert gallery_ready.wait(10)
+        self._ends.callback(thread.join)
+        self._ends.callback(self.vision.stop)
+        came = threading.Event()
+        self.client = VisionClient(settings.socket, lambda m: self.log.append(dict(m)), lambda why: None, came.set)
+        self._ends.callback(self.client.close)
+        assert came.wait(10)
+
+    def close(self) -> None:
+        self._ends.close()
+
+    def last_word(self, number: int) -> dict[str, Any]:
+        def ended() -> list[dict[str, Any]]:
+            return [m for m in self.log if m.get("id") == number and "hint" not in m]
+
+        until(ended, f"the last word on request {number}")
+        (message,) = ended()
+        return message
+
+    def call(self, do: str, **fields: object) -> dict[str, Any]:
+        return self.last_word(self.client.ask(do, **fields))
+
+    def verify(self, subject: str, deadline_s: float = 20.0) -> Reply | None:
+        return verify_reply(self.call("verify", subject=subject, deadline_s=deadline_s))
+
+    def hints(self, number: int) -> list[str]:
+        return [m["hint"] for m in self.log if m.get("id") == number and "hint" in m]
+
+
+@pytest.fixture(scope="module")
+def chain(models: Path) -> Chain:
+    return Chain.load(models, "blazeface-short-range-int8", "dlib-resnet-int8", Runtime.LITERT)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, models: Path) -> VisionSettings:
+    return VisionSettings(
+        socket=tmp_path / "vision.sock",
+        models=models,
+        gallery=tmp_path / "gallery.db",
+        key=tmp_path / "gallery.key",
+        camera="socket",
+        camera_settings=None,
+        compare_every_s=0.01,
+    )
+
+
+@pytest.fixture
+def lane(chain: Chain, settings: VisionSettings) -> Iterator[Lane]:
+    with closing(Lane(chain, settings)) as made:
+        yield made
+
+
+@pytest.fixture
+def anna(lane: Lane, photos: Path) -> str:
+    """A subject, enrolled from one photograph."""
+    done = lane.call("enrol", subject="anna", photos=[str(photos / "obama.jpg")], expires_at=FOREVER)
+    assert done["done"] == {"templates": 1}
+    return "anna"
+
+
+def test_a_traveller_enrolled_from_one_photograph_is_matched_by_another(lane: Lane, anna: str, photos: Path) -> None:
+    lane.scene.rgb = picture.load(photos / "obama2.jpg")
+    reply = lane.verify(anna)
+    assert isinstance(reply, FaceCompared)
+    assert reply.matched
+    assert reply.score < 0.5
+    assert (reply.threshold, reply.fmr, reply.frames) == (0.542, 1e-3, 1)
+
+
+def test_an_impostor_is_another_person_after_five_good_frames(lane: Lane, anna: str, photos: Path) -> None:
+    lane.scene.rgb = picture.load(photos / "biden.jpg")
+    reply = lane.verify(anna)
+    assert isinstance(reply, FaceCompared)
+    assert not reply.matched
+    assert reply.score > 0.75
+    assert reply.frames == 5
+
+
+def test_an_empty_place_is_hinted_at_and_ends_at_the_deadline(lane: Lane, anna: str) -> None:
+    number = lane.client.ask("verify", subject=anna, deadline_s=0.3)
+    assert verify_reply(lane.last_word(number)) == Failed(Reason.NO_FACE)
+    assert lane.hints(number) == ["no_face"]
+
+
+def test_the_traveller_who_follows_the_hint_is_matched(lane: Lane, anna: str, photos: Path) -> None:
+    good = picture.load(photos / "obama.jpg")
+    lane.scene.rgb = good // 8
+    number = lane.client.ask("verify", subject=anna, deadline_s=20.0)
+    until(lambda: lane.hints(number) == ["too_dark"], "the hint")
+    lane.scene.rgb = good
+    reply = verify_reply(lane.last_word(number))
+    assert isinstance(reply, FaceCompared)
+    assert reply.matched
+
+
+def test_a_frozen_picture_of_the_right_face_admits_nobody(lane: Lane, anna: str, photos: Path) -> None:
+    lane.scene.rgb, lane.scene.frozen = picture.load(photos / "obama.jpg"), True
+    lane.verify(anna, deadline_s=0.0)  # one frame at least is old by now
+    number = lane.client.ask("verify", subject=anna, deadline_s=0.4)
+    reply = verify_reply(lane.last_word(number))
+    assert reply == Failed(Reason.NO_FRAME)
+
+
+def test_the_unknown_the_expired_and_the_revoked_are_not_compared(lane: Lane, anna: str, photos: Path) -> None:
+    lane.scene.rgb = picture.load(photos / "obama.jpg")
+    assert lane.verify("bert") == Failed(Reason.NOT_ENROLLED)
+    lane.wall_s = FOREVER
+    assert lane.verify(anna) == Failed(Reason.RECORD_EXPIRED)
+    lane.wall_s = 1000.0
+    assert lane.call("revoke", subject=anna)["done"] == {"revoked": True}
+    assert lane.call("revoke", subject=anna)["done"] == {"revoked": False}
+    assert lane.verify(anna) == Failed(Reason.NOT_ENROLLED)
+    assert lane.call("list")["done"] == {"subjects": []}
+
+
+def test_a_cancelled_verification_ends_at_once_and_the_next_one_runs(lane: Lane, anna: str, photos: Path) -> None:
+    number = lane.client.ask("verify", subject=anna, deadline_s=60.0)
+    assert lane.call("cancel", of=number)["done"] == {}
+    assert lane.last_word(number)["failed"]["kind"] == "cancelled"
+    lane.scene.rgb = picture.load(photos / "obama.jpg")
+    assert isinstance(lane.verify(anna), FaceCompared)
+
+
+def test_a_newer_verification_ends_an_older_one(lane: Lane, anna: str) -> None:
+    older = lane.client.ask("verify", subject=anna, deadline_s=60.0)
+    newer = lane.client.ask("verify", subject=anna, deadline_s=0.1)
+    assert lane.last_word(older)["failed"]["kind"] == "cancelled"
+    assert verify_reply(lane.last_word(newer)) == Failed(Reason.NO_FACE)
+
+
+def test_enrolling_and_listing_go_on_beside_a_verification(lane: Lane, anna: str, photos: Path) -> None:
+    number = lane.client.ask("verify", subject=anna, deadline_s=60.0)
+    three = [str(photos / f"obama{n}.jpg") for n in ("", "2", "3")]
+    assert lane.call("enrol", subject="bert", photos=three, expires_at=5000)["done"] == {"templates": 3}
+    assert lane.call("list")["done"]["subjects"] == [
+        {"subject": "anna", "templates": 1, "expires_at": FOREVER},
+        {"subject": "bert", "templates": 3, "expires_at": 5000.0},
+    ]
+    assert not any(m.get("id") == number and "done" in m for m in lane.log)
+
+
+def test_photographs_of_two_people_or_half_a_face_enrol_nobody(lane: Lane, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no picture")
+    for names, why in (
+        (["obama.jpg", "biden.jpg"], "shows another person than the first one"),
+        (["obama_partial_face.jpg"], "partial_face"),
+        (["nobody.jpg"], "No such file"),
+        ([str(tmp_path / "text.jpg")], "does not decode"),
+        ([], "0 photographs"),
+    ):
+        failed = lane.call("enrol", subject="anna", photos=[str(photos / n) for n in names], expires_at=5000)["failed"]
+        assert failed["kind"] == "refuse"
+        assert why in failed["message"]
+    assert lane.call("list")["done"] == {"subjects": []}
+
+
+@pytest.mark.parametrize(
+    ("do", "fields", "why"),
+    [
+        ("dance", {}, "nothing is called 'dance'"),
+        ("verify", {}, "subject must be a text"),
+        ("verify", {"subject": "anna", "deadline_s": -1}, "deadline_s must be a number from 0 up"),
+        ("verify", {"subject": "anna", "deadline_s": True}, "deadline_s must be a number"),
+        ("enrol", {"subject": "anna", "expires_at": 1, "photos": "x"}, "photos must be a list"),
+        ("cancel", {"of": "x"}, "of must be a number"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused_and_the_next_is_served(
+    lane: Lane, do: str, fields: dict[str, object], why: str
+) -> None:
+    failed = lane.call(do, **fields)["failed"]
+    assert failed["kind"] == "refuse"
+    assert why in failed["message"]
+    assert lane.call("list")["done"] == {"subjects": []}
+
+
+def test_a_template_of_another_model_is_never_compared(lane: Lane, chain: Chain, settings: VisionSettings) -> None:
+    other = Maker("b" * 64, Runtime.LITERT, "2.3.0", Delegate.DEFAULT)
+    with closing(Gallery(settings.gallery, KEY)) as gallery:
+        gallery.enrol(SubjectId("anna"), [Template(np.zeros(128, np.float32), other)], FOREVER)
+    failed = lane.call("verify", subject="anna", deadline_s=5.0)["failed"]
+    assert "not comparable" in failed["message"]
+    assert verify_reply({"failed": failed}) == Failed(Reason.VISION_UNAVAILABLE)
+
+
+def test_health_is_told_on_connection_and_when_it_changes(lane: Lane) -> None:
+    until(lambda: {"health": {"ok": True, "camera": ""}} in lane.log, "a camera that works")
+    lane.scene.frame = lambda timeout_s: (_ for _ in ()).throw(OSError("unplugged"))  # type: ignore[method-assign]
+    until(lambda: {"health": {"ok": False, "camera": "unplugged"}} in lane.log, "a camera that is gone")
+    assert lane.call("health")["done"]["ok"] is False
+
+
+# ---------------------------------------------------------------- as a process
+
+SERVE = """
+import sys
+from pathlib import Path
+from gatefw.vision import serve
+from gatefw.vision_settings import VisionSettings
+from hw.camera_socket import Settings
+home, models = Path(sys.argv[1]), Path(sys.argv[2])
+serve(VisionSettings(socket=home / "vision.sock", models=models, gallery=home / "gallery.db", key=home / "gallery.key",
+                     camera="socket", camera_settings=Settings(path=str(home / "frames.sock"))), child=True)
+"""
+
+
+class Process:
+    def __init__(self, home: Path, models: Path) -> None:
+        command = [sys.executable, "-c", SERVE, str(home), str(models)]
+        self.popen = subprocess.Popen(command, stdin=subprocess.PIPE)
+
+    def kill(self) -> None:
+        os.kill(self.popen.pid, signal.SIGKILL)
+        self.end()
+
+    def end(self) -> int:
+        assert self.popen.stdin is not None
+        self.popen.stdin.close()
+        return self.popen.wait(20)
+
+
+@pytest.mark.real
+def test_a_vision_process_killed_in_the_middle_comes_back_with_its_gallery(
+    tmp_path: Path, models: Path, photos: Path
+) -> None:
+    log: list[Any] = []
+    encoded = cv2.imencode(".jpg", cv2.imread(str(photos / "obama2.jpg")))[1].tobytes()
+    frames = FrameServer(tmp_path / "frames.sock")
+    process = Process(tmp_path, models)
+    client = VisionClient(tmp_path / "vision.sock", log.append, log.append, lambda: log.append("came"))
+    try:
+        until(lambda: "came" in log, deadline_s=20)
+        client.ask("enrol", subject="anna", photos=[str(photos / "obama.jpg")], expires_at=FOREVER)
+        until(lambda: {"id": 1, "done": {"templates": 1}} in log)
+        client.ask("verify", subject="anna", deadline_s=60.0)
+        log.clear()
+        process.kill()
+        until(lambda: any(isinstance(m, str) for m in log), "the loss is told")
+        log.clear()
+        process = Process(tmp_path, models)
+        until(lambda: "came" in log, deadline_s=20)
+        number = client.ask("verify", subject="anna", deadline_s=30.0)
+        until(lambda: frames.connected)
+        frames.picture(encoded)
+        until(lambda: any(isinstance(m, dict) and m.get("id") == number and "done" in m for m in log), deadline_s=30)
+        (done,) = [m["done"] for m in log if isinstance(m, dict) and m.get("id") == number and "done" in m]
+        assert done["matched"]
+    finally:
+        client.close()
+        code = process.end()
+        frames.close()
+    assert code == 0, "a child ends in order when its parent's pipe closes"
+    assert not (tmp_path / "vision.sock").exists()

@@ -1,0 +1,206 @@
+"""The two ends of `vision.sock`, real sockets, no models: what is asked arrives, what is lost is told, once."""
+
+import contextlib
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from peers import until
+
+from gatefw import wire_json
+from gatefw.errors import BadReply, DeviceLost, SetupError
+from gatefw.model import FaceCompared, Failed, Reason
+from gatefw.vision_client import VisionClient, verify_reply
+from gatefw.vision_server import Asked, Connected, Gone, Server
+
+MATCH = {"matched": True, "reason": "ok", "score": 0.3, "threshold": 0.542, "fmr": 1e-3, "frames": 1}
+
+
+class Supervisor:
+    """What a supervisor hears."""
+
+    def __init__(self, path: Path) -> None:
+        self.log: list[Any] = []
+        self.client = VisionClient(path, self.log.append, self.log.append, lambda: self.log.append("came"))
+
+    def heard(self, what: object) -> bool:
+        return what in self.log
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "vision.sock"
+
+
+@pytest.fixture
+def server(path: Path) -> Iterator[Server]:
+    with contextlib.closing(Server(path)) as made:
+        yield made
+    assert not path.exists()
+
+
+@pytest.fixture
+def supervisor(path: Path) -> Iterator[Supervisor]:
+    made = Supervisor(path)
+    with contextlib.closing(made.client):
+        yield made
+
+
+def test_a_request_arrives_as_it_was_asked_and_the_answer_comes_back(server: Server, supervisor: Supervisor) -> None:
+    assert isinstance(server.happenings.get(timeout=5), Connected)
+    until(lambda: supervisor.heard("came"))
+    number = supervisor.client.ask("verify", subject="anna", deadline_s=8.0)
+    asked = server.happenings.get(timeout=5)
+    assert isinstance(asked, Asked)
+    assert (asked.number, asked.do, asked.fields) == (number, "verify", {"subject": "anna", "deadline_s": 8.0})
+    assert "anna" not in repr(asked)
+    asked.client.send({"id": number, "hint": "too_dark"})
+    asked.client.send({"id": number, "done": MATCH})
+    until(lambda: supervisor.log[1:] == [{"id": number, "hint": "too_dark"}, {"id": number, "done": MATCH}])
+
+
+def test_the_socket_is_private(server: Server, path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_second_supervisor_is_turned_away_and_the_first_stays(
+    server: Server, supervisor: Supervisor, path: Path
+) -> None:
+    assert isinstance(server.happenings.get(timeout=5), Connected)
+    with socket.socket(socket.AF_UNIX) as second:
+        second.settimeout(5)
+        second.connect(str(path))
+        assert second.recv(1) == b""
+    until(lambda: supervisor.heard("came"))
+    supervisor.client.ask("health")
+    assert isinstance(server.happenings.get(timeout=5), Asked)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"hello\n", b"[1]\n", b'{"do":"list"}\n', b'{"id":true,"do":"list"}\n', b'{"id":1,"do":7}\n', b"x" * 70_000],
+)
+def test_a_line_outside_the_protocol_ends_the_connection_and_the_next_one_is_welcome(
+    server: Server, path: Path, line: bytes
+) -> None:
+    for _ in range(2):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(5)
+            client.connect(str(path))
+            assert isinstance(server.happenings.get(timeout=5), Connected)
+            with contextlib.suppress(ConnectionError):
+                client.sendall(line)
+            with contextlib.suppress(ConnectionError):
+                assert client.recv(1) == b""
+        assert isinstance(server.happenings.get(timeout=5), Gone)
+
+
+def test_a_client_that_asks_without_end_is_hung_up_on(server: Server, path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        client.connect(str(path))
+        with contextlib.suppress(ConnectionError):
+            for number in range(1000):
+                client.sendall(wire_json.encode({"id": number, "do": "health"}))
+        with contextlib.suppress(ConnectionError):
+            assert client.recv(1) == b""
+        until(lambda: server.happenings.queue and isinstance(server.happenings.queue[-1], Gone))
+    assert server.happenings.qsize() < 1000
+
+
+def test_a_client_that_does_not_read_is_given_up_after_a_second(server: Server, path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        connected = server.happenings.get(timeout=5)
+        assert isinstance(connected, Connected)
+        for _ in range(50):
+            connected.client.send({"hint": "x" * 60_000})
+        assert isinstance(server.happenings.get(timeout=5), Gone)
+
+
+def test_a_process_that_is_killed_and_started_again_is_lost_once_and_comes_back(path: Path) -> None:
+    first = Server(path)
+    supervisor = Supervisor(path)
+    try:
+        until(lambda: supervisor.heard("came"))
+        first.close()
+        until(lambda: len(supervisor.log) == 2)
+        assert "went away" in supervisor.log[1]
+        with pytest.raises(DeviceLost, match="verify was asked, but nobody is connected"):
+            supervisor.client.ask("verify", subject="anna", deadline_s=8.0)
+        with contextlib.closing(Server(path)):
+            until(lambda: supervisor.log[2:] == ["came"])
+            assert supervisor.client.ask("health") > 0
+            supervisor.client.close()
+    finally:
+        supervisor.client.close()
+        first.close()
+    assert len(supervisor.log) == 3
+
+
+def test_a_socket_file_left_by_a_kill_does_not_hinder_the_next_process(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    Server(path).close()
+
+
+def test_two_vision_processes_cannot_have_one_socket(server: Server, path: Path) -> None:
+    with pytest.raises(SetupError, match="another process answers there"):
+        Server(path)
+
+
+def test_a_supervisor_that_starts_first_waits_and_says_so_once(path: Path) -> None:
+    supervisor = Supervisor(path)
+    with contextlib.closing(supervisor.client):
+        until(lambda: len(supervisor.log) == 1)
+        assert str(path) in supervisor.log[0]
+        with contextlib.closing(Server(path)):
+            until(lambda: supervisor.log[1:] == ["came"])
+            supervisor.client.close()
+
+
+# ---------------------------------------------------------------- answers to verify
+
+
+def test_an_answer_becomes_the_reply_the_procedure_knows() -> None:
+    assert verify_reply({"id": 1, "hint": "too_dark"}) is None
+    assert verify_reply({"id": 1, "done": MATCH}) == FaceCompared(True, 0.3, 0.542, 1e-3, 1)
+    other = MATCH | {"matched": False, "reason": "face_mismatch", "score": 0.8, "frames": 5}
+    assert verify_reply({"id": 1, "done": other}) == FaceCompared(False, 0.8, 0.542, 1e-3, 5)
+    dark = MATCH | {"matched": False, "reason": "too_dark", "score": None}
+    assert verify_reply({"id": 1, "done": dark}) == Failed(Reason.TOO_DARK)
+    assert verify_reply({"id": 1, "failed": {"kind": "stop", "message": "x"}}) == Failed(Reason.VISION_UNAVAILABLE)
+
+
+anything = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(["ok", "face_mismatch", "x"])
+)
+
+
+@given(st.dictionaries(st.sampled_from([*MATCH, "id"]), anything))
+def test_nothing_but_a_whole_answer_with_the_reason_ok_and_a_distance_that_fits_is_a_match(
+    change: dict[str, object],
+) -> None:
+    done = MATCH | {"matched": False, "reason": "no_face"} | change
+    try:
+        reply = verify_reply({"id": 1, "done": done})
+    except BadReply:
+        return
+    if isinstance(reply, FaceCompared) and reply.matched:
+        assert done["matched"] is True
+        assert done["reason"] == "ok"
+        assert reply.score <= reply.threshold
+    assert isinstance(reply, FaceCompared) or reply == Failed(Reason(str(done["reason"])))
+
+
+@pytest.mark.parametrize(
+    "message", [{}, {"done": None}, {"done": []}, {"done": {}}, {"done": MATCH | {"frames": None}}]
+)
+def test_half_an_answer_is_a_bad_reply(message: dict[str, object]) -> None:
+    with pytest.raises(BadReply, match="not an answer to verify"):
+        verify_reply(message)
