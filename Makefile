@@ -1,0 +1,55 @@
+# Every line below is one a person could type. Wanted: make, Python >= 3.11 with venv, a network the first time.
+# No root. Another Python or another place: make test PYTHON=python3.13 VENV=.venv-3.13
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test check bench diagram clean
+
+help:
+	@echo "make demo    watch a day at a simulated lane (about a minute and a half)"
+	@echo "make test    all tests"
+	@echo "make check   format, lint, types, import contracts, tests with coverage"
+	@echo "make bench   measure on this machine"
+	@echo "make diagram draw the lane's table into README.md"
+	@echo "make clean   remove $(VENV) and caches; models and photographs stay"
+
+demo: $(VENV)/installed
+	$(BIN)/gatefw models install --photos
+	$(BIN)/gatefw demo
+
+test: $(VENV)/installed-dev
+	$(BIN)/gatefw models install --photos
+	$(BIN)/pytest
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/gatefw models install --photos
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+bench: $(VENV)/installed
+	$(BIN)/gatefw models install --photos
+	$(BIN)/python -m bench
+
+diagram: $(VENV)/installed
+	$(BIN)/python -m gatefw.lane_diagram --write README.md
+
+clean:
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# What an interrupted run left half made is made again: the mark is set last.
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
+	touch $@

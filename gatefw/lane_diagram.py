@@ -1,0 +1,92 @@
+"""The lane's table, drawn: two Mermaid state diagrams and a table, written into a document between two marks.
+
+    python -m gatefw.lane_diagram --write README.md
+
+`TRANSITIONS` that lead to another phase are the arrows: the first diagram holds those of a passage, the second one all
+others. Arrows between the same phases share one line. `ALWAYS`, which would draw an arrow from everywhere, is the table
+below. Rows that stay in their phase are in `gatefw/lane.py` alone.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from gatefw.lane import ALWAYS, TRANSITIONS, Row
+from gatefw.model import Phase
+
+BEGIN, END = "<!-- lane diagram: begin -->", "<!-- lane diagram: end -->"
+PASSAGE = frozenset({
+    Phase.IDLE, Phase.TOKEN_PRESENTED, Phase.ENTRY_RELEASED, Phase.ENTERING, Phase.VERIFYING, Phase.EXIT_RELEASED,
+    Phase.LEAVING, Phase.REFUSED, Phase.REFERRED,
+})  # fmt: skip
+"""The phases of one traveller's way, from the token to a free lane."""
+
+
+def markdown() -> str:
+    """The diagrams and the table, without the marks."""
+    arrows = _arrows()
+    passage = {ends: labels for ends, labels in arrows.items() if PASSAGE.issuperset(ends)}
+    service = {ends: labels for ends, labels in arrows.items() if ends not in passage}
+    return "\n".join([
+        "A passage:", "", *_diagram(passage, Phase.IDLE), "",
+        "Everything around it:", "", *_diagram(service, Phase.RECOVERING), "",
+        "From many phases at once, before any of the arrows above; the first row that fits counts:", "",
+        "| in | on | when | goes to |", "|---|---|---|---|", *map(_table_row, ALWAYS),
+    ])  # fmt: skip
+
+
+def replaced(document: str) -> str:
+    """`document` with what stands between the marks drawn anew. Raises ValueError when it has no pair of marks."""
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"no place for the lane diagram: {BEGIN} ... {END} is wanted, once")
+    return f"{before}{BEGIN}\n{markdown()}\n{END}{after}"
+
+
+def _arrows() -> dict[tuple[Phase, Phase], list[str]]:
+    found: dict[tuple[Phase, Phase], list[str]] = {}
+    for row in TRANSITIONS:
+        for phase in row.phases:
+            if row.to is not None and row.to is not phase:
+                found.setdefault((phase, row.to), []).append(_label(row))
+    return found
+
+
+def _label(row: Row) -> str:
+    """Mermaid ends a label at a colon or a semicolon."""
+    words = f"{row.on.words}, {row.when.words}" if row.when.words else row.on.words
+    return words.replace(":", "").replace(";", ",")
+
+
+def _diagram(arrows: dict[tuple[Phase, Phase], list[str]], first: Phase) -> Iterator[str]:
+    yield from ("```mermaid", "stateDiagram-v2", f"    [*] --> {first.value}")
+    for (phase, to), labels in arrows.items():
+        yield f"    {phase.value} --> {to.value}: {'<br/>'.join(labels)}"
+    yield "```"
+
+
+def _table_row(row: Row) -> str:
+    return f"| {_phases(row.phases)} | {row.on.words} | {row.when.words} | {row.to.value if row.to else 'stays'} |"
+
+
+def _phases(phases: tuple[Phase, ...]) -> str:
+    others = [phase.value for phase in Phase if phase not in phases]
+    if not others:
+        return "every phase"
+    if len(others) < len(phases):
+        return "every phase but " + ", ".join(others)
+    return ", ".join(phase.value for phase in phases)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m gatefw.lane_diagram", description="Draw the lane's table.")
+    parser.add_argument("--write", type=Path, metavar="FILE", required=True, help="a document with the two marks")
+    file: Path = parser.parse_args(arguments).write
+    file.write_text(replaced(file.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
