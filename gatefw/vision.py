@@ -28,6 +28,7 @@ from pathlib import Path
 from types import FrameType
 
 import hw
+from gatefw import config
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.runtime import Delegate, Runtime
@@ -70,8 +71,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, required=True, help="the lane's config file")
     parser.add_argument("--child", action="store_true", help="end when standard input ends")
     options = parser.parse_args(arguments)
-    from gatefw import config
-
     logging.basicConfig(level=logging.INFO, format="vision: %(levelname)s: %(message)s")
     try:
         serve(config.load(options.config, hw.schema).vision, options.child)

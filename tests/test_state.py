@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gatefw.errors import StoreError
-from gatefw.state import state_dir
+from gatefw.state import runtime_dir, state_dir
 
 FULL = {"STATE_DIRECTORY": "/a:/b", "GATEFW_STATE": "/c", "XDG_STATE_HOME": "/d", "HOME": "/e"}
 
@@ -32,3 +32,17 @@ def test_no_home_at_all_is_an_error_that_says_what_to_set() -> None:
 def test_a_relative_path_is_refused() -> None:
     with pytest.raises(StoreError, match="not an absolute path"):
         state_dir({"GATEFW_STATE": "state"})
+
+
+def test_the_runtime_directory_is_systemds_then_ours_then_the_users_then_in_the_state() -> None:
+    env = {"RUNTIME_DIRECTORY": "/run/a:/run/b", "GATEFW_RUN": "/c", "XDG_RUNTIME_DIR": "/d", "GATEFW_STATE": "/state"}
+    found = []
+    for name in ("RUNTIME_DIRECTORY", "GATEFW_RUN", "XDG_RUNTIME_DIR", "GATEFW_STATE"):
+        found.append(str(runtime_dir(env)))
+        del env[name]
+    assert found == ["/run/a", "/c", "/d/gatefw", "/state/run"]
+
+
+def test_a_relative_runtime_directory_is_refused() -> None:
+    with pytest.raises(StoreError, match="runtime directory: 'run' is not an absolute path"):
+        runtime_dir({"GATEFW_RUN": "run"})

@@ -1,0 +1,69 @@
+"""gatefw events: follow what a gate publishes."""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from gatefw.bus_client import follow
+from gatefw.state import runtime_dir
+
+DESCRIPTION = """\
+Prints every event of a running gate, each once and in order, until interrupted; waits for a gate that is not there.
+
+example:
+  gatefw events tail
+  gatefw events tail --since 0 --json
+
+Without --since it begins with the next event; with it, after that number: 0 prints the whole journal.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `events tail`."""
+    commands = subparsers.add_parser("events", help="follow what a gate publishes").add_subparsers(required=True)
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "tail",
+        help="print events as they come",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--since", type=_number, metavar="N", help="begin after event N (default: with the next one)")
+    parser.add_argument("--json", action="store_true", help="one CloudEvents object a line")
+    parser.add_argument("--dir", type=Path, help="the runtime directory of the gate (default: as the daemon finds it)")
+    parser.set_defaults(run=run)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is no event number; 0 is before the first")
+    return int(text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    directory = (arguments.dir or runtime_dir(os.environ)).absolute()
+    events = follow(f"ipc://{directory}/events.sock", f"ipc://{directory}/replay.sock", arguments.since)
+    with contextlib.closing(events):
+        try:
+            for event in events:
+                print(json.dumps(event) if arguments.json else _line(event), flush=True)
+        except KeyboardInterrupt:
+            return 0
+        except BrokenPipeError:  # whoever read us has enough; nothing may be flushed into it at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+    return 0
+
+
+def _line(event: dict[str, Any]) -> str:
+    fields = " ".join(f"{name}={_word(value)}" for name, value in event["data"].items())
+    kind = event["type"].removeprefix("gatefw.").removesuffix(".v1")
+    run_id = event.get("run", "-" * 16)
+    return f"{int(event['sequence']):6} {event['time'][:23]} {run_id} {kind:22} {fields}".rstrip()
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:.4g}" if isinstance(value, float) else str(value)

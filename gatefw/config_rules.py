@@ -1,0 +1,99 @@
+"""What must hold between the tables of a lane file: nobody shut in, no border open by mistake, no pin used twice.
+
+Rules look at the tables as written, so that one wrong key does not hide the next problem.
+"""
+
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gatefw.config_tables import CAUSES, ROLES, Doors, Face, Lane, Timers
+from gatefw.events import DEVICE
+from gatefw.model import DoorId
+from gatefw.ports import Pin
+from gatefw.toml_document import Place
+
+Tell = Callable[[Place, str], None]
+Roles = Mapping[str, Mapping[str, Mapping[str, Any]]]
+Schemas = Mapping[Place, type]
+
+
+def way_out(lane: Lane, roles: Roles, error: Tell, warning: Tell) -> None:
+    """An airlock lets everybody out, dead or alive, and lets nobody across who was not admitted."""
+    place, plan = ("lane", "way_out"), lane.way_out
+    for cause in CAUSES:
+        if cause != "emergency" and DoorId.EXIT in plan.doors(cause):
+            warning(
+                (*place, cause),
+                f"border breach: after a {cause.replace('_', ' ')} the exit opens for somebody who was not admitted; "
+                "keep it only if the escape plan of the site demands it",
+            )
+    if not plan.external_egress:
+        error(
+            (*place, "external_egress"),
+            "software that is dead releases no door and shuts in who is between them; wire a break-glass or fire "
+            "contact into the supply of the locks, then say true",
+        )
+    for door in DoorId:
+        unpowered = roles.get("door", {}).get(door, {}).get("unpowered")
+        named = door in plan.doors("power_loss")
+        if unpowered == "secured" and named and not plan.external_egress:
+            error(("door", door, "unpowered"), "is secured, but lane.way_out.power_loss lets people out by this door")
+        if unpowered == "released" and not named:
+            error(
+                ("door", door, "unpowered"),
+                f"is released: without power this door is open, but lane.way_out.power_loss names {plan.power_loss}",
+            )
+
+
+def devices(roles: Roles, schemas: Schemas, error: Tell) -> None:
+    """A lane has both doors, one set of sensors, one camera and a reader; names fit into events."""
+    for role in ROLES:
+        for name in roles.get(role, {}):
+            if not DEVICE.fits(f"{role}.{name}"):
+                error((role, name), "a device's name has a-z, 0-9, _ . - and no four digits in a row")
+    for door in DoorId:
+        if door not in roles.get("door", {}):
+            error(("door", door), "is missing; a lane has [door.entry_door] and [door.exit_door]")
+    for name in roles.get("door", {}):
+        if name not in list(DoorId):
+            error(("door", name), "a lane has [door.entry_door] and [door.exit_door], and no others")
+    for role, most in (("reader", None), ("sensors", 1), ("camera", 1)):
+        found = list(roles.get(role, {}))
+        if not found:
+            error((role,), f"is missing; a lane has a table [{role}.NAME]")
+        for name in found[most:] if most else ():
+            error((role, name), f"is one too many; a lane has one [{role}.NAME], and this has {', '.join(found)}")
+    for place, kind in schemas.items():
+        if place[0] == "door" and "unpowered" not in typing.get_type_hints(kind):
+            error((*place, "driver"), "does not state what the door does without power, so nobody can say who gets out")
+
+
+def pins(roles: Roles, schemas: Schemas, gpio_given: bool, error: Tell) -> None:
+    """A line does one thing: the second use of a pin is named, with the first."""
+    used: dict[int, str] = {}
+    for role, name in schemas:
+        for key, kind in typing.get_type_hints(schemas[role, name], include_extras=True).items():
+            number = roles[role][name].get(key)
+            if Pin not in (kind, *typing.get_args(kind)) or type(number) is not int:
+                continue
+            place = (role, name, key)
+            if number in used:
+                error(place, f"pin {number} is used already by {used[number]}")
+            used.setdefault(number, ".".join(place))
+    if used and not gpio_given:
+        error(("gpio",), 'is missing; pins are used, so say which: [gpio] factory = "lgpio:CHIP LABEL"')
+
+
+def gpio(factory: str, simulated: bool, error: Tell) -> None:
+    """A gate whose pins are pretended looks healthy and sees nobody."""
+    if not simulated and not factory.startswith("lgpio:"):
+        error(("gpio", "factory"), f"{factory} is simulated hardware; a real lane has lgpio:CHIP LABEL")
+
+
+def times(timers: Timers | None, doors: Doors | None, face: Face | None, error: Tell) -> None:
+    """One time-out does not come before the one it stands behind."""
+    if doors is not None and doors.renew_s > doors.lease_s / 2:
+        error(("doors", "renew_s"), f"is {doors.renew_s:g}; at most half of lease_s, or one late tick drops a door")
+    if timers is not None and face is not None and timers.verify_s <= face.deadline_s:
+        error(("timers", "verify_s"), f"is {timers.verify_s:g}; it stands behind face.deadline_s = {face.deadline_s:g}")

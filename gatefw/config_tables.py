@@ -1,0 +1,147 @@
+"""The tables of a lane file that do not belong to a driver: what each may hold, in which bounds."""
+
+from dataclasses import dataclass, fields
+from typing import Annotated, Literal
+
+from gatefw.model import DoorId, Timer
+from gatefw.ports import Bound
+from gatefw.settings import Shape
+
+Exits = Literal["entry", "exit", "both"]
+Name = Annotated[str, Shape(r"[a-z0-9][a-z0-9\-]{0,39}", "a name of a-z, 0-9 and - (at most 40)")]
+ModelName = Annotated[str, Shape(r"[a-z0-9][a-z0-9_.\-]{0,79}", "a model's name, as `gatefw models list` shows it")]
+Endpoint = Annotated[str, Shape(r"(ipc:///.+)?", "ipc:///ABSOLUTE/PATH; network transports are not there yet")]
+CAUSES = ("refusal", "fault", "power_loss", "emergency")
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """`[lane.way_out]`: by which doors somebody between the doors gets out, for each cause. The site's decision.
+
+    external_egress: hardware lets out whoever is inside when the software is dead (break-glass, fire contact in the
+    supply of the locks). Software is never the only way out; a lane without it is refused.
+    """
+
+    refusal: Exits
+    fault: Exits
+    power_loss: Exits
+    emergency: Exits
+    external_egress: bool
+
+    def doors(self, cause: str) -> tuple[DoorId, ...]:
+        """The doors named for one of CAUSES."""
+        named: Exits = getattr(self, cause)
+        return {"entry": (DoorId.ENTRY,), "exit": (DoorId.EXIT,), "both": (DoorId.ENTRY, DoorId.EXIT)}[named]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """`[lane]`. `procedure`: a file in `gatefw/clearance`. `simulated` allows pretended pins and a `[world]` table."""
+
+    name: Name
+    procedure: str
+    in_service: bool
+    on_refusal: Literal["let_out", "hold"]
+    way_out: WayOut
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """`[timers]`: how long a phase of the lane may last. Each is the `_s` of a `model.Timer`."""
+
+    scan_s: Annotated[float, Bound(0.1, 60.0)] = 2.0
+    check_s: Annotated[float, Bound(0.1, 60.0)] = 3.0
+    enter_s: Annotated[float, Bound(1.0, 300.0)] = 15.0
+    secure_s: Annotated[float, Bound(1.0, 120.0)] = 10.0
+    verify_s: Annotated[float, Bound(1.0, 300.0)] = 20.0
+    leave_s: Annotated[float, Bound(1.0, 300.0)] = 15.0
+    let_out_s: Annotated[float, Bound(1.0, 600.0)] = 30.0
+    hold_s: Annotated[float, Bound(1.0, 3600.0)] = 300.0
+    maintenance_s: Annotated[float, Bound(1.0, 86400.0)] = 3600.0
+
+    @property
+    def lengths(self) -> dict[Timer, float]:
+        return {Timer(field.name.removesuffix("_s")): getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """`[doors]`: a release is a lease of `lease_s`, renewed every `renew_s`; it ends by itself when nobody renews it.
+
+    confirm_s: so long may a door take to be where it was sent before that is a fault.
+    """
+
+    lease_s: Annotated[float, Bound(0.3, 10.0)] = 2.0
+    renew_s: Annotated[float, Bound(0.1, 5.0)] = 0.5
+    confirm_s: Annotated[float, Bound(1.0, 120.0)] = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """`[face]`: see `vision_settings` for the last three. `deadline_s` ends a verification whatever happens."""
+
+    deadline_s: Annotated[float, Bound(1.0, 60.0)] = 8.0
+    fmr: Annotated[float, Bound(1e-8, 0.05)] = 1e-3
+    mismatch_frames: Annotated[int, Bound(1, 100)] = 5
+    compare_every_s: Annotated[float, Bound(0.0, 5.0)] = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Gpio:
+    """`[gpio]`: which pins, see `hw.gpio`. There is no default and no fall-back."""
+
+    factory: Annotated[str, Shape(r"(lgpio|mock|socket):.*", "lgpio:CHIP LABEL, mock: or socket:PATH")]
+
+
+@dataclass(frozen=True, slots=True)
+class VisionTable:
+    """`[vision]`: who starts the process (`child`: the supervisor, `unit`: systemd), its runtime and its models."""
+
+    start: Literal["child", "unit"]
+    runtime: Literal["litert", "tflite"]
+    detector: ModelName
+    embedder: ModelName
+    delegate: Literal["default", "none"] = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """`[bus]`: endpoints of the event bus; empty means a socket in the runtime directory."""
+
+    events: Endpoint = ""
+    replay: Endpoint = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """`[watcher]`: `required` refuses to release a door while the process that can only drop outputs is not there."""
+
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One configured device. `settings` is its driver's own dataclass; `label` is its name in events."""
+
+    role: str
+    name: str
+    driver: str
+    settings: object
+
+    @property
+    def label(self) -> str:
+        return f"{self.role}.{self.name}"
+
+
+SECTIONS: dict[str, type] = {
+    "lane": Lane,
+    "timers": Timers,
+    "doors": Doors,
+    "face": Face,
+    "gpio": Gpio,
+    "vision": VisionTable,
+    "bus": Bus,
+    "watcher": Watcher,
+}
+ROLES = ("door", "reader", "sensors", "indicator", "camera")

@@ -1,0 +1,98 @@
+"""A TOML file with the line of every key, which the standard parser does not tell."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gatefw.errors import ConfigError
+
+FILE_BYTES = 256 * 1024
+STATEMENT_LINES = 200
+
+Place = tuple[str, ...]
+"""A key by its path: ("door", "entry_door", "release")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """`table` as tomllib reads it; `lines` holds the first line of every table and key, from 1."""
+
+    file: str
+    table: dict[str, Any]
+    lines: dict[Place, int]
+
+    def line(self, place: Place) -> int | None:
+        """The line of a key, or of the nearest table around it that is written down."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place)
+
+
+def read(path: Path) -> Document:
+    """Parse the file. Raises ConfigError: not there, too long, not UTF-8, not TOML (with its line)."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(str(path), None, "", f"cannot be read: {error.strerror}") from error
+    if len(content) > FILE_BYTES:
+        raise ConfigError(str(path), None, "", f"is longer than {FILE_BYTES} bytes; is it a lane file?")
+    try:
+        text = content.decode()
+        table = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(str(path), line, "", "is not UTF-8; save it as UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"line (\d+)", str(error))
+        raise ConfigError(str(path), int(found[1]) if found else None, "", f"is not TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(str(path), None, "", "is nested too deeply; is it a lane file?") from error
+    return Document(str(path), table, _lines(text.replace("\r\n", "\n")))
+
+
+def _lines(text: str) -> dict[Place, int]:
+    """The document is valid, so every statement parses by itself: a header, or a key with all lines of its value."""
+    found: dict[Place, int] = {}
+    table: Place = ()
+    for number, statement in _statements(text):
+        parsed = tomllib.loads(statement)
+        places = list(_places(parsed))
+        if statement.lstrip().startswith("["):
+            table = places[-1]
+            for depth in range(1, len(table) + 1):
+                found.setdefault(table[:depth], number)
+        else:
+            for place in places:
+                found.setdefault(table + place, number)
+    return found
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Each statement with the line it begins on. One of more than STATEMENT_LINES lines is left out."""
+    lines = text.split("\n")
+    number = 0
+    while number < len(lines):
+        for length in range(1, STATEMENT_LINES + 1):
+            statement = "\n".join(lines[number : number + length])
+            try:
+                parsed = tomllib.loads(statement)
+            except (tomllib.TOMLDecodeError, RecursionError):
+                continue
+            if parsed:
+                yield number + 1, statement
+            break
+        number += length
+
+
+def _places(table: dict[str, Any]) -> Iterator[Place]:
+    """Every key, outer ones first; an array of tables counts as its first table."""
+    for key, value in table.items():
+        yield (key,)
+        inner = value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
+        if isinstance(inner, dict):
+            for place in _places(inner):
+                yield (key, *place)
