@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ import numpy as np
 import pytest
 from peers import FrameServer, until
 
+from gatefw import vision
 from gatefw.biometrics import picture
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.runtime import Delegate, Maker, Picture, Runtime
 from gatefw.biometrics.template import Template
+from gatefw.errors import ModelError, SetupError
 from gatefw.model import FaceCompared, Failed, Reason, Reply, SubjectId
 from gatefw.ports import Frame
 from gatefw.vision_client import VisionClient, verify_reply
@@ -329,3 +332,19 @@ def test_a_vision_process_killed_in_the_middle_comes_back_with_its_gallery(
         frames.close()
     assert code == 0, "a child ends in order when its parent's pipe closes"
     assert not (tmp_path / "vision.sock").exists()
+
+
+@pytest.mark.parametrize("missing", ["config", "models", "camera"])
+def test_a_process_that_cannot_start_says_why(
+    settings: VisionSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str], missing: str
+) -> None:
+    if missing == "config":
+        assert vision.main(["--config", str(tmp_path / "lane.toml")]) == 2
+        assert "lane.toml" in capsys.readouterr().err
+    elif missing == "models":
+        with pytest.raises(ModelError, match="run `gatefw models install`"):
+            vision.serve(replace(settings, models=tmp_path), child=False)
+    else:
+        with pytest.raises(SetupError, match=r"no camera driver 'sockte'.*did you mean 'socket'"):
+            vision.serve(replace(settings, camera="sockte"), child=False)
+    assert not settings.socket.exists()
