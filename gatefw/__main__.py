@@ -1,0 +1,7 @@
+"""python -m gatefw"""
+
+import sys
+
+from gatefw.cli import main
+
+sys.exit(main())

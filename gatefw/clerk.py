@@ -1,0 +1,185 @@
+"""Records and templates, made and unmade together: look-ups, enrolment, revocation. A thread of its own.
+
+A record is made first, pending; when vision has the template, it becomes active. A crash between the two leaves an
+orphan, which is disabled and reported at the next start (`reconcile`). Revocation ends the record first, so that nobody
+passes while the template is being removed.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gatefw.control import Answer, Done, Order, Rejected, Rejection
+from gatefw.errors import GateError, Refusal, StoreError
+from gatefw.gate_terms import Answered, Ask, GateInput
+from gatefw.model import Fact, FactKind, Failed, LookUpRecord, Reason, SubjectId, Token
+from gatefw.records import Consent, Modality, Records
+from gatefw.vision_client import Message
+from gatefw.vision_desk import VisionDesk
+
+PHOTOS_MAX = 8
+DAY_S = 86_400.0
+YEARS_MAX = 20
+
+_log = logging.getLogger(__name__)
+Reply = Callable[[Answer], None]
+
+
+class Clerk:
+    """Works off look-ups and orders one after the other. `now` is wall time in seconds since 1970 UTC."""
+
+    def __init__(
+        self,
+        records: Records,
+        put: Callable[[GateInput], None],
+        record: Callable[[Fact], None],
+        now: Callable[[], float],
+    ) -> None:
+        self._records, self._put, self._record, self._now = records, put, record, now
+        self.desk: VisionDesk | None = None
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """After what was asked before."""
+        self._work.put(None)
+        self._thread.join()
+
+    # ------------------------------------------------------------ any thread
+
+    def look_up(self, ask: Ask) -> None:
+        self._work.put(lambda: self._look_up(ask))
+
+    def order(self, order: Order, reply: Reply) -> None:
+        """Do `enrol`, `revoke` or `subjects`."""
+        does = {"enrol": self._enrol, "revoke": self._revoke, "subjects": self._subjects}[order.verb]
+        self._work.put(lambda: self._answered(does, order, reply))
+
+    def reconcile(self) -> None:
+        """Vision is there (again): are there records without templates, or templates without records?"""
+        self._ask("list", self._reconcile)
+
+    # ------------------------------------------------------------ the clerk's thread
+
+    def _run(self) -> None:
+        while (task := self._work.get()) is not None:
+            try:
+                task()
+            except Exception:  # noqa: BLE001  one order must not take the others with it
+                _log.exception("clerk")
+
+    def _ask(self, do: str, then: Callable[[Message], None], **fields: Any) -> None:
+        """Ask vision; `then` goes on here, on this thread."""
+        if self.desk is None:
+            then({"failed": {"kind": "retry", "message": "the vision process was never started"}})
+        else:
+            self.desk.request(do, lambda message: self._work.put(lambda: then(message)), **fields)
+
+    def _look_up(self, ask: Ask) -> None:
+        assert isinstance(ask.request, LookUpRecord)
+        try:
+            found = self._records.look_up(ask.request.token, self._now())
+        except StoreError as error:
+            _log.error("%s", error)
+            found = Failed(Reason.RECORDS_UNAVAILABLE)
+        self._put(Answered(ask.run, ask.number, found))
+
+    def _answered(self, does: Callable[[Order, Reply], None], order: Order, reply: Reply) -> None:
+        try:
+            does(order, reply)
+        except GateError as error:
+            reply(Rejected.by(error))
+
+    def _enrol(self, order: Order, reply: Reply) -> None:
+        args = order.args
+        photos, days = _photos(args), _days(args)
+        if args.get("consent") is not True:
+            raise Refusal("enrol: the traveller's consent to face comparison is not given; nothing was stored")
+        tokens = [Token(text.encode("ascii", "replace")) for text in _texts(args, "tokens")]
+        facts = {str(name): str(value) for name, value in dict(args.get("facts", {})).items()}
+        now = self._now()
+        expires_at = now + days * DAY_S
+        subject = self._records.enrol(tokens, facts, Consent(frozenset({Modality.FACE}), now), expires_at)
+
+        def then(message: Message) -> None:
+            done = message.get("done")
+            if not isinstance(done, dict):
+                self._records.disable(subject)
+                reply(Rejected(Rejection.REFUSED, _why(message)))
+                return
+            self._records.activate(subject)
+            self._record(Fact(FactKind.SUBJECT_ENROLLED, None, (("by", order.by),), subject))
+            reply(Done({"subject": subject, "templates": done.get("templates"), "expires_at": expires_at}))
+
+        self._ask("enrol", then, subject=subject, photos=[str(path) for path in photos], expires_at=expires_at)
+
+    def _revoke(self, order: Order, reply: Reply) -> None:
+        subject = SubjectId(_texts({"subject": [order.args.get("subject")]}, "subject")[0])
+        self._records.revoke(subject, self._now())
+        self._record(Fact(FactKind.SUBJECT_REVOKED, None, (("by", order.by),), subject))
+
+        def then(message: Message) -> None:
+            gone = isinstance(message.get("done"), dict)
+            note = {} if gone else {"template": f"will be removed when vision is back: {_why(message)}"}
+            reply(Done({"subject": subject, "revoked": True, **note}))
+
+        self._ask("revoke", then, subject=subject)
+
+    def _subjects(self, _order: Order, reply: Reply) -> None:
+        listed = [
+            {
+                "subject": each.subject,
+                "state": each.state.value,
+                "consent": sorted(each.consent.to),
+                "consent_at": each.consent.at,
+                "expires_at": each.expires_at,
+                "revoked_at": each.revoked_at,
+            }
+            for each in self._records.list()
+        ]
+        reply(Done({"subjects": listed}))
+
+    def _reconcile(self, message: Message) -> None:
+        done = message.get("done")
+        if not isinstance(done, dict):
+            return
+        templates = [SubjectId(entry["subject"]) for entry in done["subjects"]]
+        orphans = self._records.reconcile(templates)
+        if orphans.records:
+            _log.warning("%d records had no template and were disabled: enrol them again", len(orphans.records))
+        for subject in orphans.templates:
+            self._ask("revoke", lambda _message: None, subject=subject)
+        if orphans.templates:
+            _log.warning("%d templates had no record and are removed", len(orphans.templates))
+
+
+def _texts(args: Mapping[str, Any], name: str) -> list[str]:
+    texts = args.get(name)
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise Refusal(f"{name}: at least one text is wanted")
+    return texts
+
+
+def _photos(args: Mapping[str, Any]) -> list[Path]:
+    photos = [Path(text) for text in _texts(args, "photos")]
+    if len(photos) > PHOTOS_MAX or not all(path.is_absolute() for path in photos):
+        raise Refusal(f"photos: 1 to {PHOTOS_MAX} absolute paths are wanted")
+    return photos
+
+
+def _days(args: Mapping[str, Any]) -> float:
+    days = args.get("days")
+    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= 366 * YEARS_MAX:
+        raise Refusal(f"days: for how many days is wanted, at most {366 * YEARS_MAX}")
+    return float(days)
+
+
+def _why(message: Message) -> str:
+    failed = message.get("failed")
+    return str(failed.get("message")) if isinstance(failed, dict) else "vision gave no reason"

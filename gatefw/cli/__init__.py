@@ -1,0 +1,57 @@
+"""The command line: one file per group of commands; their docstrings and descriptions are the help.
+
+Exit status: 0 done; 1 done, and the answer is no (a config with problems, a story that went wrong); 2 could not be
+done: the message says what was asked, what was found and what to do.
+"""
+
+import argparse
+import logging
+import sys
+
+from gatefw import __version__
+from gatefw.cli import check, events, models, operate, people, run
+from gatefw.errors import GateError
+
+DESCRIPTION = """\
+Supervisor of a border e-gate: runs one lane, and is what people who fit and mend gates use.
+
+example:
+  gatefw check config/lanes/contactless-e-channel.toml
+  gatefw run config/lanes/contactless-e-channel.toml
+  gatefw status
+"""
+GROUPS = (run, check, operate, people, events, models)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="gatefw", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    top.add_argument("--version", action="version", version=f"gatefw {__version__}")
+    top.add_argument("-v", "--verbose", action="store_true", help="log what happens to standard error")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for group in GROUPS:
+        group.add_parser(commands)
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO if options.verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        return int(options.run(options))
+    except GateError as error:
+        print(f"gatefw: {error}", file=sys.stderr)
+        for note in getattr(error, "__notes__", ()):
+            print(f"gatefw: {note}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0

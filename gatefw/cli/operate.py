@@ -1,0 +1,50 @@
+"""gatefw status, lane: what the gate does, and orders to it."""
+
+import argparse
+from typing import Any
+
+from gatefw.cli import command
+from gatefw.control import call
+from gatefw.model import Phase
+
+STATUS = """\
+What the lane does now: phase, doors, occupancy, inputs, what is missing, what is latched.
+
+example:
+  gatefw status
+  gatefw status --json
+"""
+LANE = """\
+Orders to the running lane. `open` takes it into service, `close` out of it (a traveller under way finishes first),
+`reset` ends a fault or an evacuation after somebody looked: it is refused until the lane is empty, the doors are
+secured and the inputs are restored, and the answer says which of these is not so. `let-out` ends a hold.
+
+example:
+  gatefw lane open
+  gatefw lane reset --expects fault
+"""
+VERBS = ("open", "close", "reset", "let-out")
+
+
+def add_parser(commands: Any) -> None:
+    """Add `status` and `lane`."""
+    status = command.add(commands, "status", "what the lane does now", STATUS)
+    status.set_defaults(run=run_status)
+    lane = command.add(commands, "lane", "open, close or reset the lane", LANE)
+    lane.add_argument("verb", choices=VERBS)
+    lane.add_argument("--expects", type=Phase, choices=list(Phase), metavar="PHASE", help="only if it is in this phase")
+    lane.set_defaults(run=run_lane)
+    for parser in (status, lane):
+        command.add_dir(parser)
+        command.add_json(parser)
+
+
+def run_status(arguments: argparse.Namespace) -> int:
+    command.show(call(command.control_socket(arguments), "status"), arguments.json)
+    return 0
+
+
+def run_lane(arguments: argparse.Namespace) -> int:
+    verb = arguments.verb.replace("-", "_")
+    command.show(call(command.control_socket(arguments), verb, expects=arguments.expects), arguments.json)
+    return 0

@@ -1,0 +1,99 @@
+"""From a lane file to the workers that own its devices, and to what the Gate is told about them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import hw
+from gatefw.clearance import Terms
+from gatefw.config import Config
+from gatefw.errors import DeviceError
+from gatefw.gate import GateSettings
+from gatefw.gate_terms import GateInput
+from gatefw.lane_terms import Policy
+from gatefw.model import DoorId
+from gatefw.vision_desk import CAMERA, VISION
+from gatefw.watcher import SOCKET, WatcherLine
+from gatefw.workers import DoorWorker, IndicatorWorker, LastResort, ReaderWorker, SensorsWorker, Worker
+
+WATCHER = "watcher"
+WATCHER_POLL_S = 0.5
+
+
+class WatcherWorker(Worker[WatcherLine]):
+    """Keeps the line to the watcher; the beat is the loop's, so that it stops when the loop does."""
+
+    def turn(self, device: WatcherLine) -> None:  # noqa: ARG002  a line that broke is found by the next beat
+        self._rest(WATCHER_POLL_S if self.progress else 0.0)
+
+    def beat(self) -> None:
+        device = self.device
+        try:
+            if device is not None:
+                device.beat()
+        except DeviceError as error:
+            self.fail(error)
+
+
+@dataclass(frozen=True)
+class Crew:
+    """The workers of one lane. `door_path` are those without which nobody knows what a door does."""
+
+    doors: dict[DoorId, DoorWorker]
+    sensors: list[SensorsWorker]
+    readers: list[ReaderWorker]
+    indicators: list[IndicatorWorker]
+    watcher: WatcherWorker | None
+
+    @property
+    def door_path(self) -> list[Worker[Any]]:
+        return [*self.doors.values(), *self.sensors]
+
+    @property
+    def all(self) -> list[Worker[Any]]:
+        watcher = [self.watcher] if self.watcher else []
+        return [*self.door_path, *self.readers, *self.indicators, *watcher]
+
+
+def muster(config: Config, put: Callable[[GateInput], None]) -> Crew:
+    """A worker for every device of the lane file; none is started and nothing is opened."""
+
+    def opener(role: str, driver: str, settings: object) -> Callable[[], Any]:
+        module = hw.load(role, driver)
+        return lambda: module.open(settings)
+
+    def openers(role: str) -> list[tuple[str, Callable[[], Any]]]:
+        return [(each.label, opener(role, each.driver, each.settings)) for each in config.having(role)]
+
+    named = {device.name: device for device in config.having("door")}
+    doors = {door: DoorWorker(door, opener("door", named[door].driver, named[door].settings), put) for door in DoorId}
+    last_resort = LastResort(doors, config.lane.way_out.doors("emergency"), config.doors.lease_s)
+    path = config.paths.run / SOCKET
+    return Crew(
+        doors,
+        [SensorsWorker(label, open_device, put, last_resort) for label, open_device in openers("sensors")],
+        [ReaderWorker(label, open_device, put) for label, open_device in openers("reader")],
+        [IndicatorWorker(label, open_device, put) for label, open_device in openers("indicator")],
+        WatcherWorker(WATCHER, lambda: WatcherLine(path), put) if config.watcher.required else None,
+    )
+
+
+def gate_settings(config: Config, crew: Crew) -> GateSettings:
+    """What the Gate needs to know of the lane file. A lane whose lamps are out still serves; all else is required."""
+    way_out = config.lane.way_out
+    needed = {worker.name for worker in crew.all if not isinstance(worker, IndicatorWorker)}
+    return GateSettings(
+        Policy(
+            way_out.doors("refusal"),
+            way_out.doors("fault"),
+            way_out.doors("emergency"),
+            config.lane.on_refusal == "hold",
+        ),
+        config.timers.lengths,
+        Terms(config.face.deadline_s),
+        frozenset(needed | {VISION, CAMERA}),
+        config.lane.in_service,
+        config.doors.lease_s,
+        config.doors.renew_s,
+        config.doors.confirm_s,
+    )

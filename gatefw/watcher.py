@@ -1,0 +1,142 @@
+"""A small process that can only drop outputs. It watches the supervisor, and makes the doors safe when that is gone.
+
+    gatefw watcher FILE
+
+The supervisor connects to `watcher.sock` and sends a byte at every tick of its loop. When the connection ends, or no
+byte comes for `STALL_S` (the process is then killed: a stopped process still holds its lines), every door is opened by
+its own driver and closed again, which leaves its release line off. `gatefw make-safe` does the same once, at boot and
+after any death. What a dead process leaves on its pins is the kernel's choice; this makes it ours.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import hw
+from gatefw import unix_socket
+from gatefw.config import Config
+from gatefw.errors import DeviceError, DeviceLost
+from hw import gpio
+
+SOCKET = "watcher.sock"
+STALL_S = 3.0
+POLL_S = 0.2
+TRY_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+def make_safe(config: Config, try_s: float = TRY_S) -> None:
+    """Drive every door's release line to its unpowered level and let go of it: each door closes as its hardware does.
+
+    A line that a dying process still holds is tried again for `try_s` seconds. Raises DeviceLost after that,
+    SetupError when the pins cannot be had at all.
+    """
+    ends_s = time.monotonic() + try_s
+    while True:
+        try:
+            _drop_all(config)
+        except DeviceError:
+            if time.monotonic() >= ends_s:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _drop_all(config: Config) -> None:
+    if config.gpio is not None:
+        gpio.open_factory(config.gpio.factory)
+    try:
+        for device in config.having("door"):
+            door = hw.load("door", device.driver).open(device.settings)
+            try:
+                door.secure()
+            finally:
+                door.close()
+    finally:
+        gpio.close_factory()
+
+
+class Watcher:
+    """Serves one supervisor after the other. `safe` is what to do when one is gone."""
+
+    def __init__(self, path: Path, safe: Callable[[], None], stall_s: float = STALL_S) -> None:
+        self._listener = unix_socket.listen(path, backlog=1)
+        self._listener.settimeout(POLL_S)
+        self._path, self._safe, self._stall_s = path, safe, stall_s
+        self._ending = threading.Event()
+
+    def stop(self) -> None:
+        self._ending.set()
+
+    def run(self) -> None:
+        """Until `stop`. Doors are made safe at start as well: something may have died before us."""
+        with self._listener:
+            self._make_safe("at start")
+            while not self._ending.is_set():
+                with contextlib.suppress(TimeoutError):
+                    supervisor, _ = self._listener.accept()
+                    with supervisor:
+                        self._watch(supervisor)
+        self._path.unlink(missing_ok=True)
+
+    def _watch(self, supervisor: socket.socket) -> None:
+        pid = struct.unpack("3i", supervisor.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+        supervisor.settimeout(POLL_S)
+        heard_s = time.monotonic()
+        while not self._ending.is_set():
+            try:
+                if not supervisor.recv(64):
+                    self._make_safe(f"supervisor {pid} is gone")
+                    return
+                heard_s = time.monotonic()
+            except TimeoutError:
+                if time.monotonic() - heard_s > self._stall_s:
+                    _log.error("supervisor %d is silent for %.1f s and is killed", pid, self._stall_s)
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, signal.SIGKILL)
+                    heard_s = time.monotonic()
+            except OSError:
+                self._make_safe(f"supervisor {pid} is gone")
+                return
+
+    def _make_safe(self, why: str) -> None:
+        try:
+            self._safe()
+            _log.warning("doors made safe: %s", why)
+        except Exception:  # noqa: BLE001  the next death must still be noticed
+            _log.exception("doors could not be made safe (%s)", why)
+
+
+class WatcherLine:
+    """The supervisor's end. `beat` never blocks; a watcher that does not read is as good as none."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            self._socket.settimeout(1.0)
+            self._socket.connect(unix_socket.checked(path))
+            self._socket.setblocking(False)
+        except OSError as error:
+            self._socket.close()
+            raise DeviceLost(f"watcher {path}: {error.strerror}; start `gatefw watcher` for this lane") from error
+
+    def beat(self) -> None:
+        """Tell that the loop has ended another tick. Raises DeviceLost."""
+        try:
+            self._socket.send(b".")
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise DeviceLost(f"watcher: went away: {error.strerror}") from error
+
+    def close(self) -> None:
+        self._socket.close()
