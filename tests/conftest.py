@@ -1,10 +1,12 @@
 """Shared by all tests. Its presence puts this folder on the path, for `peers`."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from leftovers import nothing_stays_open
 
 from gatefw.biometrics import card as cards
 from gatefw.biometrics.install import PHOTO_SHA256
@@ -14,6 +16,13 @@ from gatefw.state import state_dir
 # A machine that is busy or draws its first Unicode table is slow, not wrong.
 settings.register_profile("gate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gate")
+
+
+@pytest.fixture(autouse=True)
+def left_as_it_was() -> Iterator[None]:
+    """A test that leaves a thread, file, socket or pipe open fails, whatever else it proved."""
+    with nothing_stays_open():
+        yield
 
 
 def _required(thing: str) -> None:

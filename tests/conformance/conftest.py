@@ -4,10 +4,7 @@ A suite asks for `bench`, which is parametrized over every driver that `hw.drive
 over every place it can run in (`BENCHES[how]`). A driver without a bench fails its suite: nothing goes untested.
 """
 
-import threading
-
 import pytest
-from peers import until
 
 import hw
 
@@ -21,14 +18,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     assert not missing, f"{module.__file__}: no bench for {module.ROLE} driver(s) {missing}: add one to BENCHES"
     benches = [(how, make) for how in found for make in module.BENCHES[how]]
     metafunc.parametrize("bench", benches, ids=[f"{how}-{make.__name__}" for how, make in benches], indirect=True)
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left():
-    """A device that was closed has ended its threads."""
-    before = set(threading.enumerate())
-    yield
-    until(lambda: set(threading.enumerate()) <= before, "every thread of a closed device has ended")
 
 
 @pytest.fixture
