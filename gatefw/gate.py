@@ -13,7 +13,7 @@ person *out* never waits for the journal: it is driven first and recorded when p
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from gatefw.clearance import Clear, Procedure, Terms
+from gatefw.clearance import Clear, Terms
 from gatefw.gate_terms import (
     Answered,
     Ask,
@@ -87,6 +87,7 @@ from gatefw.model import (
     Zone,
     ZoneIs,
 )
+from gatefw.passage import Passage
 
 BETWEEN_RUNS = (Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.RECOVERING, Phase.DEGRADED, Phase.MAINTENANCE)
 
@@ -105,18 +106,6 @@ class GateSettings:
     confirm_s: float = 10.0
 
 
-@dataclass(slots=True)
-class _Run:
-    """One traveller's passage under way."""
-
-    id: RunId
-    procedure: Procedure
-    began_s: float
-    number: int = 0
-    waits_inside: bool = False
-    decision: Decision | None = None
-
-
 class Gate:
     """One lane. `handle` is the whole interface; `state`, `sensed` and `missing` are for looking at."""
 
@@ -128,7 +117,7 @@ class Gate:
         self.missing = set(settings.required)
         self.leases = Leases(settings.lease_s, settings.renew_s, settings.confirm_s)
         self._settings, self._clear, self._new_run = settings, clear, new_run
-        self._run: _Run | None = None
+        self._passage: Passage | None = None
         self._tag: RunId | None = None  # whose passage the facts belong to, until the lane is free again
         self._now_s = 0.0
         self._effects: list[Effect] = []
@@ -227,45 +216,40 @@ class Gate:
         """A token shown to a lane that is not idle is nobody's: it is not kept for later."""
         if self.state.phase is not Phase.IDLE:
             return
-        self._run = _Run(self._new_run(), self._clear(token, self._settings.terms), self._now_s)
-        self._tag = self._run.id
+        procedure = self._clear(token, self._settings.terms)
+        self._passage = Passage(self._new_run(), procedure, self._now_s)
+        self._tag = self._passage.run
         self._record(FactKind.PASSAGE_STARTED, reader=reader, symbology=token.symbology)
         self._lane(Presented())
         self._advance(None)
 
     def _advance(self, reply: Reply | None) -> None:
         """Let the procedure go on to its next request or its decision."""
-        run = self._run
-        if run is None:
+        passage = self._passage
+        if passage is None:
             return
-        try:
-            request = next(run.procedure) if reply is None else run.procedure.send(reply)
-        except StopIteration as stop:
-            self._decide(run, stop.value)
-        except Exception:  # noqa: BLE001  a broken procedure must not take the lane with it
-            self._decide(run, Decision(Verdict.REFER, Reason.SOFTWARE))
-        else:
-            run.number += 1
-            if isinstance(request, LetIn):
-                run.waits_inside = True
+        match passage.go_on(reply):
+            case Decision() as decision:
+                self._decide(passage.run, decision)
+            case LetIn():
                 self._lane(Invited())
-            else:
-                self._effects.append(Ask(run.id, run.number, request))
+            case request:
+                self._effects.append(Ask(passage.run, passage.number, request))
 
-    def _decide(self, run: _Run, decision: Decision) -> None:
-        run.decision = decision
-        admit = decision.verdict is Verdict.ADMIT
-        ticket = self._ticket() if admit else None
-        if ticket is not None:
-            self._admission = (ticket, run.id)
+    def _decide(self, run: RunId, decision: Decision) -> None:
+        """An ADMIT reaches the lane only after its commit; everything else at once."""
         fields = {"verdict": decision.verdict, "reason": decision.reason}
-        self._record(FactKind.PASSAGE_DECIDED, ticket, decision.subject, **fields)
-        if not admit:
+        if decision.verdict is Verdict.ADMIT:
+            ticket = self._ticket()
+            self._admission = (ticket, run)
+            self._record(FactKind.PASSAGE_DECIDED, ticket, decision.subject, **fields)
+        else:
+            self._record(FactKind.PASSAGE_DECIDED, None, decision.subject, **fields)
             self._lane(Decided(decision.verdict))
 
     def _answered(self, event: Answered) -> None:
-        run = self._run
-        if run is None or (event.run, event.number) != (run.id, run.number) or run.waits_inside:
+        passage = self._passage
+        if passage is None or (event.run, event.number) != (passage.run, passage.number) or passage.waits:
             return
         if isinstance(event.reply, FaceCompared):
             compared = event.reply
@@ -280,17 +264,16 @@ class Gate:
         self._advance(event.reply)
 
     def _end_run(self, passed: bool, reason: Reason | None) -> None:
-        run, self._run, self._admission = self._run, None, None
-        if run is None:
+        passage, self._passage, self._admission = self._passage, None, None
+        if passage is None:
             return
-        run.procedure.close()
-        why = reason or (run.decision.reason if run.decision else Reason.SOFTWARE)
-        seconds = round(self._now_s - run.began_s, 3)
-        self._record(FactKind.PASSAGE_ENDED, passed=passed, reason=why, seconds=seconds)
-        self._effects.append(CancelAsk(run.id))
+        decided = passage.end()
+        seconds = round(self._now_s - passage.began_s, 3)
+        self._record(FactKind.PASSAGE_ENDED, passed=passed, reason=reason or decided, seconds=seconds)
+        self._effects.append(CancelAsk(passage.run))
 
     def _committed(self, ticket: int) -> None:
-        if self._run and self._admission == (ticket, self._run.id):
+        if self._passage and self._admission == (ticket, self._passage.run):
             self._admission = None
             self._lane(Decided(Verdict.ADMIT))
             return
@@ -338,13 +321,13 @@ class Gate:
         if self.state.phase is not before:
             self._alarms.clear()
             self._record(FactKind.PHASE_CHANGED, phase=self.state.phase, previous=before)
-            if self.state.phase in BETWEEN_RUNS and self._run is None:
+            if self.state.phase in BETWEEN_RUNS and self._passage is None:
                 self._tag = None
         for command in commands:
             self._obey(command)
         if self.state.phase is not before or isinstance(event, Started):
-            decided = self._run.decision.reason if self._run and self._run.decision else None
-            self._effects.append(Show(self.state.phase, decided))
+            decision = self._passage.decision if self._passage else None
+            self._effects.append(Show(self.state.phase, decision.reason if decision else None))
 
     def _obey(self, command: LaneCommand) -> None:
         match command:
@@ -355,8 +338,7 @@ class Gate:
             case Arm(timer, generation):
                 self._effects.append(SetTimer(timer, generation, self._settings.timers[timer]))
             case Proceed():
-                if self._run and self._run.waits_inside:
-                    self._run.waits_inside = False
+                if self._passage and self._passage.waits:
                     self._advance(Inside())
             case EndRun(passed, reason):
                 self._end_run(passed, reason)

@@ -1,0 +1,307 @@
+"""The Gate by itself: what it asks, records and drives, and in which order."""
+
+from collections.abc import Generator, Iterator
+from itertools import count
+
+import pytest
+
+from gatefw.clearance import Terms
+from gatefw.clearance.contactless import clear
+from gatefw.gate import Gate, GateSettings
+from gatefw.gate_terms import (
+    Answered,
+    Ask,
+    CancelAsk,
+    Committed,
+    DeviceCame,
+    DeviceWent,
+    DoorSensed,
+    Drive,
+    Drop,
+    Effect,
+    GateInput,
+    KeepLatch,
+    LaneSensed,
+    Ordered,
+    Record,
+    SetTimer,
+    Tell,
+    Tick,
+    TokenRead,
+)
+from gatefw.lane_terms import Policy
+from gatefw.model import (
+    Beam,
+    Decision,
+    DoorId,
+    Elapsed,
+    FaceCompared,
+    Fact,
+    FactKind,
+    Failed,
+    Faulted,
+    Input,
+    LookUpRecord,
+    Occupancy,
+    Phase,
+    Position,
+    Purpose,
+    Reason,
+    RecordFound,
+    Reply,
+    Request,
+    RunId,
+    Signal,
+    Started,
+    SubjectId,
+    Timer,
+    Token,
+    Verb,
+    VerifyFace,
+)
+
+ENTRY, EXIT = DoorId.ENTRY, DoorId.EXIT
+ANNA = SubjectId("5" * 32)
+MATCH = FaceCompared(True, 0.3, 0.542, 0.001, 3)
+CALM = tuple((which, Signal.OFF) for which in Input)
+
+
+class Bench:
+    """A gate on the bench: inputs by hand, effects in lists, time by hand."""
+
+    def __init__(self, clear_with: object = clear, latched: Reason | None = None) -> None:
+        runs = count(1)
+        settings = GateSettings(
+            Policy(), dict.fromkeys(Timer, 5.0), Terms(4.0), frozenset({"door.entry_door", "vision"}), True
+        )
+        self.gate = Gate(settings, clear_with, lambda: RunId(f"run-{next(runs)}"), latched)  # type: ignore[arg-type]
+        self.now_s = 0.0
+        self.effects: list[Effect] = []
+        self.last: list[Effect] = []
+
+    def give(self, *events: GateInput) -> "Bench":
+        for event in events:
+            self.last = self.gate.handle(event, self.now_s)
+            self.effects += self.last
+        return self
+
+    def door(self, door: DoorId, position: Position, beam: Beam = Beam.CLEAR) -> "Bench":
+        return self.give(DoorSensed(door, position, beam))
+
+    def people(self, occupancy: Occupancy, *pressed: Input) -> "Bench":
+        inputs = tuple((which, Signal.ON if which in pressed else Signal.OFF) for which in Input)
+        return self.give(LaneSensed(occupancy, (), inputs))
+
+    def idle(self) -> "Bench":
+        self.door(ENTRY, Position.SECURED).door(EXIT, Position.SECURED).people(Occupancy.EMPTY)
+        self.give(DeviceCame("door.entry_door"), DeviceCame("vision"), Started())
+        return self.over(Timer.SCAN)
+
+    def over(self, timer: Timer) -> "Bench":
+        return self.give(Elapsed(timer, self.gate.state.generation))
+
+    def commit(self) -> "Bench":
+        """Everything that waits for the disk is on it."""
+        tickets = [e.ticket for e in self.effects if isinstance(e, Record) and e.ticket is not None]
+        return self.give(*(Committed(ticket) for ticket in tickets))
+
+    def ask(self) -> Ask:
+        return [e for e in self.effects if isinstance(e, Ask)][-1]
+
+    def answer(self, reply: Reply) -> "Bench":
+        ask = self.ask()
+        return self.give(Answered(ask.run, ask.number, reply))
+
+    def inside(self) -> "Bench":
+        """Anna stands between two secured doors and her face has been asked for."""
+        self.idle().give(TokenRead("reader.front", Token(b"ANNA", "]Q1")))
+        self.answer(RecordFound(ANNA)).commit()
+        self.door(ENTRY, Position.OPEN).people(Occupancy.ONE)
+        return self.door(ENTRY, Position.SECURED)
+
+    def facts(self, kind: FactKind) -> list[Fact]:
+        return [e.fact for e in self.effects if isinstance(e, Record) and e.fact.kind is kind]
+
+    def driven(self) -> list[tuple[DoorId, Purpose]]:
+        return [(e.door, e.purpose) for e in self.effects if isinstance(e, Drive)]
+
+    @property
+    def phase(self) -> Phase:
+        return self.gate.state.phase
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_token_is_looked_up_and_no_door_moves_for_it(bench: Bench) -> None:
+    bench.idle().give(TokenRead("reader.front", Token(b"ANNA", "]Q1")))
+    assert bench.ask() == Ask(RunId("run-1"), 1, LookUpRecord(Token(b"ANNA", "]Q1")))
+    assert bench.driven() == []
+
+
+def test_the_entry_is_driven_only_after_its_release_was_committed(bench: Bench) -> None:
+    bench.idle().give(TokenRead("reader.front", Token(b"ANNA"))).answer(RecordFound(ANNA))
+    assert bench.phase is Phase.ENTRY_RELEASED
+    assert bench.driven() == []
+    bench.commit()
+    assert bench.driven() == [(ENTRY, Purpose.ENTER)]
+
+
+def test_the_exit_is_driven_only_after_decision_and_release_were_committed(bench: Bench) -> None:
+    bench.inside().answer(MATCH)
+    assert bench.phase is Phase.VERIFYING
+    decided = next(e for e in bench.last if isinstance(e, Record) and e.fact.kind is FactKind.PASSAGE_DECIDED)
+    assert decided.fact.subject == ANNA
+    bench.give(Committed(decided.ticket or 0))
+    assert bench.phase is Phase.EXIT_RELEASED
+    assert (EXIT, Purpose.ADMIT) not in bench.driven()
+    bench.commit()
+    assert (EXIT, Purpose.ADMIT) in bench.driven()
+
+
+def test_a_commit_that_comes_when_another_person_is_inside_releases_nothing(bench: Bench) -> None:
+    bench.inside().answer(MATCH)
+    bench.people(Occupancy.MANY).commit().commit()
+    assert (EXIT, Purpose.ADMIT) not in bench.driven()
+    assert bench.phase is Phase.REFUSED
+
+
+def test_a_release_whose_moment_has_passed_is_dropped_and_recorded(bench: Bench) -> None:
+    """Between the decision and the disk somebody stepped into the lane: the interlock says no."""
+    bench.idle().give(TokenRead("reader.front", Token(b"ANNA"))).answer(RecordFound(ANNA))
+    ticket = next(e.ticket for e in bench.last if isinstance(e, Record) and e.fact.kind is FactKind.DOOR_RELEASED)
+    bench.gate.sensed = bench.gate.sensed.__class__(
+        Position.SECURED, Position.UNKNOWN, Beam.CLEAR, Beam.CLEAR, Occupancy.EMPTY, *[Signal.OFF] * 3
+    )
+    bench.give(Committed(ticket or 0))
+    assert bench.driven() == []
+    assert dict(bench.facts(FactKind.RELEASE_DROPPED)[0].fields)["reason"] == "other_door_not_secured"
+    assert bench.phase is Phase.RECOVERING
+
+
+def test_a_way_out_is_driven_before_anything_is_committed(bench: Bench) -> None:
+    bench.inside().answer(FaceCompared(False, 0.8, 0.542, 0.001, 5))
+    assert (ENTRY, Purpose.WAY_OUT) in [(e.door, e.purpose) for e in bench.last if isinstance(e, Drive)]
+
+
+def test_fire_drives_both_doors_in_the_same_step(bench: Bench) -> None:
+    bench.inside().people(Occupancy.ONE, Input.FIRE)
+    assert {e.door for e in bench.last if isinstance(e, Drive)} == {ENTRY, EXIT}
+    assert KeepLatch(Reason.FIRE) in bench.last
+
+
+def test_a_lease_is_renewed_by_ticks_and_ends_when_the_lane_says_so(bench: Bench) -> None:
+    bench.idle().give(TokenRead("reader.front", Token(b"ANNA"))).answer(RecordFound(ANNA)).commit()
+    bench.now_s = 0.6
+    bench.give(Tick())
+    assert [e.door for e in bench.last if isinstance(e, Drive)] == [ENTRY]
+    bench.door(ENTRY, Position.OPEN).people(Occupancy.ONE)
+    assert Drop(ENTRY) in bench.last
+
+
+def test_a_door_is_not_closed_on_a_broken_beam_and_closes_when_it_is_clear(bench: Bench) -> None:
+    bench.idle().give(TokenRead("reader.front", Token(b"ANNA"))).answer(RecordFound(ANNA)).commit()
+    bench.door(ENTRY, Position.OPEN, Beam.BROKEN).people(Occupancy.ONE)
+    assert Drop(ENTRY) not in bench.effects
+    bench.now_s = 0.7
+    bench.give(Tick())
+    assert [e.door for e in bench.last if isinstance(e, Drive)] == [ENTRY]
+    bench.door(ENTRY, Position.OPEN, Beam.CLEAR)
+    assert Drop(ENTRY) in bench.last
+
+
+@pytest.mark.parametrize("other", [(RunId("run-0"), 2), (RunId("run-1"), 1), (RunId("run-1"), 9)])
+def test_an_answer_to_another_run_or_question_is_dropped(bench: Bench, other: tuple[RunId, int]) -> None:
+    bench.inside()
+    bench.give(Answered(*other, MATCH)).commit()
+    assert bench.phase is Phase.VERIFYING
+    assert bench.facts(FactKind.PASSAGE_DECIDED) == []
+
+
+def test_a_run_that_ends_takes_its_questions_back(bench: Bench) -> None:
+    bench.inside().people(Occupancy.MANY)
+    assert CancelAsk(RunId("run-1")) in bench.last
+
+
+def test_a_token_shown_to_a_busy_lane_is_not_kept_for_later(bench: Bench) -> None:
+    bench.inside().give(TokenRead("reader.front", Token(b"BOB")))
+    assert len([e for e in bench.effects if isinstance(e, Ask) and isinstance(e.request, LookUpRecord)]) == 1
+
+
+def test_records_that_cannot_be_read_send_the_traveller_to_the_counter(bench: Bench) -> None:
+    bench.idle().give(TokenRead("reader.front", Token(b"ANNA"))).answer(Failed(Reason.RECORDS_UNAVAILABLE))
+    assert dict(bench.facts(FactKind.PASSAGE_DECIDED)[0].fields)["verdict"] == "refer"
+    assert bench.phase is Phase.IDLE
+
+
+def test_a_lost_door_is_unhealthy_before_it_is_unknown_so_it_degrades_and_does_not_fault(bench: Bench) -> None:
+    bench.inside().give(DeviceWent("door.entry_door"))
+    assert bench.phase is Phase.DEGRADED
+    assert bench.gate.sensed.entry is Position.UNKNOWN
+    bench.give(DeviceCame("door.entry_door"))
+    assert bench.phase is Phase.RECOVERING
+
+
+def test_lost_sensors_leave_an_occupant_a_way_out_and_fire_unknown(bench: Bench) -> None:
+    bench.inside().give(DeviceWent("sensors.lane"))
+    assert bench.gate.sensed.fire is Signal.UNKNOWN
+    assert bench.gate.sensed.occupancy is Occupancy.UNKNOWN
+    assert (ENTRY, Purpose.WAY_OUT) in bench.driven()
+
+
+def test_an_order_that_expected_another_phase_is_refused_and_recorded(bench: Bench) -> None:
+    bench.idle().give(Ordered(3, Verb.CLOSE, "uid-1000", expects=Phase.FAULT))
+    told = next(e for e in bench.last if isinstance(e, Tell))
+    assert not told.accepted
+    assert "meant for fault" in told.detail
+    assert ("accepted", False) in bench.facts(FactKind.OPERATOR_ORDERED)[0].fields
+
+
+def test_a_reset_is_named_in_the_journal(bench: Bench) -> None:
+    bench.idle().give(Faulted(Reason.OVERFLOW), Ordered(1, Verb.RESET, "uid-1000"))
+    assert bench.facts(FactKind.FAULT_RESET)[0].fields == (("by", "uid-1000"),)
+
+
+def test_an_alarm_is_raised_once_while_the_lane_stays_as_it_is(bench: Bench) -> None:
+    bench.inside().answer(Failed(Reason.NO_FACE))
+    for _ in range(3):
+        bench.over(Timer.LET_OUT)
+    assert [dict(f.fields)["reason"] for f in bench.facts(FactKind.ALARM_RAISED)] == ["will_not_leave"]
+
+
+def test_no_fact_ever_holds_a_subject_or_a_token_in_its_fields(bench: Bench) -> None:
+    bench.inside().answer(MATCH).commit().commit()
+    for effect in bench.effects:
+        if isinstance(effect, Record):
+            assert str(ANNA) not in repr(effect.fact)
+            assert "ANNA" not in repr(effect.fact)
+
+
+def test_every_timer_that_is_set_has_the_length_of_the_lane_file(bench: Bench) -> None:
+    bench.inside()
+    assert {e.after_s for e in bench.effects if isinstance(e, SetTimer)} == {5.0}
+
+
+def _breaks(_token: Token, _terms: Terms) -> Generator[Request, Reply, Decision]:
+    yield VerifyFace(ANNA, 1.0)
+    raise ZeroDivisionError
+
+
+def _ends_without_deciding(_token: Token, _terms: Terms) -> Iterator[Request]:
+    yield LookUpRecord(_token)
+
+
+@pytest.mark.parametrize("procedure", [_breaks, _ends_without_deciding])
+def test_a_procedure_that_breaks_or_does_not_decide_refers_and_never_admits(procedure: object) -> None:
+    bench = Bench(procedure).idle()
+    bench.give(TokenRead("reader.front", Token(b"ANNA"))).answer(MATCH).commit()
+    decided = dict(bench.facts(FactKind.PASSAGE_DECIDED)[0].fields)
+    assert decided == {"verdict": "refer", "reason": "software"}
+    assert bench.driven() == []
+
+
+def test_a_latched_fault_is_still_there_after_a_restart() -> None:
+    bench = Bench(latched=Reason.DOOR_FORCED).idle()
+    assert bench.phase is Phase.FAULT
