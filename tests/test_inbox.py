@@ -1,0 +1,76 @@
+"""The one bounded queue in front of the Gate."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatefw.errors import Overflow
+from gatefw.gate_terms import Committed, DoorSensed, GateInput, LaneSensed
+from gatefw.inbox import Inbox
+from gatefw.model import Beam, DoorId, Input, Occupancy, Position, Signal
+
+doors = st.builds(DoorSensed, st.sampled_from(DoorId), st.sampled_from(Position), st.sampled_from(Beam))
+lanes = st.builds(
+    LaneSensed,
+    st.sampled_from(Occupancy),
+    st.just(()),
+    st.sampled_from([(), ((Input.FIRE, Signal.ON),), ((Input.CALL, Signal.ON),)]),
+)
+commits = st.builds(Committed, st.integers(0, 99))
+
+
+def _drain(inbox: Inbox) -> list[GateInput]:
+    taken = []
+    while (event := inbox.get(0)) is not None:
+        taken.append(event)
+    return taken
+
+
+def _no_repeats(values: list[object]) -> list[object]:
+    return [value for n, value in enumerate(values) if n == 0 or values[n - 1] != value]
+
+
+@given(st.lists(doors | lanes | commits, max_size=40))
+def test_no_position_count_or_input_is_ever_skipped_and_no_event_is_lost(events: list[GateInput]) -> None:
+    inbox = Inbox()
+    for event in events:
+        inbox.put(event)
+    taken = _drain(inbox)
+    assert [e for e in taken if isinstance(e, Committed)] == [e for e in events if isinstance(e, Committed)]
+    for door in DoorId:
+        put = [e.position for e in events if isinstance(e, DoorSensed) and e.door is door]
+        got = [e.position for e in taken if isinstance(e, DoorSensed) and e.door is door]
+        assert _no_repeats(list(got)) == _no_repeats(list(put))
+    put_lane = [(e.occupancy, e.inputs) for e in events if isinstance(e, LaneSensed)]
+    got_lane = [(e.occupancy, e.inputs) for e in taken if isinstance(e, LaneSensed)]
+    assert _no_repeats(list(got_lane)) == _no_repeats(list(put_lane))
+
+
+@given(st.lists(doors | lanes, min_size=1, max_size=40))
+def test_the_newest_level_is_always_the_last_one_taken(events: list[GateInput]) -> None:
+    inbox = Inbox()
+    for event in events:
+        inbox.put(event)
+    assert _drain(inbox)[-1] == events[-1]
+
+
+def test_a_flickering_beam_does_not_fill_the_queue() -> None:
+    inbox = Inbox(capacity=2)
+    for n in range(1000):
+        inbox.put(DoorSensed(DoorId.ENTRY, Position.OPEN, Beam.BROKEN if n % 2 else Beam.CLEAR))
+    assert len(_drain(inbox)) == 1
+
+
+def test_a_full_queue_is_an_overflow_once_and_never_a_silent_drop() -> None:
+    inbox = Inbox(capacity=3)
+    for n in range(5):
+        inbox.put(Committed(n))
+    with pytest.raises(Overflow, match="3 inputs"):
+        inbox.get(0)
+    assert inbox.get(0) is None
+    inbox.put(Committed(9))
+    assert inbox.get(0) == Committed(9)
+
+
+def test_an_empty_inbox_gives_nothing_when_the_time_is_over() -> None:
+    assert Inbox().get(0.001) is None

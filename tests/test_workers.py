@@ -1,0 +1,290 @@
+"""The threads that own devices, with scripted devices and no time of their own."""
+
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+import pytest
+
+from gatefw.errors import BadReply, DeviceLost, WrongDevice
+from gatefw.gate_terms import DeviceCame, DeviceWent, DoorSensed, GateInput, LaneSensed, TokenRead
+from gatefw.model import Beam, DoorId, Input, Occupancy, Phase, Position, Reason, Signal, Token
+from gatefw.ports import DoorReading, SensorsReading
+from gatefw.workers import DoorWorker, IndicatorWorker, LastResort, ReaderWorker, SensorsWorker
+
+WAIT_S = 5.0
+SECURED = DoorReading(Position.SECURED, Beam.CLEAR)
+
+
+class Post:
+    """Where the workers put their inputs."""
+
+    def __init__(self) -> None:
+        self.came: SimpleQueue[GateInput] = SimpleQueue()
+
+    def __call__(self, event: GateInput) -> None:
+        self.came.put(event)
+
+    def next(self) -> GateInput:
+        try:
+            return self.came.get(timeout=WAIT_S)
+        except Empty:
+            raise AssertionError("no input came") from None
+
+    def until(self, wanted: GateInput) -> None:
+        while self.next() != wanted:
+            pass
+
+
+class FakeDoor:
+    """A door that reads what it is told and remembers what was done to it."""
+
+    def __init__(self, reading: DoorReading = SECURED) -> None:
+        self.reading = reading
+        self.done: list[str] = []
+        self.broken: DeviceLost | None = None
+        self.changed: Callable[[], None] = lambda: None
+
+    def release(self, lease_s: float) -> None:
+        self._check()
+        self.done.append(f"release {lease_s}")
+
+    def secure(self) -> None:
+        self._check()
+        self.done.append("secure")
+
+    def read(self) -> DoorReading:
+        self._check()
+        return self.reading
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        self.changed = changed
+
+    def close(self) -> None:
+        self.done.append("close")
+
+    def _check(self) -> None:
+        if self.broken:
+            raise self.broken
+
+
+class FakeSensors:
+    def __init__(self, *pressed: Input) -> None:
+        self.press(*pressed)
+        self.changed: Callable[[], None] = lambda: None
+
+    def press(self, *pressed: Input) -> None:
+        levels = {which: Signal.ON if which in pressed else Signal.OFF for which in Input}
+        self.reading = SensorsReading(Occupancy.ONE, {}, levels)
+
+    def read(self) -> SensorsReading:
+        return self.reading
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        self.changed = changed
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def post() -> Post:
+    return Post()
+
+
+def test_a_door_is_read_before_it_is_said_to_be_there(post: Post) -> None:
+    worker = DoorWorker(DoorId.ENTRY, FakeDoor, post)
+    worker.start()
+    assert post.next() == DoorSensed(DoorId.ENTRY, Position.SECURED, Beam.CLEAR)
+    assert post.next() == DeviceCame("door.entry_door")
+    worker.stop()
+
+
+def test_an_edge_makes_the_level_be_read_again(post: Post) -> None:
+    door = FakeDoor()
+    worker = DoorWorker(DoorId.ENTRY, lambda: door, post)
+    worker.start()
+    post.until(DeviceCame("door.entry_door"))
+    door.reading = DoorReading(Position.OPEN, Beam.BROKEN)
+    door.changed()
+    assert post.next() == DoorSensed(DoorId.ENTRY, Position.OPEN, Beam.BROKEN)
+    worker.stop()
+
+
+def test_a_lost_edge_is_made_good_by_the_timer(post: Post) -> None:
+    door = FakeDoor()
+    worker = DoorWorker(DoorId.ENTRY, lambda: door, post)
+    worker.start()
+    post.until(DeviceCame("door.entry_door"))
+    door.reading = DoorReading(Position.CLOSED, Beam.CLEAR)
+    assert post.next() == DoorSensed(DoorId.ENTRY, Position.CLOSED, Beam.CLEAR)
+    worker.stop()
+
+
+def test_a_door_that_fails_when_driven_is_closed_reported_once_and_opened_again(post: Post) -> None:
+    doors = [FakeDoor(), FakeDoor()]
+    waiting = list(doors)
+    worker = DoorWorker(DoorId.EXIT, lambda: waiting.pop(0), post)
+    worker.start()
+    post.until(DeviceCame("door.exit_door"))
+    doors[0].broken = DeviceLost("the line is gone")
+    worker.drive(1.0)
+    post.until(DeviceWent("door.exit_door", Reason.DEVICE_LOST))
+    post.until(DeviceCame("door.exit_door"))
+    worker.drive(2.0)
+    worker.stop()
+    assert doors[0].done == ["close"]
+    assert doors[1].done == ["release 2.0", "close"]
+
+
+@pytest.mark.parametrize(
+    ("problem", "reason"),
+    [
+        (DeviceLost("unplugged"), Reason.DEVICE_LOST),
+        (BadReply("noise"), Reason.DEVICE_LOST),
+        (WrongDevice("a modem"), Reason.DEVICE_WRONG),
+        (ZeroDivisionError(), Reason.SOFTWARE),
+    ],
+)
+def test_whatever_a_driver_raises_is_a_device_that_went_and_its_thread_lives_on(
+    post: Post, problem: Exception, reason: Reason
+) -> None:
+    outcomes: list[Exception | FakeDoor] = [problem, problem, FakeDoor()]
+
+    def open_device() -> FakeDoor:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    worker = DoorWorker(DoorId.ENTRY, open_device, post)
+    worker.start()
+    assert post.next() == DeviceWent("door.entry_door", reason)
+    assert isinstance(post.next(), DoorSensed)
+    assert post.next() == DeviceCame("door.entry_door")
+    worker.stop()
+
+
+def test_stopping_closes_the_device(post: Post) -> None:
+    door = FakeDoor()
+    worker = DoorWorker(DoorId.ENTRY, lambda: door, post)
+    worker.start()
+    post.until(DeviceCame("door.entry_door"))
+    worker.stop()
+    assert door.done == ["close"]
+
+
+def test_driving_a_door_that_is_not_there_does_nothing(post: Post) -> None:
+    worker = DoorWorker(DoorId.ENTRY, FakeDoor, post)
+    worker.drive(1.0)
+    assert worker.position() is Position.UNKNOWN
+
+
+class FakeReader:
+    def __init__(self) -> None:
+        self.tokens: SimpleQueue[Token] = SimpleQueue()
+
+    def read(self, timeout_s: float) -> Token | None:
+        try:
+            return self.tokens.get(timeout=timeout_s)
+        except Empty:
+            return None
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_reader_hands_on_what_it_read_under_its_own_name(post: Post) -> None:
+    reader = FakeReader()
+    worker = ReaderWorker("reader.front", lambda: reader, post)
+    worker.start()
+    reader.tokens.put(Token(b"ABC", "]Q1"))
+    post.until(TokenRead("reader.front", Token(b"ABC", "]Q1")))
+    worker.stop()
+
+
+class FakeIndicator:
+    def __init__(self) -> None:
+        self.shown: SimpleQueue[tuple[Phase, Reason | None]] = SimpleQueue()
+
+    def show(self, phase: Phase, reason: Reason | None) -> None:
+        self.shown.put((phase, reason))
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_indicator_shows_the_newest(post: Post) -> None:
+    indicator = FakeIndicator()
+    worker = IndicatorWorker("indicator.lamps", lambda: indicator, post)
+    worker.start()
+    worker.show(Phase.IDLE, None)
+    while indicator.shown.get(timeout=WAIT_S) != (Phase.IDLE, None):
+        pass
+    worker.stop()
+
+
+# ---------------------------------------------------------------- the last resort
+
+
+def _doors(post: Post, exit_reading: DoorReading = SECURED) -> tuple[dict[DoorId, DoorWorker], dict[DoorId, FakeDoor]]:
+    fakes = {DoorId.ENTRY: FakeDoor(), DoorId.EXIT: FakeDoor(exit_reading)}
+    workers = {door: DoorWorker(door, lambda door=door: fakes[door], post) for door in DoorId}  # type: ignore[misc]
+    for door, worker in workers.items():
+        worker.start()
+        post.until(DeviceCame(f"door.{door.value}"))
+    return workers, fakes
+
+
+@pytest.mark.parametrize("pressed", [Input.FIRE, Input.EVACUATE])
+def test_fire_and_the_officers_key_release_the_escape_plan_though_no_loop_runs(post: Post, pressed: Input) -> None:
+    workers, fakes = _doors(post)
+    sensors = FakeSensors(pressed)
+    worker = SensorsWorker("sensors.lane", lambda: sensors, post, LastResort(workers, tuple(DoorId), 2.0))
+    worker.start()
+    post.until(DeviceCame("sensors.lane"))
+    worker.stop()
+    for door in DoorId:
+        workers[door].stop()
+        assert fakes[door].done[0] == "release 2.0"
+
+
+def test_the_call_button_releases_the_entry_alone(post: Post) -> None:
+    workers, fakes = _doors(post)
+    LastResort(workers, tuple(DoorId), 2.0).act(FakeSensors(Input.CALL).read())
+    for worker in workers.values():
+        worker.stop()
+    assert fakes[DoorId.ENTRY].done == ["release 2.0", "close"]
+    assert fakes[DoorId.EXIT].done == ["close"]
+
+
+def test_the_call_button_releases_nothing_while_the_exit_stands_open(post: Post) -> None:
+    workers, fakes = _doors(post, DoorReading(Position.OPEN, Beam.CLEAR))
+    LastResort(workers, tuple(DoorId), 2.0).act(FakeSensors(Input.CALL).read())
+    for worker in workers.values():
+        worker.stop()
+    assert fakes[DoorId.ENTRY].done == ["close"]
+
+
+def test_stop_and_calm_release_nothing(post: Post) -> None:
+    workers, fakes = _doors(post)
+    for reading in (FakeSensors(), FakeSensors(Input.STOP)):
+        LastResort(workers, tuple(DoorId), 2.0).act(reading.read())
+    for door, worker in workers.items():
+        worker.stop()
+        assert fakes[door].done == ["close"]
+
+
+def test_sensors_can_be_read_past_the_queue(post: Post) -> None:
+    workers, _ = _doors(post)
+    sensors = FakeSensors()
+    worker = SensorsWorker("sensors.lane", lambda: sensors, post, LastResort(workers, (), 2.0))
+    assert worker.now() is None
+    worker.start()
+    post.until(DeviceCame("sensors.lane"))
+    sensors.press(Input.FIRE)
+    fresh = worker.now()
+    assert isinstance(fresh, LaneSensed)
+    assert (Input.FIRE, Signal.ON) in fresh.inputs
+    worker.stop()
+    for door in workers.values():
+        door.stop()
