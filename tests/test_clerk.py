@@ -1,0 +1,177 @@
+"""Records and templates in step: the clerk with a real store and a scripted vision process."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from gatefw.clerk import Clerk
+from gatefw.control import Answer, Done, Order, Rejected, Rejection
+from gatefw.gate_terms import Answered, Ask, GateInput
+from gatefw.model import Fact, FactKind, Failed, LookUpRecord, Reason, RecordFound, RunId, Token
+from gatefw.records import Records, RecordState
+from gatefw.vision_client import Message
+from gatefw.vision_desk import Heard
+
+WAIT_S = 5.0
+NOW = 1_700_000_000.0
+ENROL = {"tokens": ["A1234567"], "photos": ["/photos/anna.jpg"], "days": 365, "consent": True}
+
+
+class ScriptedVision:
+    """Answers each request at once with what the test laid out; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.answers: dict[str, Message] = {
+            "enrol": {"done": {"templates": 1}},
+            "revoke": {"done": {"revoked": True}},
+            "list": {"done": {"subjects": []}},
+        }
+
+    def request(self, do: str, heard: Heard, **fields: Any) -> None:
+        self.asked.append((do, fields))
+        heard(self.answers[do])
+
+
+class Counter:
+    """The place where orders are given and answered."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.records = Records(tmp_path / "records.sqlite", b"k" * 32)
+        self.vision = ScriptedVision()
+        self.inputs: SimpleQueue[GateInput] = SimpleQueue()
+        self.facts: list[Fact] = []
+        self.now = NOW
+        self.clerk = Clerk(self.records, self.inputs.put, self.facts.append, lambda: self.now)
+        self.clerk.desk = self.vision  # type: ignore[assignment]
+        self.clerk.start()
+
+    def order(self, verb: str, **args: Any) -> Answer:
+        answers: SimpleQueue[Answer] = SimpleQueue()
+        self.clerk.order(Order(verb, args, "uid-1000", None, 0.0), answers.put)
+        return answers.get(timeout=WAIT_S)
+
+    def enrol(self, **changed: Any) -> Answer:
+        return self.order("enrol", **(ENROL | changed))
+
+    def look_up(self, code: bytes) -> object:
+        self.clerk.look_up(Ask(RunId("r"), 1, LookUpRecord(Token(code))))
+        answered = self.inputs.get(timeout=WAIT_S)
+        assert isinstance(answered, Answered)
+        return answered.reply
+
+    def settle(self) -> None:
+        """Everything asked before is done."""
+        self.order("subjects")
+
+
+@pytest.fixture
+def counter(tmp_path: Path) -> Iterator[Counter]:
+    counter = Counter(tmp_path)
+    yield counter
+    counter.clerk.stop()
+    counter.records.close()
+
+
+def _subject(answer: Answer) -> str:
+    assert isinstance(answer, Done), answer
+    return str(answer.result["subject"])
+
+
+def test_an_enrolled_traveller_is_found_by_their_token(counter: Counter) -> None:
+    subject = _subject(counter.enrol())
+    assert counter.look_up(b"A1234567") == RecordFound(subject)  # type: ignore[arg-type]
+    assert counter.vision.asked[0][1]["subject"] == subject
+    assert [fact.kind for fact in counter.facts] == [FactKind.SUBJECT_ENROLLED]
+    assert counter.facts[0].subject == subject
+
+
+def test_without_consent_nothing_is_stored_and_vision_is_not_asked(counter: Counter) -> None:
+    answer = counter.enrol(consent=False)
+    assert isinstance(answer, Rejected)
+    assert "consent" in answer.message
+    assert counter.records.list() == []
+    assert counter.vision.asked == []
+
+
+def test_a_face_that_vision_refuses_leaves_no_usable_record(counter: Counter) -> None:
+    counter.vision.answers["enrol"] = {"failed": {"kind": "refuse", "message": "two faces"}}
+    answer = counter.enrol()
+    assert answer == Rejected(Rejection.REFUSED, "two faces")
+    assert counter.look_up(b"A1234567") == Failed(Reason.NOT_ENROLLED)
+    assert counter.facts == []
+
+
+def test_the_token_of_a_failed_enrolment_can_be_used_again(counter: Counter) -> None:
+    counter.vision.answers["enrol"] = {"failed": {"kind": "retry", "message": "vision went away"}}
+    counter.enrol()
+    counter.vision.answers["enrol"] = {"done": {"templates": 1}}
+    assert isinstance(counter.enrol(), Done)
+
+
+def test_a_registration_ends_when_its_days_are_over(counter: Counter) -> None:
+    counter.enrol(days=1)
+    counter.now = NOW + 86_400
+    assert counter.look_up(b"A1234567") == Failed(Reason.RECORD_EXPIRED)
+
+
+def test_revocation_refuses_the_token_and_removes_the_template(counter: Counter) -> None:
+    subject = _subject(counter.enrol())
+    assert isinstance(counter.order("revoke", subject=subject), Done)
+    assert counter.look_up(b"A1234567") == Failed(Reason.RECORD_REVOKED)
+    assert counter.vision.asked[-1] == ("revoke", {"subject": subject})
+
+
+def test_revocation_holds_though_vision_is_away_and_says_what_is_left_to_do(counter: Counter) -> None:
+    subject = _subject(counter.enrol())
+    counter.vision.answers["revoke"] = {"failed": {"kind": "retry", "message": "nobody is connected"}}
+    answer = counter.order("revoke", subject=subject)
+    assert isinstance(answer, Done)
+    assert "when vision is back" in str(answer.result["template"])
+    assert counter.look_up(b"A1234567") == Failed(Reason.RECORD_REVOKED)
+
+
+def test_records_without_a_template_are_disabled_and_templates_without_a_record_removed(counter: Counter) -> None:
+    """A crash came between record and template, another between revocation and removal."""
+    subject = _subject(counter.enrol())
+    stranger = {"subject": "9" * 32, "templates": 1, "expires_at": NOW}
+    counter.vision.answers["list"] = {"done": {"subjects": [stranger]}}
+    counter.clerk.reconcile()
+    counter.settle()
+    counter.settle()
+    assert [r.state for r in counter.records.list() if r.subject == subject] == [RecordState.DISABLED]
+    assert ("revoke", {"subject": "9" * 32}) in counter.vision.asked
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"tokens": []},
+        {"tokens": "A1234567"},
+        {"tokens": ["nope"]},
+        {"photos": ["relative.jpg"]},
+        {"photos": ["/p.jpg"] * 9},
+        {"days": 0},
+        {"days": "365"},
+        {"days": True},
+        {"days": 1e9},
+        {"consent": "yes"},
+    ],
+)
+def test_an_enrolment_that_is_not_in_order_is_refused_and_stores_nothing(
+    counter: Counter, changed: dict[str, Any]
+) -> None:
+    answer = counter.enrol(**changed)
+    assert isinstance(answer, Rejected)
+    assert answer.error is Rejection.REFUSED
+    assert counter.records.list() == []
+
+
+def test_the_list_of_registrations_holds_no_token_and_no_document(counter: Counter) -> None:
+    counter.enrol(facts={"name": "Anna Example"})
+    answer = counter.order("subjects")
+    assert "A1234567" not in str(answer)
+    assert "Anna" not in str(answer)

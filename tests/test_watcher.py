@@ -1,0 +1,115 @@
+"""The process that can only drop outputs: its line to a supervisor, and what it does when that is gone."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from gatefw.errors import DeviceLost
+from gatefw.watcher import Watcher, WatcherLine
+
+WAIT_S = 10.0
+
+SUPERVISOR = """
+import sys, threading
+from pathlib import Path
+from gatefw.watcher import WatcherLine
+line = WatcherLine(Path(sys.argv[1]))
+print("connected", flush=True)
+while True:
+    line.beat()
+    threading.Event().wait(0.02)
+"""
+
+
+class Safe:
+    """Counts how often the doors were made safe, and can fail."""
+
+    def __init__(self) -> None:
+        self.times: SimpleQueue[int] = SimpleQueue()
+        self.fails = False
+
+    def __call__(self) -> None:
+        self.times.put(1)
+        if self.fails:
+            raise DeviceLost("the lines are held")
+
+
+@pytest.fixture
+def safe() -> Safe:
+    return Safe()
+
+
+@pytest.fixture
+def path(tmp_path: Path, safe: Safe) -> Iterator[Path]:
+    watcher = Watcher(tmp_path / "watcher.sock", safe, stall_s=0.5)
+    thread = threading.Thread(target=watcher.run)
+    thread.start()
+    safe.times.get(timeout=WAIT_S)  # at start
+    yield tmp_path / "watcher.sock"
+    watcher.stop()
+    thread.join()
+
+
+def _supervisor(path: Path) -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen([sys.executable, "-c", SUPERVISOR, str(path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"connected\n"
+    process.stdout.close()
+    return process
+
+
+def test_a_killed_supervisor_leaves_the_doors_safe(path: Path, safe: Safe) -> None:
+    process = _supervisor(path)
+    process.kill()
+    process.wait()
+    assert safe.times.get(timeout=WAIT_S)
+
+
+def test_a_supervisor_that_hangs_is_killed_and_then_the_doors_are_made_safe(path: Path, safe: Safe) -> None:
+    """A stopped process still holds its lines: nobody else could drop them."""
+    process = _supervisor(path)
+    os.kill(process.pid, signal.SIGSTOP)
+    assert process.wait(timeout=WAIT_S) == -signal.SIGKILL
+    assert safe.times.get(timeout=WAIT_S)
+
+
+def test_a_supervisor_that_comes_back_is_watched_again(path: Path, safe: Safe) -> None:
+    for _ in range(2):
+        process = _supervisor(path)
+        process.kill()
+        process.wait()
+        assert safe.times.get(timeout=WAIT_S)
+
+
+def test_doors_that_could_not_be_made_safe_do_not_end_the_watching(path: Path, safe: Safe) -> None:
+    safe.fails = True
+    for _ in range(2):
+        process = _supervisor(path)
+        process.kill()
+        process.wait()
+        assert safe.times.get(timeout=WAIT_S)
+
+
+def test_a_line_without_a_watcher_names_what_to_start(tmp_path: Path) -> None:
+    with pytest.raises(DeviceLost, match="gatefw watcher"):
+        WatcherLine(tmp_path / "watcher.sock")
+
+
+def test_a_beat_finds_out_that_the_watcher_is_gone(tmp_path: Path, safe: Safe) -> None:
+    watcher = Watcher(tmp_path / "watcher.sock", safe)
+    thread = threading.Thread(target=watcher.run)
+    thread.start()
+    line = WatcherLine(tmp_path / "watcher.sock")
+    watcher.stop()
+    thread.join()
+    with pytest.raises(DeviceLost, match="went away"):
+        for _ in range(10):
+            line.beat()
+    line.close()
