@@ -20,8 +20,8 @@ def checked(path: Path) -> str:
     return str(path)
 
 
-def listen(path: Path, backlog: int) -> socket.socket:
-    """A listening stream socket at `path`, mode 0600 from its first moment; a dead process's socket is replaced.
+def listen(path: Path, backlog: int, mode: int = 0o600) -> socket.socket:
+    """A listening stream socket at `path`, at no moment more open than `mode`; a dead process's socket is replaced.
 
     Raises SetupError: the path is too long, is something other than a socket, is in use, or cannot be made.
     """
@@ -29,8 +29,9 @@ def listen(path: Path, backlog: int) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
     try:
         _clear(path)
-        os.fchmod(listener.fileno(), 0o600)  # Linux gives the file the mode of the unbound socket: no open moment
+        os.fchmod(listener.fileno(), mode)  # Linux gives the file the mode of the unbound socket: no open moment
         listener.bind(name)
+        path.chmod(mode)  # what the umask took away
         listener.listen(backlog)
     except OSError as error:
         listener.close()

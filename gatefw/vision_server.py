@@ -22,6 +22,7 @@ from gatefw.errors import BadReply
 
 SEND_S = 1.0
 PENDING = 64
+MODE = 0o660  # the supervisor may be another user of our group
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Server:
     def __init__(self, path: Path) -> None:
         self.happenings: queue.Queue[Happening] = queue.Queue()
         self._path = path
-        self._listener = unix_socket.listen(path, 2)
+        self._listener = unix_socket.listen(path, 2, MODE)
         self._wake, self._woken = socket.socketpair()
         self._client: Client | None = None
         self._thread = threading.Thread(target=self._work, name="vision socket", daemon=True)

@@ -64,8 +64,8 @@ def test_a_request_arrives_as_it_was_asked_and_the_answer_comes_back(server: Ser
     until(lambda: supervisor.log[1:] == [{"id": number, "hint": "too_dark"}, {"id": number, "done": MATCH}])
 
 
-def test_the_socket_is_private(server: Server, path: Path) -> None:
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+def test_the_socket_is_open_to_its_user_and_group_alone(server: Server, path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
 
 
 def test_a_second_supervisor_is_turned_away_and_the_first_stays(

@@ -1,0 +1,86 @@
+"""The units, as systemd itself reads them. What they start is the program of this environment."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+UNITS = Path(__file__).parent.parent / "systemd"
+INSTALLED = "/usr/local/lib/gatefw/bin"
+SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
+EXPOSURE_TENTHS = 20  # of 100: the most that systemd-analyze may find open
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """A copy whose programs are there."""
+    copy = shutil.copytree(UNITS, tmp_path / "units")
+    for unit in copy.glob("*.service"):
+        unit.write_text(unit.read_text().replace(INSTALLED, str(Path(sys.executable).parent)))
+    return copy
+
+
+def systemd(program: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not on this machine")
+    return subprocess.run([program, *arguments], cwd=cwd, capture_output=True, text=True, timeout=60)
+
+
+def test_systemd_has_nothing_to_say_about_the_units(units: Path) -> None:
+    """It leaves with 0 even for keys it does not know: what counts is that it prints nothing."""
+    ran = systemd("systemd-analyze", "verify", *(f"./{name}" for name in SERVICES), cwd=units)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def test_a_misspelt_key_would_be_noticed(units: Path) -> None:
+    with (units / "gatefw.service").open("a") as unit:
+        unit.write("\n[Service]\nWatchdogSecs=1\n")
+    assert "WatchdogSecs" in systemd("systemd-analyze", "verify", "./gatefw.service", cwd=units).stderr
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_unit_may_do_little(name: str, units: Path) -> None:
+    threshold = f"--threshold={EXPOSURE_TENTHS}"
+    ran = systemd("systemd-analyze", "security", "--offline=true", threshold, f"./{name}", cwd=units)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_users_and_the_place_where_they_meet_can_be_made(tmp_path: Path) -> None:
+    """Made below a root of its own; only who owns what needs to be root."""
+    (tmp_path / "etc").mkdir()
+    sysusers = systemd("systemd-sysusers", f"--root={tmp_path}", str(UNITS / "gatefw.sysusers"), cwd=tmp_path)
+    assert (sysusers.returncode, "gatefw-vision" in sysusers.stderr + sysusers.stdout) == (0, True)
+    assert "gatefw:" in (tmp_path / "etc" / "group").read_text()
+
+
+def settings(name: str) -> list[str]:
+    return (UNITS / name).read_text().splitlines()
+
+
+def test_doors_are_made_safe_before_the_supervisor_and_after_any_end_of_it() -> None:
+    lines = settings("gatefw.service")
+    safe = f"{INSTALLED}/gatefw make-safe /etc/gatefw/lane.toml"
+    assert f"ExecStartPre={safe}" in lines
+    assert f"ExecStopPost={safe}" in lines
+    assert {"Type=notify", "WatchdogSec=10s", "Restart=always"} <= set(lines)
+
+
+def test_every_command_of_a_unit_is_one_that_the_program_has() -> None:
+    commands = {
+        match[1] for name in SERVICES for line in settings(name) if (match := re.search(r"bin/gatefw (\S+)", line))
+    }
+    for command in commands - {"models"}:
+        shown = subprocess.run(
+            [Path(sys.executable).with_name("gatefw"), command, "--help"], capture_output=True, text=True, timeout=60
+        )
+        assert "FILE" in shown.stdout, command
+
+
+def test_vision_reaches_no_door_no_serial_port_and_no_network() -> None:
+    lines = settings("gatefw-vision.service")
+    allowed = {line.split("=")[1].split()[0] for line in lines if line.startswith("DeviceAllow=")}
+    assert allowed == {"char-video4linux", "char-media", "char-dma_heap"}
+    assert {"User=gatefw-vision", "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX"} <= set(lines)
