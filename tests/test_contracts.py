@@ -44,6 +44,11 @@ VIOLATIONS = {
         "import gatefw.errors",
     ),
     "vision knows neither doors nor lane nor bus": ("gatefw/vision_worker.py", "import gatefw.interlock"),
+    "the supervisor's process decodes no picture": ("gatefw/clerk.py", "import gatefw.biometrics.gallery"),
+    "the watcher can only drop outputs: it knows neither lane nor gate nor journal": (
+        "gatefw/watcher.py",
+        "import gatefw.leases",
+    ),
     "records know neither hardware nor bus nor faces": ("gatefw/records.py", "import cv2"),
     "events, journal, bus and control know neither hardware nor lane nor faces": ("gatefw/bus.py", "import hw"),
     "the config is given the drivers' schema: reading it loads no hardware and no model": (
