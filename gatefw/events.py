@@ -195,14 +195,16 @@ class WallTime:
         return self.utc.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+_adjtimex = ctypes.CDLL(None).adjtimex
+
+
 def wall_clock() -> WallTime:
     """The system's time, with what the kernel thinks of it (adjtimex(2): TIME_ERROR means not disciplined).
 
     A unit that forbids the call (`ProtectClock=yes`) makes every time unsynchronised, never the opposite.
     """
     timex = ctypes.create_string_buffer(512)  # struct timex is 208 bytes; modes = 0 only asks
-    state = ctypes.CDLL(None).adjtimex(timex)
-    return WallTime(time.time_ns(), synchronised=0 <= state < 5)
+    return WallTime(time.time_ns(), synchronised=0 <= _adjtimex(timex) < 5)
 
 
 # ---------------------------------------------------------------- the envelope
