@@ -26,7 +26,7 @@ from gatefw.errors import GateError, JournalBroken, Overflow, StoreError
 from gatefw.events import WallTime, check, encode, type_of
 from gatefw.journal_chain import Head
 from gatefw.keys import sync_directory
-from gatefw.model import Fact, FactKind, Reason, SubjectId
+from gatefw.model import Fact, FactKind, Reason, RunId, SubjectId
 
 QUEUE_ROWS = 4096
 GROUP_ROWS = 256
@@ -150,6 +150,19 @@ class Journal:
         with self._reading:
             row = self._reader.execute("select subject_sealed from event where n = ?", (n,)).fetchone()
         return self._unseal(n, row[0]) if row is not None else None
+
+    def unfinished(self) -> RunId | None:
+        """The passage that was under way when the process before this one died: begun, and never ended."""
+        with self._reading:
+            begun = self._reader.execute(
+                "select run from event where kind = ? order by n desc limit 1", (FactKind.PASSAGE_STARTED,)
+            ).fetchone()
+            if begun is None:
+                return None
+            ended = self._reader.execute(
+                "select 1 from event where kind = ? and run = ?", (FactKind.PASSAGE_ENDED, begun[0])
+            ).fetchone()
+        return None if ended else RunId(begun[0])
 
     def watch(self, committed: Callable[[int], None]) -> None:
         """Call `committed(head)` from the writer thread after every commit."""

@@ -157,6 +157,7 @@ class Supervisor:
             self._append(
                 Fact(FactKind.SERVICE_STARTED, None, (("version", __version__), ("phase", self.gate.state.phase)))
             )
+            self._end_unfinished()
             for worker in self._crew.all:
                 self._files.callback(worker.stop)
                 worker.start()
@@ -174,6 +175,13 @@ class Supervisor:
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+
+    def _end_unfinished(self) -> None:
+        """A passage whose process died has ended; how far its traveller came, nobody saw."""
+        run = self._journal.unfinished()
+        if run is not None:
+            fields = (("passed", False), ("reason", Reason.RESTARTED), ("seconds", 0.0))
+            self._append(Fact(FactKind.PASSAGE_ENDED, run, fields))
 
     def _boot(self) -> None:
         """Nothing moves before every door and sensor was read once, or it is certain that one cannot be."""

@@ -129,6 +129,20 @@ def test_everything_that_waited_for_the_disk_is_committed_at_once(tmp_path: Path
     assert [heads.get_nowait() for _ in range(heads.qsize())] == [101]
 
 
+def test_a_passage_that_was_under_way_when_the_process_died_is_found(tmp_path: Path, opened: Opener) -> None:
+    journal = opened(tmp_path / "journal.sqlite")
+    run, other = RunId("a" * 16), RunId("b" * 16)
+    started = (("reader", "reader.front"), ("symbology", ""))
+    ended = (("passed", True), ("reason", Reason.OK), ("seconds", 7.0))
+    assert journal.unfinished() is None
+    commit(journal, Fact(FactKind.PASSAGE_STARTED, run, started))
+    assert journal.unfinished() == run
+    commit(journal, Fact(FactKind.PASSAGE_ENDED, run, ended))
+    assert journal.unfinished() is None
+    commit(journal, Fact(FactKind.PASSAGE_STARTED, other, started))
+    assert journal.unfinished() == other
+
+
 def test_the_subject_is_sealed_and_opens_only_in_its_own_row(tmp_path: Path, opened: Opener) -> None:
     journal = opened(tmp_path / "j")
     commit(journal, Fact(FactKind.SERVICE_STOPPED, subject=SubjectId("subject-of-ada")), STOPPED)
@@ -339,7 +353,7 @@ import resource, sys
 from pathlib import Path
 from gatefw.events import WallTime
 from gatefw.journal import Journal
-from gatefw.model import Fact, FactKind, Reason
+from gatefw.model import DoorId, Fact, FactKind, Phase, Position, Reason, RunId, SubjectId
 path = Path(sys.argv[1])
 journal = Journal.open(path, "lane", bytes(32), lambda: WallTime(10**18, True), lambda e: print("failed", e))
 journal.append(Fact(FactKind.SERVICE_STOPPED), lambda n: print("committed", n))
@@ -379,7 +393,7 @@ import sys
 from pathlib import Path
 from gatefw.events import wall_clock
 from gatefw.journal import Journal
-from gatefw.model import Fact, FactKind
+from gatefw.model import DoorId, Fact, FactKind, Phase, Position, Reason, RunId, SubjectId
 journal = Journal.open(Path(sys.argv[1]), "lane", bytes(32), wall_clock, failed=print)
 while True:
     journal.append(Fact(FactKind.SERVICE_STOPPED), lambda n: print(n, flush=True))
