@@ -96,6 +96,14 @@ def doorstopper(
     return (yield from _go_out(leave_patience_s))
 
 
+def companion(stand_s: float, enter_patience_s: float = 10.0) -> Script:
+    """Presents nothing: stops in the entry doorway behind whoever went in, for a while, and goes away again."""
+    yield Walk(Place.FRONT)
+    if (yield WaitFor(_open(DoorId.ENTRY), enter_patience_s)) and (yield StepInto(DoorId.ENTRY, patience_s=0.0)):
+        yield Wait(stand_s)
+    return (yield from _turn_away())
+
+
 def caller(
     code: str,
     photo: str = "",
@@ -137,7 +145,7 @@ def undecided(code: str, hesitate_s: float = 0.5) -> Script:
 
 
 SCRIPTS: dict[str, Callable[..., Script]] = {
-    script.__name__: script for script in (traveller, follower, doorstopper, caller, stayer, undecided)
+    script.__name__: script for script in (traveller, follower, doorstopper, companion, caller, stayer, undecided)
 }
 
 
