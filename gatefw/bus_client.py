@@ -109,10 +109,10 @@ class _Replay:
         return self._socket is not None
 
     def close(self) -> None:
-        if self._socket is not None:
-            self._poller.unregister(self._socket)
-            self._socket.close(0)
-            self._socket = None
+        closing, self._socket = self._socket, None
+        if closing is not None:
+            self._poller.unregister(closing)
+            closing.close(0)
 
 
 def follow(events: str, replay: str, since: int | None = 0) -> Generator[dict[str, Any], None, None]:

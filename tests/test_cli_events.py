@@ -61,7 +61,7 @@ def test_a_person_reads_a_line_for_each_event_and_ends_with_an_interrupt(tmp_pat
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(2)]
         process.send_signal(signal.SIGINT)
-        assert process.wait(DEADLINE_S) == 0
+        assert process.wait(DEADLINE_S) == -signal.SIGINT
         assert process.communicate()[1] == ""
     assert lines == [
         "     1 2027-01-15T08:00:00.123 0000000000000000 lane.phase_changed     phase=verifying previous=entering\n",
@@ -76,7 +76,7 @@ def test_a_script_reads_the_events_and_may_leave_at_any_time(tmp_path: Path, jou
         event = json.loads(process.stdout.readline())
         process.stdout.close()
         journal.append(CHANGED)
-        assert process.wait(DEADLINE_S) == 0
+        assert process.wait(DEADLINE_S) == -signal.SIGPIPE
         assert process.stderr.read() == ""
     assert (event["sequence"], event["data"]["score"]) == ("00000000000000000002", 0.123456)
 

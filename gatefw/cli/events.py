@@ -1,10 +1,9 @@
 """gatefw events: follow what a gate publishes."""
 
 import argparse
-import contextlib
 import json
 import os
-import sys
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +43,12 @@ def _number(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    for number in (signal.SIGINT, signal.SIGPIPE):  # end at once, as tail does: there is nothing to tidy up
+        signal.signal(number, signal.SIG_DFL)
     directory = (arguments.dir or runtime_dir(os.environ)).absolute()
     events = follow(f"ipc://{directory}/events.sock", f"ipc://{directory}/replay.sock", arguments.since)
-    with contextlib.closing(events):
-        try:
-            for event in events:
-                print(json.dumps(event) if arguments.json else _line(event), flush=True)
-        except KeyboardInterrupt:
-            return 0
-        except BrokenPipeError:  # whoever read us has enough; nothing may be flushed into it at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+    for event in events:
+        print(json.dumps(event) if arguments.json else _line(event), flush=True)
     return 0
 
 
