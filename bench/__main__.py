@@ -8,6 +8,7 @@ import platform
 import sys
 
 from bench.harness import table
+from gatefw.errors import GateError
 
 BENCHES = ("stages", "edge_to_door", "start", "memory", "journal")
 
@@ -28,7 +29,11 @@ def main() -> int:
     for name in options.bench or BENCHES:
         bench = importlib.import_module(f"bench.{name}")
         rounds = options.rounds or bench.ROUNDS
-        rows = bench.run(rounds)
+        try:
+            rows = bench.run(rounds)
+        except (GateError, OSError) as error:
+            print(f"bench {name}: {error}", file=sys.stderr)
+            return 2
         results[name] = [each.to_json() for each in rows]
         print("\n" + table(f"{name}: {str(bench.__doc__).splitlines()[0]} {rounds} rounds.", rows), flush=True)
     if options.json:

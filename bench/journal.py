@@ -4,6 +4,9 @@
 moment does: the journal commits what queued up while its last commit ran. Peers: `insert`, a bare SQLite insert
 committed under the same settings (WAL, synchronous = FULL), and `sync`, the disk alone: 4 KiB written and synced. All
 on the disk where the state is.
+
+Seen in November 2026 on two shared, noisy x86-64 cores and a disk that synced in 0.2 ms: 1 in flight 920 to 1330 facts
+a second, 20 in flight 3240 to 4310. A memory card that takes 10 ms to sync has more to gain.
 """
 
 import os
