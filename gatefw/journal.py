@@ -155,14 +155,14 @@ class Journal:
         """The passage that was under way when the process before this one died: begun, and never ended."""
         with self._reading:
             begun = self._reader.execute(
-                "select run from event where kind = ? order by n desc limit 1", (FactKind.PASSAGE_STARTED,)
+                "select n, run from event where kind = ? order by n desc limit 1", (FactKind.PASSAGE_STARTED,)
             ).fetchone()
             if begun is None:
                 return None
             ended = self._reader.execute(
-                "select 1 from event where kind = ? and run = ?", (FactKind.PASSAGE_ENDED, begun[0])
+                "select 1 from event where n > ? and run = ? and kind = ?", (*begun, FactKind.PASSAGE_ENDED)
             ).fetchone()
-        return None if ended else RunId(begun[0])
+        return None if ended else RunId(begun[1])
 
     def watch(self, committed: Callable[[int], None]) -> None:
         """Call `committed(head)` from the writer thread after every commit."""

@@ -6,7 +6,7 @@ about the effects. It waits for nothing but the inbox: not for a disk, a device,
 
 import heapq
 import logging
-import secrets
+import os
 import signal
 import sys
 import threading
@@ -20,12 +20,12 @@ from gatefw import __version__
 from gatefw.bus import Bus
 from gatefw.clearance import load
 from gatefw.clerk import Clerk
-from gatefw.clock import wall_clock
 from gatefw.config import Config
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.control_server import ControlServer
 from gatefw.crew import gate_settings, muster
 from gatefw.errors import GateError, JournalBroken, Overflow
+from gatefw.events import new_run, wall_clock
 from gatefw.gate import Gate
 from gatefw.gate_terms import (
     Ask,
@@ -123,7 +123,7 @@ class Supervisor:
             files.callback(gpio.close_factory)
         self._crew = muster(config, self._inbox.put)
         clear = load(config.lane.procedure)
-        self.gate = Gate(gate_settings(config, self._crew), clear, lambda: RunId(secrets.token_hex(8)), latched)
+        self.gate = Gate(gate_settings(config, self._crew), clear, new_run, latched)
         bus = Bus(self._journal, config.bus.events, config.bus.replay, self._bus_failed)
         files.callback(bus.close)
         self._clerk = Clerk(records, self._inbox.put, self._append, lambda: self._journal.now().ns / 1e9)
@@ -238,7 +238,7 @@ class Supervisor:
         now_s = time.monotonic()
         if self._stop_by_s is None:
             self._stop_by_s = now_s + DRAIN_S
-            self._handle(Ordered(0, Verb.CLOSE, "system"))
+            self._handle(Ordered(0, Verb.CLOSE, f"uid-{os.getuid()}"))
         empty = self.gate.sensed.occupancy is Occupancy.EMPTY
         return now_s >= self._stop_by_s or (self.gate.state.phase in QUIET and empty)
 
@@ -296,9 +296,12 @@ class Supervisor:
     def _append(self, fact: Fact, ticket: int | None = None) -> None:
         try:
             self._journal.append(fact, None if ticket is None else lambda _n: self._inbox.put(Committed(ticket)))
-        except GateError as error:
+        except Overflow as error:
             _log.error("%s", error)
-            self._inbox.put(Faulted(Reason.JOURNAL_BROKEN))
+            self._inbox.put(Faulted(Reason.OVERFLOW))
+        except GateError as error:  # a fact that the schema does not know is our own mistake
+            _log.error("%s", error)
+            self._inbox.put(Faulted(Reason.SOFTWARE))
 
     def _journal_failed(self, error: GateError) -> None:
         _log.error("%s", error)

@@ -1,6 +1,7 @@
 """A day at the contactless lane, in virtual time: the real Gate, a simulated world, scripted answers."""
 
 import random
+from collections.abc import Iterator
 
 import pytest
 from virtual_lane import Lane
@@ -22,8 +23,10 @@ CODES: dict[str, str | Reason] = {
 
 
 @pytest.fixture
-def lane() -> Lane:
-    return Lane(CODES).boot()
+def lane() -> Iterator[Lane]:
+    lane = Lane(CODES).boot()
+    yield lane
+    lane.check_facts()
 
 
 def test_a_registered_traveller_passes_in_one_go(lane: Lane) -> None:
@@ -266,3 +269,4 @@ def test_hours_of_mixed_traffic_pass_in_a_moment_without_a_violation(seed: int) 
     assert len(crossed) == len(passed) <= len(admitted)
     assert {fact.run for fact in passed} <= admitted
     assert len(passed) >= honest * 0.8
+    lane.check_facts()

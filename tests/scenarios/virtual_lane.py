@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from gatefw.clearance import Terms, load
+from gatefw.events import check
 from gatefw.gate import Gate, GateSettings
 from gatefw.lane_terms import Policy
 from gatefw.model import (
@@ -57,7 +58,7 @@ class Lane:
         self.site = VirtualSite(self.world)
         runs = count(1)
         settings = GateSettings(self.policy, TIMERS, Terms(face_deadline_s=6.0), REQUIRED, in_service=True)
-        self.gate = Gate(settings, load("contactless"), lambda: RunId(f"run-{next(runs)}"), self.latched)
+        self.gate = Gate(settings, load("contactless"), lambda: RunId(f"{next(runs):016x}"), self.latched)
         self.runner = VirtualRunner(self.gate, self.site, self._answer)
 
     def _answer(self, request: LookUpRecord | VerifyFace) -> tuple[float, Reply]:
@@ -89,6 +90,11 @@ class Lane:
     @property
     def phase(self) -> Phase:
         return self.gate.state.phase
+
+    def check_facts(self) -> None:
+        """Everything recorded fits the outward schema; one that does not would be a FAULT of the live gate."""
+        for _, fact in self.runner.facts:
+            check(fact)
 
     def violations(self) -> list[Entry]:
         return list(self.world.history.of("violation"))

@@ -1,0 +1,122 @@
+"""A real gate for tests: simulated world, watcher and daemon as processes of their own, any of which may be killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from gatefw.bus_client import follow
+from gatefw.control import call
+from gatefw.errors import DeviceLost
+from gatefw.identifier import new_identifier
+from hw.sim.client import WorldClient, launched
+
+SIM = Path(__file__).resolve().parents[1] / "config" / "sim.toml"
+DEADLINE_S = 30.0
+
+
+def until(so: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
+    """Wait until it is so and return what it is. Raises AssertionError with what was waited for."""
+    ends_s, pause = time.monotonic() + deadline_s, threading.Event()
+    while not (found := so()):
+        assert time.monotonic() < ends_s, f"waited {deadline_s} s for {what}"
+        pause.wait(0.02)
+    return found
+
+
+class LiveGate:
+    """The processes and what can be asked of them. The world outlives the daemon."""
+
+    def __init__(self, world: WorldClient, run: Path, env: dict[str, str], config: Path, stack: ExitStack) -> None:
+        self.world, self.run = world, run
+        self._env, self._config, self._stack = env, config, stack
+        self.daemon = self.start("run")
+
+    def start(self, command: str) -> "subprocess.Popen[bytes]":
+        log = self._stack.enter_context((self.run / f"{command}.log").open("ab"))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gatefw", "-v", command, str(self._config)], env=self._env, stdout=log, stderr=log
+        )
+        self._stack.callback(_end, process)
+        return process
+
+    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
+        self.daemon.send_signal(how)
+        self.daemon.wait(DEADLINE_S)
+
+    def restart(self) -> None:
+        self.daemon = self.start("run")
+
+    def ask(self, verb: str, **args: object) -> dict[str, Any]:
+        return call(self.run / "control.sock", verb, args, 30.0)
+
+    def phase(self) -> str:
+        try:
+            return str(self.ask("status")["phase"])
+        except DeviceLost:
+            return "not there"
+
+    def await_phase(self, *phases: str, deadline_s: float = DEADLINE_S) -> None:
+        until(lambda: self.phase() in phases, f"{' or '.join(phases)}; the lane is {self.phase()}", deadline_s)
+
+    def enrol(self, photo: Path) -> str:
+        """Enrol somebody and return their QR code's text."""
+        code = new_identifier().decode()
+        self.ask("enrol", tokens=[code], photos=[str(photo)], days=1, consent=True)
+        return code
+
+    def events(self) -> list[dict[str, Any]]:
+        """Everything in the journal, over the bus."""
+        head = self.ask("status")["journal_head"]
+        found = []
+        for event in follow(f"ipc://{self.run}/events.sock", f"ipc://{self.run}/replay.sock", 0):
+            found.append(event)
+            if int(event["sequence"]) >= head:
+                return found
+        return found
+
+    def doors(self) -> dict[str, str]:
+        """Where each door really is."""
+        return {name: door["position"] for name, door in self.world.do("state")["doors"].items()}
+
+    def driven(self) -> list[str]:
+        """The doors whose release line is on."""
+        return [name for name, door in self.world.do("state")["doors"].items() if door["relay"]]
+
+
+@contextmanager
+def live_gate(
+    models: Path, photos: Path, *, keep: bool = False, watcher: bool = True, hardware_limit_s: float = 20.0
+) -> Iterator[LiveGate]:
+    """A gate in service on simulated hardware; everything is ended and removed with the block."""
+    with ExitStack() as stack:
+        run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gate-")))
+        (run / "state").mkdir(mode=0o700)
+        (run / "state" / "models").symlink_to(models)
+        config = run / "lane.toml"
+        config.write_text(re.sub(r"(?m)^required = \w+", f"required = {str(watcher).lower()}", SIM.read_text()))
+        env = {key: value for key, value in os.environ.items() if not key.endswith("_DIRECTORY")}
+        env |= {"GATEFW_STATE": str(run / "state"), "GATEFW_RUN": str(run)}
+        world = stack.enter_context(launched(run, config, keep=keep, photos=photos, hardware_limit_s=hardware_limit_s))
+        gate = LiveGate(world, run, env, config, stack)
+        if watcher:
+            gate.start("watcher")
+        gate.await_phase("idle")
+        yield gate
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,125 @@
+"""The supervisor is killed in the middle of a passage. The world survives it and tells what the doors did.
+
+With a kernel that drops the lines of a dead process and with one that keeps them; with the watcher, and without it on
+the hardware's own time limit alone.
+"""
+
+import signal
+from pathlib import Path
+
+import pytest
+from live_gate import LiveGate, live_gate, until
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+
+LIMIT_S = 6.0
+
+
+def _openings(gate: LiveGate) -> list[str]:
+    """Every time a door began to open from rest, by the door's name."""
+    resting, opened = dict.fromkeys(("entry_door", "exit_door"), True), []
+    for entry in gate.world.history():
+        if entry.kind == "door":
+            if entry["state"] == "opening" and resting[entry["door"]]:
+                opened.append(entry["door"])
+            resting[entry["door"]] = entry["state"] in ("secured", "closed")
+    return opened
+
+
+def _recorded(gate: LiveGate) -> list[str]:
+    return [event["data"]["door"] for event in gate.events() if event["type"] == "gatefw.door.released.v1"]
+
+
+def _own_violations(gate: LiveGate) -> list[str]:
+    """What must never happen, but for the release that the test leaves to the hardware limit."""
+    return [each["violation"] for each in gate.world.violations() if each["violation"] != "release_too_long"]
+
+
+def _nothing_opened_alone_and_all_is_written(gate: LiveGate) -> None:
+    assert _own_violations(gate) == []
+    opened, recorded = _openings(gate), _recorded(gate)
+    assert {door: opened.count(door) for door in opened} == {door: recorded.count(door) for door in opened}
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["kernel-drops", "kernel-keeps"])
+def test_killed_while_somebody_is_inside_nothing_opens_and_the_next_daemon_lets_them_out(
+    models: Path, photos: Path, keep: bool
+) -> None:
+    """Anna stands between the doors and looks away; the supervisor is killed; nobody was admitted."""
+    with live_gate(models, photos, keep=keep) as gate:
+        gate.world.traveller("anna", code=gate.enrol(photos / "obama.jpg"))
+        gate.await_phase("verifying")
+        before = gate.world.mark()
+        gate.kill()
+        until(lambda: not gate.driven(), "every release to have ended")
+        gate.restart()
+        assert gate.world.outcome("anna", 40.0) == "turned_back"
+        gate.await_phase("idle")
+        moved = [e["door"] for e in gate.world.history()[before:] if e.kind == "door"]
+        assert "exit_door" not in moved
+        _nothing_opened_alone_and_all_is_written(gate)
+        ended = [e["data"]["reason"] for e in gate.events() if e["type"] == "gatefw.passage.ended.v1"]
+        assert ended == ["restarted"]
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["kernel-drops", "kernel-keeps"])
+@pytest.mark.parametrize("watcher", [True, False], ids=["watcher", "hardware-limit"])
+def test_killed_with_the_entry_released_the_release_ends(models: Path, photos: Path, keep: bool, watcher: bool) -> None:
+    """The entry has just opened for somebody who turns away. What a dead process leaves on its pins is not for ever."""
+    with live_gate(models, photos, keep=keep, watcher=watcher, hardware_limit_s=LIMIT_S) as gate:
+        gate.world.traveller("dora", "undecided", code=gate.enrol(photos / "obama.jpg"), hesitate_s=5.0)
+        gate.world.wait_for(lambda e: e.says("door", door="entry_door", state="opening"), 20.0, "the entry to open")
+        gate.kill()
+        if keep and not watcher:
+            assert gate.driven() == ["entry_door"]
+        until(lambda: gate.doors() == {"entry_door": "secured", "exit_door": "secured"}, "both doors to be secured")
+        if watcher or not keep:
+            assert gate.driven() == []
+        gate.restart()
+        gate.await_phase("idle")
+        assert gate.driven() == []
+        _nothing_opened_alone_and_all_is_written(gate)
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["kernel-drops", "kernel-keeps"])
+def test_killed_while_an_admitted_traveller_leaves_nobody_is_hurt_and_the_lane_comes_back(
+    models: Path, photos: Path, keep: bool
+) -> None:
+    with live_gate(models, photos, keep=keep) as gate:
+        gate.world.traveller("anna", code=gate.enrol(photos / "obama.jpg"), photo="obama2.jpg")
+        gate.world.wait_for(lambda e: e.says("door", door="exit_door", state="opening"), 30.0, "the exit to open")
+        gate.kill()
+        until(lambda: not gate.driven(), "every release to have ended")
+        gate.restart()
+        assert gate.world.outcome("anna", 60.0) in ("passed", "turned_back")
+        gate.await_phase("idle")
+        _nothing_opened_alone_and_all_is_written(gate)
+
+
+def test_a_supervisor_that_hangs_is_ended_by_the_watcher_and_the_next_one_serves(models: Path, photos: Path) -> None:
+    """SIGSTOP: the process is there, holds its lines, and does nothing."""
+    with live_gate(models, photos, keep=True) as gate:
+        gate.world.traveller("dora", "undecided", code=gate.enrol(photos / "obama.jpg"), hesitate_s=9.0)
+        gate.world.wait_for(lambda e: e.says("door", door="entry_door", state="opening"), 20.0, "the entry to open")
+        gate.daemon.send_signal(signal.SIGSTOP)
+        assert gate.daemon.wait(20.0) == -signal.SIGKILL
+        until(lambda: not gate.driven(), "every release to have ended")
+        gate.restart()
+        gate.await_phase("idle")
+        _nothing_opened_alone_and_all_is_written(gate)
+
+
+def test_told_to_stop_it_lets_the_traveller_under_way_finish_and_takes_the_lane_out_of_service(
+    models: Path, photos: Path
+) -> None:
+    with live_gate(models, photos) as gate:
+        gate.world.traveller("anna", code=gate.enrol(photos / "obama.jpg"), photo="obama2.jpg")
+        gate.await_phase("entering", "verifying")
+        gate.kill(signal.SIGTERM)
+        assert gate.daemon.returncode == 0
+        assert gate.world.outcome("anna", 20.0) == "passed"
+        gate.restart()
+        gate.await_phase("idle")
+        kinds = [event["type"].split(".", 1)[1] for event in gate.events()]
+        assert "service.stopped.v1" in kinds
+        _nothing_opened_alone_and_all_is_written(gate)
