@@ -162,6 +162,8 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class SetTimer:
+    """Start the lane's one timer. The one before is void, so that no generation of long ago can come back."""
+
     timer: Timer
     generation: int
     after_s: float

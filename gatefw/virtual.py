@@ -80,6 +80,7 @@ class VirtualRunner:
     told: list[Tell] = field(default_factory=list)
     _heap: list[tuple[float, int, GateInput]] = field(default_factory=list)
     _order: "count[int]" = field(default_factory=count)
+    _timer: int = -1
     _seen: dict[object, object] = field(default_factory=dict)
     _ticks: bool = False
 
@@ -90,9 +91,11 @@ class VirtualRunner:
             self.take(DeviceCame(device))
         self.take(Started())
 
-    def at(self, when_s: float, event: GateInput) -> None:
-        """Let the gate have this input at that time."""
-        heapq.heappush(self._heap, (when_s, next(self._order), event))
+    def at(self, when_s: float, event: GateInput) -> int:
+        """Let the gate have this input at that time; returns its place in the order of all."""
+        order = next(self._order)
+        heapq.heappush(self._heap, (when_s, order, event))
+        return order
 
     def take(self, event: GateInput) -> None:
         """Give the gate an input now and do what it says."""
@@ -110,10 +113,11 @@ class VirtualRunner:
             self.site.advance(self.now_s)
             self._sense()
             while self._heap and self._heap[0][0] <= self.now_s:
-                event = heapq.heappop(self._heap)[2]
+                _, order, event = heapq.heappop(self._heap)
                 if isinstance(event, Tick):
                     self._ticks = False
-                self.take(event)
+                if not isinstance(event, Elapsed) or order == self._timer:
+                    self.take(event)
         self.now_s = max(self.now_s, until_s)
         self.site.advance(self.now_s)
 
@@ -153,7 +157,7 @@ class VirtualRunner:
                 if ticket is not None:
                     self.at(self.now_s + self.commit_s, Committed(ticket))
             case SetTimer(timer, generation, after_s):
-                self.at(self.now_s + after_s, Elapsed(timer, generation))
+                self._timer = self.at(self.now_s + after_s, Elapsed(timer, generation))
             case Ask(run, number, request):
                 answer = self.answers(request)
                 if answer is not None:

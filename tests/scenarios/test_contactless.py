@@ -4,11 +4,11 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from virtual_lane import Lane
+from virtual_lane import TIMERS, Lane
 
 from gatefw.gate_terms import DeviceCame, DeviceWent, Ordered
 from gatefw.lane_terms import Policy
-from gatefw.model import DoorId, FactKind, Input, Phase, Reason, Verb
+from gatefw.model import DoorId, FactKind, Input, Phase, Reason, Timer, Verb
 from hw.sim.people import send_in
 from hw.sim.physics import Place
 from hw.sim.steps import LeaveByOpenDoor, Script
@@ -146,6 +146,23 @@ def test_an_answer_that_comes_after_its_run_ended_is_dropped(lane: Lane) -> None
     lane.run(40)
     assert lane.ended() == [(False, "called")]
     assert lane.facts(FactKind.FACE_COMPARED) == []
+
+
+def test_the_timer_of_a_passage_before_does_not_end_this_one(lane: Lane) -> None:
+    """Between Anna's verification and Carla's are 16 phases, after which the lane counts its timers from 0 again."""
+    began_s = []
+    for name, code in (("anna", "ANNA"), ("eve", "WHO"), ("berta", "ANNA")):
+        lane.send(name, "traveller", walk_m_s=5.0, code=code, photo="anna", enter_patience_s=1.0)
+        while not (lane.outcome(name) and lane.phase is Phase.IDLE):
+            began_s += [lane.runner.now_s] if lane.phase is Phase.VERIFYING else []
+            lane.run(0.1)
+    lane.look_s = 5.5
+    lane.send("carla", "traveller", walk_m_s=5.0, code="ANNA", photo="anna")
+    while lane.phase is not Phase.VERIFYING:
+        lane.run(0.1)
+    assert lane.runner.now_s < began_s[0] + TIMERS[Timer.VERIFY] < lane.runner.now_s + lane.look_s
+    lane.run(20)
+    assert [passed for passed, _ in lane.ended()] == [True, False, True, True]
 
 
 def test_a_forced_exit_latches_a_fault_and_serves_nobody_until_reset(lane: Lane) -> None:
