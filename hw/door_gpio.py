@@ -35,7 +35,7 @@ class Settings:
     locked_normally: Literal["open", "closed"] = "open"
     beam_normally: Literal["open", "closed"] = "closed"
     pull: Literal["up", "down"] = "up"
-    debounce_s: Annotated[float, Bound(0.0, 0.1)] = 0.01
+    debounce_s: Annotated[float, Bound(0.0, 0.1)] = 0.03  # longer than the fire contact's: what it frees is not forced
     settle_s: Annotated[float, Bound(0.05, 5.0)] = 0.5  # so long may contacts contradict each other
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from gatefw.model import Beam, DoorId, Input, Occupancy, Position, Zone
 from hw.sim.door import BODY, TICK_S
 from hw.sim.history import Entry
-from hw.sim.people import caller, doorstopper, follower, send_in, stayer, traveller
+from hw.sim.people import caller, companion, doorstopper, follower, send_in, stayer, traveller
 from hw.sim.physics import Place, World
+from hw.sim.pins import PinTable
 from hw.sim.settings import WorldSettings, parse
 from hw.sim.steps import Press, Script, Wait, WaitFor, Walk
 
@@ -46,6 +47,7 @@ def clear_through(world: World, door: DoorId) -> None:
 PEOPLE: dict[str, Callable[[], Script]] = {
     "traveller": lambda: traveller("X"),
     "doorstopper": lambda: doorstopper("X", stand_s=1.5),
+    "companion": lambda: companion(stand_s=1.5),
     "follower": follower,
 }
 ACTIONS = st.one_of(
@@ -216,11 +218,36 @@ def test_fire_frees_the_doors_of_the_escape_plan_in_hardware_even_under_stop() -
     assert violations(world) == []
 
 
+def test_a_late_world_tells_the_fire_before_the_doors_that_it_freed() -> None:
+    """Both are seen at once when the world was busy; whoever hears the door first must not take it for forced."""
+    world = World(WorldSettings(pins={"exit_door.locked": 25, "exit_door.closed": 24, "fire": 20}))
+    pins = PinTable(world, keep=False)
+    for number in (25, 24, 20):
+        pins.handle("gate", {"claim": number, "direction": "in", "pull": "up"})
+    world.set_input(Input.FIRE, True)
+    world.advance(1.0)
+    assert [message["pin"] for _, message in pins.changes()] == [20, 25, 24]
+
+
 def test_a_broken_wire_in_the_fire_loop_is_a_fire() -> None:
     world = World(FAST)
     world.stick("fire", False)
     world.advance(1.0)
     assert all(door.passable for door in world.doors.values())
+
+
+def test_a_companion_keeps_the_door_behind_somebody_open_and_never_comes_in() -> None:
+    world = World(FAST)
+    send_in(world, "amal", companion(stand_s=2.0))
+    world.drive(DoorId.ENTRY, True)
+    run_until(world, lambda: world.beam(DoorId.ENTRY) is Beam.BROKEN)
+    world.drive(DoorId.ENTRY, False)
+    world.advance(world.now_s + 1.0)
+    assert world.doors[DoorId.ENTRY].passable
+    world.advance(world.now_s + 10.0)
+    assert world.doors[DoorId.ENTRY].position is Position.SECURED
+    assert list(world.history.of("crossed")) == []
+    assert [entry["outcome"] for entry in world.history.of("finished")] == ["not_admitted"]
 
 
 def test_a_leaf_without_its_beam_stops_on_a_person_and_the_world_calls_it_a_crush() -> None:

@@ -54,9 +54,10 @@ class PinTable:
             self._release(number, "owner_gone")
 
     def changes(self) -> list[tuple[Hashable, Message]]:
-        """What to tell whom: inputs whose level is not the one last told."""
+        """What to tell whom: inputs whose level is not the one last told. Causes before effects: of what changed since
+        the last time, the fire loop is told before the doors that it freed, as it was first in time."""
         told: list[tuple[Hashable, Message]] = []
-        for number, claim in self._claims.items():
+        for number, claim in sorted(self._claims.items(), key=lambda each: "." in self._names[each[0]]):
             if not claim.output and (level := self.level(number)) != claim.told:
                 claim.told = level
                 told.append((claim.owner, {"pin": number, "level": level}))

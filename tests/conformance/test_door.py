@@ -1,5 +1,6 @@
 """Every door driver: it tells where the door is, releases for a lease and no longer, never moves by itself."""
 
+import dataclasses
 import threading
 import time
 from pathlib import Path
@@ -215,6 +216,17 @@ def test_polarities_are_per_line(
     assert pins.pin(RELEASE).state is (active == "high")
     door.close()
     gpio.close_factory()
+
+
+def test_a_door_that_the_fire_contact_freed_is_believed_after_the_fire_is() -> None:
+    """The other way round it looks forced: a fault would be latched, and its cause would be the wrong one."""
+    import hw.sensors_gpio
+
+    door, sensors = (
+        {field.name: field.default for field in dataclasses.fields(kind)}["debounce_s"]
+        for kind in (Settings, hw.sensors_gpio.Settings)
+    )
+    assert door > sensors
 
 
 def test_contacts_that_contradict_each_other_are_unknown_once_they_had_time_to_settle(tmp_path: Path) -> None:
