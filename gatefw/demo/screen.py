@@ -41,7 +41,7 @@ WORDS = {
     FactKind.SUBJECT_REVOKED: "a registration is revoked by {by}",
 }
 """Events that are shown, in words; of doors that move only where they end up."""
-ROW = "{:<12} {:<15} {:<15} {:<20} {:>8} {:>5}"
+ROW = "{:<12} {:<14} {:<14} {:<20} {:>8} {:>6}"
 
 
 class Screen:
