@@ -20,8 +20,8 @@ from pathlib import Path
 
 from bench.harness import Row, rotate, row, timed
 from gatefw import store
-from gatefw.clock import wall_clock
 from gatefw.errors import JournalBroken
+from gatefw.events import wall_clock
 from gatefw.journal import Journal
 from gatefw.model import DoorId, Fact, FactKind, Position, RunId
 from gatefw.state import state_dir

@@ -101,6 +101,7 @@ from gatefw.model import (
     OccupancyIs,
     Operated,
     Phase,
+    Position,
     Reason,
     Release,
     Secure,
@@ -317,9 +318,11 @@ def _absorb(state: State, event: LaneEvent) -> State:
     """What the event says about the world, before anything is decided."""
     match event:
         case DoorIs(DoorId.ENTRY, position):
-            return state._replace(entry=position)
+            return state._replace(
+                entry=position, settling_entry=state.settling_entry and position is not Position.SECURED
+            )
         case DoorIs(DoorId.EXIT, position):
-            return state._replace(exit=position)
+            return state._replace(exit=position, settling_exit=state.settling_exit and position is not Position.SECURED)
         case OccupancyIs(occupancy):
             return state._replace(occupancy=occupancy)
         case InputIs(_, Signal.UNKNOWN):
@@ -345,13 +348,13 @@ def _apply(state: State, command: LaneCommand) -> State:
     """What a command changes in the state itself."""
     match command:
         case Release(DoorId.ENTRY, purpose):
-            return state._replace(wants_entry=purpose)
+            return state._replace(wants_entry=purpose, settling_entry=False)
         case Release(DoorId.EXIT, purpose):
-            return state._replace(wants_exit=purpose)
+            return state._replace(wants_exit=purpose, settling_exit=False)
         case Secure(DoorId.ENTRY):
-            return state._replace(wants_entry=None)
+            return state._replace(wants_entry=None, settling_entry=True)
         case Secure(DoorId.EXIT):
-            return state._replace(wants_exit=None)
+            return state._replace(wants_exit=None, settling_exit=True)
         case Latch():
             return state._replace(latched=True)
         case Unlatch():
@@ -383,13 +386,18 @@ def find(state: State, event: LaneEvent) -> tuple[State, Row | None]:
 def step(state: State, event: LaneEvent) -> tuple[State, tuple[LaneCommand, ...]]:
     """One event. Total: every state takes every event; before `Started` only the world is absorbed."""
     now, row = find(state, event)
-    if row is None:
-        return now, ()
+    return (now, ()) if row is None else take(now, event, row)
+
+
+def take(now: State, event: LaneEvent, row: Row) -> tuple[State, tuple[LaneCommand, ...]]:
+    """What a row does to a state that has absorbed the event."""
     now, commands = _do(now, event, row.do)
     if row.to is None:
         return now, commands
     timer, entry_actions = ON_ENTRY[row.to]
     now = now._replace(phase=row.to, generation=(now.generation + 1) % GENERATIONS)
+    if row.to in (*OUTSIDE, P.VERIFYING):  # both doors were seen secured with time enough for the slowest lock
+        now = now._replace(settling_entry=False, settling_exit=False)
     now, more = _do(now, event, entry_actions)
     arm: tuple[LaneCommand, ...] = () if timer is None else (Arm(timer, now.generation),)
     return now, (*commands, *more, *arm)

@@ -42,7 +42,7 @@ from gatefw.model import (
 )
 
 ENTRY, EXIT = DoorId.ENTRY, DoorId.EXIT
-GENERATIONS = 16  # an Elapsed this many armings old would have to survive in the queue to be mistaken
+GENERATIONS = 16  # a runner keeps one timer alone, so an Elapsed this many armings old cannot be there
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,11 @@ class Policy:
 
 
 class State(NamedTuple):
-    """Everything `step` knows. `wants_*` is what each door is wanted released for, None when it is wanted secured."""
+    """Everything `step` knows.
+
+    `wants_*` is what each door is wanted released for, None when it is wanted secured. `settling_*`: it was wanted
+    released a moment ago, so a lock that only now gives way is late, not forced; until it is seen secured again.
+    """
 
     policy: Policy = Policy()
     phase: Phase = Phase.RECOVERING
@@ -70,6 +74,8 @@ class State(NamedTuple):
     occupancy: Occupancy = Occupancy.UNKNOWN
     wants_entry: Purpose | None = None
     wants_exit: Purpose | None = None
+    settling_entry: bool = False
+    settling_exit: bool = False
     started: bool = False
     in_service: bool = False
     healthy: bool = False
@@ -83,6 +89,9 @@ class State(NamedTuple):
 
     def wants(self, door: DoorId) -> Purpose | None:
         return self.wants_entry if door is ENTRY else self.wants_exit
+
+    def settling(self, door: DoorId) -> bool:
+        return self.settling_entry if door is ENTRY else self.settling_exit
 
 
 # ---------------------------------------------------------------- guards: named questions about (was, now, event)
@@ -131,7 +140,8 @@ def _is_forced(was: State, now: State, event: LaneEvent) -> bool:
     """A secured door moved although nobody wants it released. One that nobody can read any more is DEGRADED instead."""
     if not isinstance(event, DoorIs) or was.position(event.door) is not Position.SECURED:
         return False
-    return event.position in (Position.CLOSED, Position.OPEN) and now.wants(event.door) is None
+    moved = event.position in (Position.CLOSED, Position.OPEN)
+    return moved and now.wants(event.door) is None and not was.settling(event.door)
 
 
 def _is_unconfirmed(_was: State, now: State, event: LaneEvent) -> bool:

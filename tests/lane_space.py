@@ -4,10 +4,10 @@ The world is adversarial: doors, people, inputs and timers do whatever they like
 folded to zero after each step, since only "current" and "stale" matter.
 """
 
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable
+from typing import NamedTuple
 
-from gatefw.lane import step
+from gatefw.lane import Row, find, take
 from gatefw.lane_terms import Policy, State
 from gatefw.model import (
     Decided,
@@ -51,7 +51,8 @@ EVENTS: tuple[LaneEvent, ...] = (
     Faulted(Reason.SOFTWARE),
     ZoneIs(Zone.BEHIND, True),
     ZoneIs(Zone.FRONT, True),
-    *(Elapsed(timer, generation) for timer in Timer for generation in (0, 1)),
+    *(Elapsed(timer, 0) for timer in Timer),
+    *(Elapsed(timer, 1) for timer in (Timer.SCAN, Timer.VERIFY)),  # stale
     *(Operated(verb) for verb in Verb),
 )
 
@@ -61,20 +62,26 @@ def starts(policy: Policy) -> tuple[State, ...]:
     return tuple(State(policy, in_service=s, latched=k) for s in (True, False) for k in (True, False))
 
 
-def moves(state: State) -> Iterator[tuple[LaneEvent, State, tuple[LaneCommand, ...]]]:
-    for event in EVENTS:
-        after, commands = step(state, event)
-        yield event, after._replace(generation=0), commands
+class Move(NamedTuple):
+    before: State
+    event: LaneEvent
+    after: State
+    commands: tuple[LaneCommand, ...]
+    row: Row | None
 
 
-@cache
-def reachable(policy: Policy) -> frozenset[State]:
+def explore(policy: Policy, visit: Callable[[Move], None]) -> set[State]:
+    """Every reachable state; `visit` sees every move there is, once."""
     seen = set(starts(policy))
     frontier = list(seen)
     while frontier:
         state = frontier.pop()
-        for _, after, _ in moves(state):
+        for event in EVENTS:
+            absorbed, row = find(state, event)
+            after, commands = (absorbed, ()) if row is None else take(absorbed, event, row)
+            after = after._replace(generation=0)
+            visit(Move(state, event, after, commands, row))
             if after not in seen:
                 seen.add(after)
                 frontier.append(after)
-    return frozenset(seen)
+    return seen
