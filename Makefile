@@ -30,7 +30,8 @@ check: $(VENV)/installed-dev
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/gatefw models install --photos
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/pytest -m exhaustive
+	$(BIN)/coverage run -m pytest -m "not exhaustive"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

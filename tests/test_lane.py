@@ -236,11 +236,13 @@ def explored() -> Explored:
     return Explored()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", INVARIANTS)
 def test_in_every_reachable_state_and_for_every_event(name: str, explored: Explored) -> None:
     assert explored.violations.get(name) is None
 
 
+@pytest.mark.exhaustive
 def test_every_row_of_the_table_is_taken_from_some_reachable_state(explored: Explored) -> None:
     lets_out = State(phase=Phase.VERIFYING, started=True)
     taken = explored.taken | {id(find(lets_out, Decided(Verdict.REFUSE))[1])}
@@ -248,6 +250,7 @@ def test_every_row_of_the_table_is_taken_from_some_reachable_state(explored: Exp
     assert [(r.phases, r.on.words, r.when.words) for r in dead] == []
 
 
+@pytest.mark.exhaustive
 def test_from_every_occupied_state_timers_alone_lead_to_a_way_out(explored: Explored) -> None:
     """Liveness: with doors that obey, nobody waits for ever for something that never comes."""
     for start in explored.states:
