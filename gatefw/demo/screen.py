@@ -32,8 +32,8 @@ WORDS = {
     FactKind.DOOR_MOVED: "{door} {position}",
     FactKind.INPUT_CHANGED: "{input} {signal}",
     FactKind.ALARM_RAISED: "alarm: {reason}",
-    FactKind.DEVICE_LOST: "{device} lost",
-    FactKind.DEVICE_RECOVERED: "{device} back",
+    FactKind.DEVICE_LOST: "{device} is not there",
+    FactKind.DEVICE_RECOVERED: "{device} is there",
     FactKind.FAULT_LATCHED: "latched: {reason}",
     FactKind.FAULT_RESET: "latch reset by {by}",
     FactKind.OPERATOR_ORDERED: "{by} orders {verb}",
@@ -41,7 +41,7 @@ WORDS = {
     FactKind.SUBJECT_REVOKED: "a registration is revoked by {by}",
 }
 """Events that are shown, in words; of doors that move only where they end up."""
-ROW = "{:<12} {:<14} {:<14} {:<20} {:>8} {:>6}"
+ROW = "{:<11} {:<14} {:<14} {:<20} {:>10} {:>6}"
 
 
 class Screen:
@@ -88,7 +88,7 @@ class Screen:
     def table(self, results: Sequence[Result]) -> None:
         """story | expected | outcome | reason | decision s | exit s, and how many ended as they should."""
         self._say()
-        self._say(self._paint(ROW.format("story", "expected", "outcome", "reason", "decision", "exit s"), BOLD))
+        self._say(self._paint(ROW.format("story", "expected", "outcome", "reason", "decision s", "exit s"), BOLD))
         for each in results:
             row = (
                 each.name,

@@ -29,6 +29,7 @@ END_S = 10.0
 COMMAND_S = 70.0
 LOOK_S = 0.02
 _LINUX_SET_DEATH_SIGNAL = 1  # prctl(2)
+_LIBC = ctypes.CDLL(None)  # loaded before any fork
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ _SYSTEMD = ("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_U
 
 def _die_with_parent() -> None:
     """In the child: SIGTERM when the demo is gone, even killed. Without a gate to watch no gate should stay."""
-    ctypes.CDLL(None).prctl(_LINUX_SET_DEATH_SIGNAL, signal.SIGTERM)
+    _LIBC.prctl(_LINUX_SET_DEATH_SIGNAL, signal.SIGTERM)
 
 
 @contextmanager
