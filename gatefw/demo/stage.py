@@ -160,8 +160,8 @@ _SYSTEMD = ("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_U
 
 
 def _die_with_parent() -> None:
-    """In the child: SIGTERM when the demo is gone, even killed. Without a gate to watch no gate should stay."""
-    _LIBC.prctl(_LINUX_SET_DEATH_SIGNAL, signal.SIGTERM)
+    """In the child: SIGKILL when the demo is gone, even killed itself. Nobody would end it after that."""
+    _LIBC.prctl(_LINUX_SET_DEATH_SIGNAL, signal.SIGKILL)
 
 
 @contextmanager
