@@ -1,0 +1,93 @@
+"""Leases: what is driven follows what is wanted and permitted, through any order of events."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatefw.gate_terms import Drive, Drop
+from gatefw.interlock import permits
+from gatefw.lane_terms import State
+from gatefw.leases import NEEDS_COMMIT, Leases
+from gatefw.model import Beam, DoorId, Occupancy, Phase, Position, Purpose, Release, Secure, Sensed, Signal
+
+LEASE_S, RENEW_S, CONFIRM_S = 2.0, 0.5, 10.0
+
+sensings = st.builds(
+    Sensed,
+    st.sampled_from(Position),
+    st.sampled_from(Position),
+    st.sampled_from(Beam),
+    st.sampled_from(Beam),
+    st.sampled_from(Occupancy),
+    st.sampled_from(Signal),
+    st.sampled_from(Signal),
+    st.sampled_from(Signal),
+)
+entry_wants = st.sampled_from([None, Purpose.ENTER, Purpose.WAY_OUT, Purpose.EMERGENCY])
+exit_wants = st.sampled_from([None, Purpose.ADMIT, Purpose.WAY_OUT, Purpose.EMERGENCY])
+moments = st.tuples(entry_wants, exit_wants, sensings, st.booleans(), st.floats(0.0, 1.0))
+
+
+def leases() -> Leases:
+    return Leases(LEASE_S, RENEW_S, CONFIRM_S)
+
+
+@given(st.lists(moments, max_size=30))
+def test_no_door_is_driven_without_want_permission_and_commit_and_none_dropped_without_permission(
+    story: list[tuple[Purpose | None, Purpose | None, Sensed, bool, float]],
+) -> None:
+    doors, now_s = leases(), 0.0
+    for entry, exit_, sensed, committed, passes_s in story:
+        now_s += passes_s
+        state = State(started=True, wants_entry=entry, wants_exit=exit_)
+        before = {door: doors.held(door) for door in DoorId}
+        approved = dict(doors.approved)
+        if committed:
+            approved |= {d: w for d in DoorId if (w := state.wants(d)) in NEEDS_COMMIT and w is not None}
+            doors.approved.update(approved)
+        for outcome in doors.reconcile(state, sensed, now_s):
+            if isinstance(outcome, Drive) and before[outcome.door] is None:
+                want = state.wants(outcome.door)
+                assert want is outcome.purpose
+                assert permits(Release(outcome.door, outcome.purpose), sensed).permitted
+                assert want not in NEEDS_COMMIT or approved.get(outcome.door) is want
+            if isinstance(outcome, Drop):
+                assert permits(Secure(outcome.door), sensed).permitted
+
+
+@given(st.floats(0.01, 0.2))
+def test_a_wanted_door_is_renewed_before_its_lease_ends(step_s: float) -> None:
+    doors, now_s, driven_s = leases(), 0.0, 0.0
+    state = State(started=True, wants_entry=Purpose.WAY_OUT)
+    sensed = Sensed(exit=Position.SECURED)
+    for _ in range(100):
+        for outcome in doors.reconcile(state, sensed, now_s):
+            if isinstance(outcome, Drive):
+                driven_s = now_s
+        assert now_s - driven_s < LEASE_S
+        now_s += step_s
+
+
+def test_an_approval_is_for_one_release_and_dies_with_its_want() -> None:
+    """Committed for one traveller, never used: the next traveller's release waits for a commit of its own."""
+    doors = leases()
+    doors.approved[DoorId.ENTRY] = Purpose.ENTER
+    ready = Sensed(Position.SECURED, Position.SECURED, Beam.CLEAR, Beam.CLEAR, Occupancy.EMPTY, *[Signal.OFF] * 3)
+    doors.reconcile(State(started=True), ready, 0.0)
+    assert doors.reconcile(State(started=True, wants_entry=Purpose.ENTER), ready, 1.0) == []
+
+
+def test_a_door_that_stays_unsecured_though_nothing_is_in_its_way_is_found_after_the_time_to_confirm() -> None:
+    doors = leases()
+    state = State(started=True, healthy=True, phase=Phase.RECOVERING)
+    sensed = Sensed(Position.CLOSED, Position.SECURED, Beam.CLEAR, Beam.CLEAR, Occupancy.EMPTY, *[Signal.OFF] * 3)
+    assert doors.unconfirmed(state, sensed, 0.0) is None
+    assert doors.unconfirmed(state, sensed, CONFIRM_S) is None
+    assert doors.unconfirmed(state, sensed, CONFIRM_S + 0.1) is DoorId.ENTRY
+
+
+def test_a_door_with_somebody_in_it_is_not_a_door_that_does_not_lock() -> None:
+    doors = leases()
+    state = State(started=True, healthy=True, phase=Phase.RECOVERING)
+    sensed = Sensed(Position.OPEN, Position.SECURED, Beam.BROKEN, Beam.CLEAR, Occupancy.EMPTY, *[Signal.OFF] * 3)
+    for now_s in (0.0, 50.0, 100.0):
+        assert doors.unconfirmed(state, sensed, now_s) is None
