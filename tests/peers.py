@@ -20,6 +20,11 @@ def until(condition: Callable[[], object], what: str = "", deadline_s: float = 1
         pause.wait(0.002)
 
 
+def without_coverage() -> dict[str, str]:
+    """The environment of a process that is not to be measured."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 class PtyDevice:
     """A serial device that can be plugged and unplugged; `link` is the stable path a driver opens."""
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from peers import without_coverage
 
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ("copy", "resize", "decode", "detect", "align", "quality", "embed", "mirror", "verify", "whole")
@@ -30,7 +31,12 @@ KEYS = {"name", "unit", "median", "least", "p99", "rounds", "ratios", "note"}
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "bench", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=110
+        [sys.executable, "-m", "bench", *arguments],
+        cwd=ROOT,
+        env=without_coverage(),
+        capture_output=True,
+        text=True,
+        timeout=110,
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from peers import without_coverage
 
 from gatefw.errors import FaultError, JournalBroken, Overflow, StoreError
 from gatefw.events import WallTime
@@ -373,6 +374,7 @@ def test_when_the_disk_is_full_nothing_is_called_committed_and_the_fault_is_told
 ) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", FULL_DISK, tmp_path / "j"],
+        env=without_coverage(),  # which would write to the full disk
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,
