@@ -40,6 +40,7 @@ class Crew:
     """The workers of one lane. `door_path` are those without which nobody knows what a door does."""
 
     doors: dict[DoorId, DoorWorker]
+    last_resort: LastResort
     sensors: list[SensorsWorker]
     readers: list[ReaderWorker]
     indicators: list[IndicatorWorker]
@@ -71,6 +72,7 @@ def muster(config: Config, put: Callable[[GateInput], None]) -> Crew:
     path = config.paths.run / SOCKET
     return Crew(
         doors,
+        last_resort,
         [SensorsWorker(label, open_device, put, last_resort) for label, open_device in openers("sensors")],
         [ReaderWorker(label, open_device, put) for label, open_device in openers("reader")],
         [IndicatorWorker(label, open_device, put) for label, open_device in openers("indicator")],

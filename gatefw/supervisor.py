@@ -48,6 +48,7 @@ from gatefw.gate_terms import (
 from gatefw.inbox import Inbox
 from gatefw.journal import Journal
 from gatefw.keys import load_or_create
+from gatefw.leases import NEEDS_COMMIT
 from gatefw.model import (
     DoorId,
     Elapsed,
@@ -267,6 +268,8 @@ class Supervisor:
 
     def _take(self, effect: Effect) -> None:
         match effect:
+            case Drive(door, lease_s, purpose) if purpose in NEEDS_COMMIT:
+                self._crew.last_resort.let_through(door, lease_s)
             case Drive(door, lease_s):
                 self._crew.doors[door].drive(lease_s)
             case Drop(door):

@@ -6,7 +6,9 @@ A worker only ever puts inputs into the inbox. A device that fails is gone (`Dev
 """
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
@@ -109,6 +111,7 @@ class DoorWorker(Worker[Door]):
     def __init__(self, door: DoorId, open_device: Callable[[], Door], put: Put) -> None:
         super().__init__(f"door.{door.value}", open_device, put)
         self.door = door
+        self._driven_until_s = -math.inf
 
     def began(self, device: Door) -> None:
         self._last: DoorSensed | None = None
@@ -123,11 +126,18 @@ class DoorWorker(Worker[Door]):
             self._last = sensed
             self._put(sensed)
 
+    @property
+    def driven(self) -> bool:
+        """Whether a release is under way, though its contacts may not tell yet."""
+        return time.monotonic() < self._driven_until_s
+
     def drive(self, lease_s: float) -> None:
         """Release the door; any thread. A door that is not there was reported already."""
+        self._driven_until_s = time.monotonic() + lease_s
         self._act(lambda door: door.release(lease_s))
 
     def drop(self) -> None:
+        self._driven_until_s = -math.inf
         self._act(lambda door: door.secure())
 
     def position(self) -> Position:
@@ -151,23 +161,38 @@ class DoorWorker(Worker[Door]):
 class LastResort:
     """The way out that needs neither queue nor loop: called by the thread that reads the inputs, before anybody else.
 
-    Fire and the officer's key release the doors of the escape plan for as long as they are on; the call button releases
-    the entry as far as the interlock lets it. The loop does the same a moment later, and writes it down.
+    Fire and the officer's key release the doors of the escape plan for as long as they are on. The call button, when it
+    is pressed, releases the entry as far as the interlock lets it. The loop does the same a moment later, and writes it
+    down. What the loop drives for a passage goes through `let_through`, so that neither opens a door while a release
+    of the other's is on its way to the lock and no contact tells of it yet.
     """
 
     def __init__(self, doors: Mapping[DoorId, DoorWorker], emergency: tuple[DoorId, ...], lease_s: float) -> None:
         self._doors, self._emergency, self._lease_s = doors, emergency, lease_s
+        self._called = False
+        self._one_at_a_time = threading.Lock()
 
     def act(self, reading: SensorsReading) -> None:
         pressed = {which for which, signal in reading.inputs.items() if signal is Signal.ON}
+        called, self._called = Input.CALL in pressed and not self._called, Input.CALL in pressed
         if pressed & {Input.FIRE, Input.EVACUATE}:
             for door in self._emergency:
                 self._doors[door].drive(self._lease_s)
-        elif Input.CALL in pressed:
-            exit_door = self._doors[DoorId.EXIT].position()
-            sensed = Sensed(Position.UNKNOWN, exit_door, Beam.UNKNOWN, Beam.UNKNOWN, reading.occupancy)
-            if permits(Release(DoorId.ENTRY, Purpose.WAY_OUT), sensed).permitted:
-                self._doors[DoorId.ENTRY].drive(self._lease_s)
+        elif called:
+            with self._one_at_a_time:
+                self._let_back(reading)
+
+    def let_through(self, door: DoorId, lease_s: float) -> None:
+        """Drive a door for a passage, unless the other was driven a moment ago: the loop will hear why."""
+        with self._one_at_a_time:
+            if not self._doors[door.other].driven:
+                self._doors[door].drive(lease_s)
+
+    def _let_back(self, reading: SensorsReading) -> None:
+        exit_door = self._doors[DoorId.EXIT]
+        sensed = Sensed(Position.UNKNOWN, exit_door.position(), Beam.UNKNOWN, Beam.UNKNOWN, reading.occupancy)
+        if not exit_door.driven and permits(Release(DoorId.ENTRY, Purpose.WAY_OUT), sensed).permitted:
+            self._doors[DoorId.ENTRY].drive(self._lease_s)
 
 
 class SensorsWorker(Worker[Sensors]):

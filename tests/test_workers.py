@@ -265,6 +265,41 @@ def test_the_call_button_releases_nothing_while_the_exit_stands_open(post: Post)
     assert fakes[DoorId.ENTRY].done == ["close"]
 
 
+def test_a_call_button_that_is_stuck_releases_the_entry_once(post: Post) -> None:
+    workers, fakes = _doors(post)
+    last_resort = LastResort(workers, tuple(DoorId), 2.0)
+    for reading in (FakeSensors(Input.CALL), FakeSensors(Input.CALL), FakeSensors(), FakeSensors(Input.CALL)):
+        last_resort.act(reading.read())
+    for worker in workers.values():
+        worker.stop()
+    assert fakes[DoorId.ENTRY].done == ["release 2.0", "release 2.0", "close"]
+
+
+def test_the_call_button_does_not_open_the_entry_while_the_lock_of_the_exit_is_still_giving_way(post: Post) -> None:
+    """Admitted, and released a moment ago: the exit's contacts still say secured."""
+    workers, fakes = _doors(post)
+    last_resort = LastResort(workers, tuple(DoorId), 2.0)
+    last_resort.let_through(DoorId.EXIT, 2.0)
+    last_resort.act(FakeSensors(Input.CALL).read())
+    for worker in workers.values():
+        worker.stop()
+    assert fakes[DoorId.EXIT].done == ["release 2.0", "close"]
+    assert fakes[DoorId.ENTRY].done == ["close"]
+
+
+def test_an_admission_does_not_open_the_exit_behind_the_call_buttons_back(post: Post) -> None:
+    """The button was pressed in the moment in which the admission was committed; the loop has not heard of it yet."""
+    workers, fakes = _doors(post)
+    last_resort = LastResort(workers, tuple(DoorId), 2.0)
+    last_resort.act(FakeSensors(Input.CALL).read())
+    last_resort.let_through(DoorId.EXIT, 2.0)
+    workers[DoorId.ENTRY].drop()
+    last_resort.let_through(DoorId.EXIT, 3.0)
+    for worker in workers.values():
+        worker.stop()
+    assert fakes[DoorId.EXIT].done == ["release 3.0", "close"]
+
+
 def test_stop_and_calm_release_nothing(post: Post) -> None:
     workers, fakes = _doors(post)
     for reading in (FakeSensors(), FakeSensors(Input.STOP)):
