@@ -4,16 +4,21 @@ The lane's wants are levels, not pulses: `reconcile` compares them with what is 
 sensed now, and says what to do. Called after every input and every tick, it makes a release begin late rather than
 never (a way out that waits for the other door), end late rather than on a body (a broken beam), and end by itself
 when nobody reconciles any more: every `Drive` is a lease.
+
+Contacts are late: a lock takes its time to give way, and says "secured" until then. So the other door is not released
+while this one is held, nor for `SETTLE_S` after its release ended; only an emergency does not wait for that.
 """
 
+import math
 from dataclasses import dataclass, field
 
 from gatefw.gate_terms import Drive, Drop
-from gatefw.interlock import Keep, permits
+from gatefw.interlock import Keep, Permit, permits
 from gatefw.lane_terms import State
 from gatefw.model import DoorId, Phase, Position, Purpose, Reason, Release, Secure, Sensed
 
 NEEDS_COMMIT = (Purpose.ENTER, Purpose.ADMIT)
+SETTLE_S = 0.5  # a lock may take so long to give way: until then its contacts tell of before the release
 HANDS_OFF = (Phase.EVACUATED, Phase.FAULT, Phase.MAINTENANCE, Phase.HOLD)
 
 
@@ -58,6 +63,7 @@ class Leases:
     confirm_s: float
     approved: dict[DoorId, Purpose] = field(default_factory=dict)
     _held: dict[DoorId, _Held] = field(default_factory=dict)
+    _ended_s: dict[DoorId, float] = field(default_factory=dict)
     _denied: dict[DoorId, Reason] = field(default_factory=dict)
     _unsecured_since_s: dict[DoorId, float] = field(default_factory=dict)
 
@@ -82,6 +88,11 @@ class Leases:
 
     def _begin(self, door: DoorId, purpose: Purpose, sensed: Sensed, now_s: float) -> list[Outcome]:
         permit = permits(Release(door, purpose), sensed)
+        if purpose is not Purpose.EMERGENCY:
+            if now_s - self._ended_s.get(door.other, -math.inf) < SETTLE_S:
+                return []  # looked at again by the next tick
+            if door.other in self._held:
+                permit = Permit(False, Reason.OTHER_DOOR_NOT_SECURED)
         if not permit.permitted:
             said = self._denied.get(door) is permit.reason
             self._denied[door] = permit.reason
@@ -95,6 +106,7 @@ class Leases:
         keep = want is not None and permits(Keep(door, want), sensed).permitted
         if not keep and permits(Secure(door), sensed).permitted:
             del self._held[door]
+            self._ended_s[door] = now_s
             return [Drop(door), Ended(door)]
         begun: list[Outcome] = []
         if want is not None and want is not held.purpose:

@@ -117,6 +117,7 @@ class Bench:
         self.idle().give(TokenRead("reader.front", Token(b"ANNA", "]Q1")))
         self.answer(RecordFound(ANNA)).commit()
         self.door(ENTRY, Position.OPEN).people(Occupancy.ONE)
+        self.now_s += 1.0  # the door needs its time to close
         return self.door(ENTRY, Position.SECURED)
 
     def facts(self, kind: FactKind) -> list[Fact]:

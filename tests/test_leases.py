@@ -54,6 +54,36 @@ def test_no_door_is_driven_without_want_permission_and_commit_and_none_dropped_w
                 assert permits(Secure(outcome.door), sensed).permitted
 
 
+@given(st.lists(moments, max_size=30))
+def test_both_doors_are_held_at_once_only_in_an_emergency(
+    story: list[tuple[Purpose | None, Purpose | None, Sensed, bool, float]],
+) -> None:
+    doors, now_s, before = leases(), 0.0, 0
+    for entry, exit_, sensed, committed, passes_s in story:
+        now_s += passes_s
+        state = State(started=True, wants_entry=entry, wants_exit=exit_)
+        if committed:
+            doors.approved.update({d: w for d in DoorId if (w := state.wants(d)) in NEEDS_COMMIT and w is not None})
+        doors.reconcile(state, sensed, now_s)
+        held = [doors.held(door) for door in DoorId if doors.held(door) is not None]
+        assert len(held) < 2 or before == 2 or Purpose.EMERGENCY in held
+        before = len(held)
+
+
+def test_a_release_that_was_taken_back_is_over_only_when_its_lock_had_time_to_give_way() -> None:
+    """Admitted and called in the same moment: the exit's contacts still say secured when its release is taken back."""
+    doors = leases()
+    inside = Sensed(Position.SECURED, Position.SECURED, Beam.CLEAR, Beam.CLEAR, Occupancy.ONE, *[Signal.OFF] * 3)
+    doors.approved[DoorId.EXIT] = Purpose.ADMIT
+    doors.reconcile(State(started=True, wants_exit=Purpose.ADMIT), inside, 0.0)
+    called = State(started=True, wants_entry=Purpose.WAY_OUT)
+    assert Drop(DoorId.EXIT) in doors.reconcile(called, inside, 0.001)
+    assert doors.reconcile(called, inside, 0.3) == []
+    assert doors.held(DoorId.ENTRY) is None
+    doors.reconcile(called, inside, 0.6)
+    assert doors.held(DoorId.ENTRY) is Purpose.WAY_OUT
+
+
 @given(st.floats(0.01, 0.2))
 def test_a_wanted_door_is_renewed_before_its_lease_ends(step_s: float) -> None:
     doors, now_s, driven_s = leases(), 0.0, 0.0
