@@ -248,6 +248,7 @@ TRANSITIONS: tuple[Row, ...] = (
     Row((P.ENTERING,), OCCUPANCY, SECURED & ONE, P.VERIFYING, (proceed,)),
     Row((P.ENTERING,), DOOR, SECURED & EMPTY, P.RECOVERING, (end(Reason.NOBODY_ENTERED),)),
     Row((P.ENTERING,), OCCUPANCY, SECURED & EMPTY, P.RECOVERING, (end(Reason.NOBODY_ENTERED),)),
+    Row((P.ENTERING,), elapsed(Timer.SECURE), SECURED, P.REFERRED, (end(Reason.INTRUSION), alarm(Reason.INTRUSION))),
     Row((P.ENTERING,), elapsed(Timer.SECURE), ALL, P.ENTERING, (alarm(Reason.OBSTRUCTED),)),
     # inside
     Row((P.VERIFYING,), ADMITTED, ONE & SECURED, P.EXIT_RELEASED),
