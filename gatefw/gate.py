@@ -149,7 +149,9 @@ class Gate:
                 self._device_came(device)
             case Ordered():
                 self._ordered(event)
-            case Elapsed() | Started() | Faulted():
+            case Started():
+                self._start()
+            case Elapsed() | Faulted():
                 self._lane(event)
             case Tick():
                 self._look_at_doors()
@@ -157,6 +159,13 @@ class Gate:
         return self._effects
 
     # ------------------------------------------------------------ what is sensed
+
+    def _start(self) -> None:
+        """What was pressed before the lane listened is told again; the other inputs it knows by their level."""
+        self._lane(Started())
+        for which in (Input.TAMPER, Input.CALL):
+            if self._inputs.get(which) is Signal.ON:
+                self._lane(InputIs(which, Signal.ON))
 
     def _door_sensed(self, event: DoorSensed) -> None:
         moved = self.sensed.position(event.door) is not event.position
@@ -166,6 +175,8 @@ class Gate:
             self.sensed = replace(self.sensed, exit=event.position, exit_beam=event.beam)
         if moved:
             self._record(FactKind.DOOR_MOVED, door=event.door, position=event.position)
+            if event.door is DoorId.ENTRY and self._inputs.get(Input.CALL) is Signal.ON and self._unwanted(event.door):
+                self._lane(InputIs(Input.CALL, Signal.ON))  # the last resort freed it: a held button is not a break-in
             self._lane(DoorIs(event.door, event.position))
 
     def _lane_sensed(self, event: LaneSensed) -> None:
@@ -191,6 +202,9 @@ class Gate:
         if counted:
             self._lane(OccupancyIs(event.occupancy))
 
+    def _unwanted(self, door: DoorId) -> bool:
+        return self.state.wants(door) is None and self.state.position(door) is Position.SECURED
+
     def _device_went(self, event: DeviceWent) -> None:
         self._record(FactKind.DEVICE_LOST, device=event.device, reason=event.reason)
         if event.device in self._settings.required:
@@ -198,7 +212,10 @@ class Gate:
             self._lane(HealthIs(False))
         role, _, name = event.device.partition(".")
         if role == "door":
-            self._door_sensed(DoorSensed(DoorId(name), Position.UNKNOWN, Beam.UNKNOWN))
+            door = DoorId(name)
+            self._door_sensed(DoorSensed(door, Position.UNKNOWN, Beam.UNKNOWN))
+            if self.leases.lost(door, self.state.wants(door), self._now_s):
+                self._record(FactKind.DOOR_SECURED, door=door)
         elif role == "sensors":
             unread = tuple((which, Signal.UNKNOWN) for which in Input)
             self._lane_sensed(LaneSensed(Occupancy.UNKNOWN, (), unread))

@@ -71,6 +71,14 @@ class Leases:
         held = self._held.get(door)
         return held.purpose if held else None
 
+    def lost(self, door: DoorId, want: Purpose | None, now_s: float) -> bool:
+        """The device went and has let go of the line: whether that ended a release. A way out is driven again later."""
+        ended = want in (None, *NEEDS_COMMIT) and door in self._held
+        if ended:
+            del self._held[door]
+            self._ended_s[door] = now_s
+        return ended
+
     def reconcile(self, state: State, sensed: Sensed, now_s: float) -> list[Outcome]:
         """Bring what is driven to what is wanted and permitted now."""
         done: list[Outcome] = []

@@ -252,6 +252,71 @@ def test_lost_sensors_leave_an_occupant_a_way_out_and_fire_unknown(bench: Bench)
     assert (ENTRY, Purpose.WAY_OUT) in bench.driven()
 
 
+def test_a_lost_door_has_dropped_its_release_and_is_not_driven_for_it_when_it_comes_back(bench: Bench) -> None:
+    """The exit fails with its release under way; its device let go of the line. Nobody may be admitted by the next."""
+    bench.inside().answer(MATCH).commit().commit()
+    bench.give(DeviceWent("door.exit_door"))
+    assert bench.gate.state.wants(EXIT) is None
+    assert bench.gate.leases.held(EXIT) is None
+    bench.effects.clear()
+    bench.now_s += 5.0
+    bench.give(Tick(), DeviceCame("door.exit_door"), Tick())
+    assert EXIT not in [door for door, _ in bench.driven()]
+
+
+def test_whoever_is_inside_gets_out_backwards_when_the_released_exit_is_lost(bench: Bench) -> None:
+    """A release that nobody can take back any more must not hold the other door for ever."""
+    bench.inside().answer(MATCH).commit().commit()
+    bench.give(DeviceWent("door.exit_door"))
+    bench.now_s += 1.0
+    bench.give(Tick())
+    assert bench.driven()[-1] == (ENTRY, Purpose.WAY_OUT)
+
+
+def test_a_way_out_is_driven_again_when_its_lost_door_comes_back_though_the_fire_is_over(bench: Bench) -> None:
+    bench.inside().people(Occupancy.ONE, Input.FIRE).people(Occupancy.ONE)
+    bench.give(DeviceWent("door.exit_door"))
+    bench.effects.clear()
+    bench.now_s += 5.0
+    bench.give(DeviceCame("door.exit_door"), Tick())
+    assert (EXIT, Purpose.EMERGENCY) in bench.driven()
+
+
+def test_a_call_button_pressed_before_the_start_is_answered_at_the_start(bench: Bench) -> None:
+    bench.door(ENTRY, Position.SECURED).door(EXIT, Position.SECURED).people(Occupancy.EMPTY, Input.CALL)
+    bench.give(DeviceCame("door.entry_door"), DeviceCame("vision"), Started())
+    assert bench.phase is Phase.REFERRED
+    assert bench.driven() == [(ENTRY, Purpose.WAY_OUT)]
+
+
+def test_a_cabinet_that_stands_open_at_the_start_is_a_fault(bench: Bench) -> None:
+    bench.door(ENTRY, Position.SECURED).door(EXIT, Position.SECURED).people(Occupancy.EMPTY, Input.TAMPER)
+    bench.give(DeviceCame("door.entry_door"), DeviceCame("vision"), Started())
+    assert (bench.phase, KeepLatch(Reason.TAMPERED) in bench.last) == (Phase.FAULT, True)
+
+
+def test_an_entry_that_a_held_call_button_frees_past_the_loop_does_not_look_forced(bench: Bench) -> None:
+    """Pressed while somebody leaves, and still held when the lane is free: the last resort has released the entry."""
+    bench.inside().answer(MATCH).commit().commit()
+    bench.door(EXIT, Position.OPEN).people(Occupancy.ONE, Input.CALL).people(Occupancy.EMPTY, Input.CALL)
+    bench.door(EXIT, Position.SECURED)
+    assert bench.phase is Phase.IDLE
+    bench.door(ENTRY, Position.OPEN)
+    assert bench.phase is Phase.REFERRED
+    bench.now_s += 1.0
+    bench.give(Tick())
+    assert (ENTRY, Purpose.WAY_OUT) in bench.driven()
+
+
+def test_somebody_who_appears_inside_while_no_door_has_opened_is_let_out(bench: Bench) -> None:
+    """The release waits for the disk; whoever stands inside was there before, and no door will move by itself."""
+    bench.idle().give(TokenRead("reader.front", Token(b"ANNA"))).answer(RecordFound(ANNA)).people(Occupancy.ONE)
+    bench.over(Timer.SECURE)
+    assert bench.phase is Phase.REFERRED
+    assert dict(bench.facts(FactKind.PASSAGE_ENDED)[0].fields)["reason"] == "intrusion"
+    assert (ENTRY, Purpose.WAY_OUT) in bench.driven()
+
+
 def test_an_order_that_expected_another_phase_is_refused_and_recorded(bench: Bench) -> None:
     bench.idle().give(Ordered(3, Verb.CLOSE, "uid-1000", expects=Phase.FAULT))
     told = next(e for e in bench.last if isinstance(e, Tell))
