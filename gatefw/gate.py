@@ -175,8 +175,6 @@ class Gate:
             self.sensed = replace(self.sensed, exit=event.position, exit_beam=event.beam)
         if moved:
             self._record(FactKind.DOOR_MOVED, door=event.door, position=event.position)
-            if event.door is DoorId.ENTRY and self._inputs.get(Input.CALL) is Signal.ON and self._unwanted(event.door):
-                self._lane(InputIs(Input.CALL, Signal.ON))  # the last resort freed it: a held button is not a break-in
             self._lane(DoorIs(event.door, event.position))
 
     def _lane_sensed(self, event: LaneSensed) -> None:
@@ -201,9 +199,6 @@ class Gate:
                 self._lane(ZoneIs(zone, present))
         if counted:
             self._lane(OccupancyIs(event.occupancy))
-
-    def _unwanted(self, door: DoorId) -> bool:
-        return self.state.wants(door) is None and self.state.position(door) is Position.SECURED
 
     def _device_went(self, event: DeviceWent) -> None:
         self._record(FactKind.DEVICE_LOST, device=event.device, reason=event.reason)

@@ -295,19 +295,6 @@ def test_a_cabinet_that_stands_open_at_the_start_is_a_fault(bench: Bench) -> Non
     assert (bench.phase, KeepLatch(Reason.TAMPERED) in bench.last) == (Phase.FAULT, True)
 
 
-def test_an_entry_that_a_held_call_button_frees_past_the_loop_does_not_look_forced(bench: Bench) -> None:
-    """Pressed while somebody leaves, and still held when the lane is free: the last resort has released the entry."""
-    bench.inside().answer(MATCH).commit().commit()
-    bench.door(EXIT, Position.OPEN).people(Occupancy.ONE, Input.CALL).people(Occupancy.EMPTY, Input.CALL)
-    bench.door(EXIT, Position.SECURED)
-    assert bench.phase is Phase.IDLE
-    bench.door(ENTRY, Position.OPEN)
-    assert bench.phase is Phase.REFERRED
-    bench.now_s += 1.0
-    bench.give(Tick())
-    assert (ENTRY, Purpose.WAY_OUT) in bench.driven()
-
-
 def test_somebody_who_appears_inside_while_no_door_has_opened_is_let_out(bench: Bench) -> None:
     """The release waits for the disk; whoever stands inside was there before, and no door will move by itself."""
     bench.idle().give(TokenRead("reader.front", Token(b"ANNA"))).answer(RecordFound(ANNA)).people(Occupancy.ONE)
