@@ -122,18 +122,18 @@ def test_a_level_is_believed_when_it_has_stood_for_the_debounce_time_and_not_bef
 ) -> None:
     from gpiozero.pins.mock import MockFactory
 
-    factory, now_ms = MockFactory(), 0
-    contact = gpio.Contact(factory, gpio.Wiring(Pin(22), "open"), debounce_s=0.010, now_s=lambda: now_ms / 1000)
+    factory, now = MockFactory(), 0  # in 1/1024 s, which a float holds exactly
+    contact = gpio.Contact(factory, gpio.Wiring(Pin(22), "open"), debounce_s=10 / 1024, now_s=lambda: now / 1024)
     contact.watch(lambda: None)
-    level, since_ms, believed = True, -1000, False
-    for what, passes_ms in steps:
-        now_ms += passes_ms
+    level, since, believed = True, -1000, False
+    for what, passes in steps:
+        now += passes
         if what == "read":
-            if now_ms - since_ms >= 10:
+            if now - since >= 10:
                 believed = not level
             assert contact.read() is believed
         elif level != (what == "high"):
-            level, since_ms = what == "high", now_ms
+            level, since = what == "high", now
             factory.pin(22).drive_high() if level else factory.pin(22).drive_low()
     contact.close()
 

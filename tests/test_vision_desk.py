@@ -141,9 +141,13 @@ def test_what_a_dead_process_was_asked_has_failed_at_that_moment(vision: FakeVis
     assert heard.get(timeout=WAIT_S)["failed"]["kind"] == "retry"
 
 
-def test_a_question_to_nobody_is_answered_at_once(office: Office) -> None:
-    office.desk.verify(ASK)
-    office.until(Answered(ASK.run, 2, Failed(Reason.VISION_UNAVAILABLE)))
+def test_a_question_to_nobody_is_answered_at_once(tmp_path: Path) -> None:
+    office = Office(tmp_path / "nobody.sock")
+    try:
+        office.desk.verify(ASK)
+        office.until(Answered(ASK.run, 2, Failed(Reason.VISION_UNAVAILABLE)))
+    finally:
+        office.desk.close()
 
 
 @pytest.mark.parametrize("done", [{}, {"matched": "yes"}, MATCH | {"reason": "face_mismatch"}, MATCH | {"score": None}])
