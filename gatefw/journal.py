@@ -82,7 +82,7 @@ class Journal:
         self._path, self._lane, self._wall_clock, self._failed, self._files = path, lane, wall_clock, failed, files
         self._key = sealing.derive(key, "journal")
         self._latch = path.with_name(path.name + ".latch")
-        self._queue: queue.Queue[_Append | _SetLatch | _Close] = queue.Queue(QUEUE_ROWS)
+        self._queue: queue.SimpleQueue[_Append | _SetLatch | _Close] = queue.SimpleQueue()
         self._watchers: list[Callable[[int], None]] = []
         self._broken = self._closed = False
         self._reading = threading.Lock()
@@ -124,6 +124,8 @@ class Journal:
         are waiting. After the journal broke or was closed the fact is dropped and never called back.
         """
         check(fact)
+        if self._queue.qsize() >= QUEUE_ROWS:
+            raise Overflow(f"journal {self._path}: {QUEUE_ROWS} rows wait for the disk; it is too slow or stands still")
         self._put(_Append(fact, self.now(), on_committed))
 
     def now(self) -> WallTime:
@@ -184,7 +186,10 @@ class Journal:
             return Reason.SOFTWARE
 
     def latch(self, reason: Reason) -> None:
-        """Keep `reason` on disk through restarts, unless an earlier one stands; done in order with the rows."""
+        """Keep `reason` on disk through restarts, unless an earlier one stands; done in order with the rows.
+
+        It is queued even where no row is taken any more: what fills the queue is a fault to be remembered.
+        """
         self._put(_SetLatch(reason))
 
     def unlatch(self) -> None:
@@ -202,14 +207,8 @@ class Journal:
     # ---------------------------------------------------------------- the writer thread
 
     def _put(self, item: _Append | _SetLatch) -> None:
-        if self._closed:
-            return
-        try:
-            self._queue.put_nowait(item)
-        except queue.Full:
-            raise Overflow(
-                f"journal {self._path}: {QUEUE_ROWS} rows wait for the disk; it is too slow or stands still"
-            ) from None
+        if not self._closed:
+            self._queue.put(item)
 
     def _work(self) -> None:
         item = self._queue.get()

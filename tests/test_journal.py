@@ -327,6 +327,18 @@ def test_a_queue_that_is_full_is_a_fault_and_never_a_drop(tmp_path: Path, opened
     assert journal.head() == 1 + QUEUE_ROWS
 
 
+def test_a_latch_is_kept_though_the_queue_is_full_of_rows(tmp_path: Path, opened: Opener) -> None:
+    """The disk that is too slow is itself the fault that must be remembered."""
+    journal, go = opened(tmp_path / "j"), threading.Event()
+    hold(journal, go)
+    for _ in range(QUEUE_ROWS):
+        journal.append(STOPPED)
+    journal.latch(Reason.OVERFLOW)
+    go.set()
+    journal.close()
+    assert journal.latched() is Reason.OVERFLOW
+
+
 def test_a_closed_journal_drops_silently_and_closes_twice(tmp_path: Path, opened: Opener) -> None:
     journal = opened(tmp_path / "j")
     journal.close()
