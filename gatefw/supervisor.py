@@ -50,6 +50,7 @@ from gatefw.journal import Journal
 from gatefw.keys import load_or_create
 from gatefw.leases import NEEDS_COMMIT
 from gatefw.model import (
+    Beam,
     DoorId,
     Elapsed,
     Fact,
@@ -94,6 +95,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._stop_by_s: float | None = None
         self._hint = ""
+        self._losing_rows = False
         self._fed: dict[str, int] = {}
         self._fed_s = 0.0
         self._files = ExitStack()
@@ -188,9 +190,10 @@ class Supervisor:
         waits = {worker.name for worker in self._crew.door_path}
         ends_s = time.monotonic() + BOOT_S
         while waits and time.monotonic() < ends_s and not self._stopping.is_set():
-            event = self._inbox.get(TICK_S)
+            event = self._next(TICK_S)
             if event is not None:
                 self._handle(event)
+            self._beat()  # the watcher bears less silence than this may take
             if isinstance(event, DeviceCame):
                 waits.discard(event.device)
         self._handle(Started())
@@ -200,11 +203,7 @@ class Supervisor:
         next_tick_s = time.monotonic()
         while not self._finished():
             due_s = min(next_tick_s, self._timer[0] if self._timer else next_tick_s)
-            try:
-                event = self._inbox.get(due_s - time.monotonic())
-            except Overflow as error:
-                _log.error("%s", error)
-                event = Faulted(Reason.OVERFLOW)
+            event = self._next(due_s - time.monotonic())
             if event is not None:
                 self._sense_first(event)
                 self._handle(event)
@@ -216,10 +215,20 @@ class Supervisor:
                 next_tick_s = now_s + TICK_S
                 self._tick(now_s)
 
-    def _tick(self, now_s: float) -> None:
-        self._handle(Tick())
+    def _next(self, timeout_s: float) -> GateInput | None:
+        try:
+            return self._inbox.get(timeout_s)
+        except Overflow as error:
+            _log.error("%s", error)
+            return Faulted(Reason.OVERFLOW)
+
+    def _beat(self) -> None:
         if self._crew.watcher:
             self._crew.watcher.beat()
+
+    def _tick(self, now_s: float) -> None:
+        self._handle(Tick())
+        self._beat()
         self._publish_status()
         self._feed_watchdog(now_s)
 
@@ -240,8 +249,10 @@ class Supervisor:
         if self._stop_by_s is None:
             self._stop_by_s = now_s + DRAIN_S
             self._handle(Ordered(0, Verb.CLOSE, f"uid-{os.getuid()}"))
-        empty = self.gate.sensed.occupancy is Occupancy.EMPTY
-        return now_s >= self._stop_by_s or (self.gate.state.phase in QUIET and empty)
+        gate = self.gate
+        empty = gate.sensed.occupancy is Occupancy.EMPTY
+        in_door = any(gate.leases.held(door) and gate.sensed.beam(door) is not Beam.CLEAR for door in DoorId)
+        return now_s >= self._stop_by_s or (gate.state.phase in QUIET and empty and not in_door)
 
     def _sense_first(self, event: GateInput) -> None:
         """A door that moved unbidden may have been freed by the fire contact: look at that before it looks forced."""
@@ -262,7 +273,12 @@ class Supervisor:
                 raise
             effects = self.gate.handle(Faulted(Reason.SOFTWARE), time.monotonic())
         for effect in effects:
-            self._take(effect)
+            try:
+                self._take(effect)
+            except Exception:  # noqa: BLE001  the effects behind it may let somebody out
+                _log.exception("%s could not be brought about", type(effect).__name__)
+                if not isinstance(event, Faulted):
+                    self._inbox.put(Faulted(Reason.SOFTWARE))
 
     # ------------------------------------------------------------ effects
 
@@ -300,11 +316,18 @@ class Supervisor:
         try:
             self._journal.append(fact, None if ticket is None else lambda _n: self._inbox.put(Committed(ticket)))
         except Overflow as error:
-            _log.error("%s", error)
-            self._inbox.put(Faulted(Reason.OVERFLOW))
+            self._lost_rows(error, Reason.OVERFLOW)
         except GateError as error:  # a fact that the schema does not know is our own mistake
+            self._lost_rows(error, Reason.SOFTWARE)
+        else:
+            self._losing_rows = False
+
+    def _lost_rows(self, error: GateError, reason: Reason) -> None:
+        """Say so once: what the fault itself records is lost as well, and must not make another one of it for ever."""
+        if not self._losing_rows:
+            self._losing_rows = True
             _log.error("%s", error)
-            self._inbox.put(Faulted(Reason.SOFTWARE))
+            self._inbox.put(Faulted(reason))
 
     def _journal_failed(self, error: GateError) -> None:
         _log.error("%s", error)

@@ -5,10 +5,16 @@ the hardware's own time limit alone.
 """
 
 import signal
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from live_gate import LiveGate, live_gate, until
+
+from gatefw.errors import DeviceLost
+from gatefw.ports import Pin
+from hw import gpio
+from hw.gpio.socket_pins import SocketFactory
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
@@ -107,6 +113,35 @@ def test_a_supervisor_that_hangs_is_ended_by_the_watcher_and_the_next_one_serves
         gate.restart()
         gate.await_phase("idle")
         _nothing_opened_alone_and_all_is_written(gate)
+
+
+def test_a_start_that_waits_for_a_missing_door_is_not_taken_for_a_hanging_one(models: Path, photos: Path) -> None:
+    """Somebody else holds the exit's release line; the daemon waits longer for it than the watcher bears silence."""
+    with live_gate(models, photos) as gate:
+        gate.kill()
+        until(lambda: not gate.driven(), "every release to have ended")
+        pins = SocketFactory(str(gate.run / "pins.sock"))
+        with closing(pins):
+            line = until(lambda: _held(pins), "the exit's release line")
+            gate.restart()
+            gate.await_phase("recovering")
+            until(lambda: "held_open" in _alarms(gate), "the lane to look at its doors")
+            assert gate.ask("status")["missing"] == ["door.exit_door"]
+            line.close()
+        gate.await_phase("idle")
+        assert gate.daemon.poll() is None
+
+
+def _alarms(gate: LiveGate) -> list[str]:
+    return [event["data"]["reason"] for event in gate.events() if event["type"] == "gatefw.alarm.raised.v1"]
+
+
+def _held(pins: SocketFactory) -> gpio.Output | None:
+    """The exit's release line, off; None while the watcher still has it."""
+    try:
+        return gpio.Output(pins, Pin(23), "high")
+    except DeviceLost:
+        return None
 
 
 def test_told_to_stop_it_lets_the_traveller_under_way_finish_and_takes_the_lane_out_of_service(
