@@ -42,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     from gatefw.demo.screen import Screen
     from gatefw.demo.stage import staged
 
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell gives its background commands a deaf ear for the second
+        signal.signal(number, _end)
     stories = _chosen(arguments.only)
     quiet = arguments.headless or arguments.json
     screen = Screen(sys.stdout, sys.stdout.isatty() and "NO_COLOR" not in os.environ)
