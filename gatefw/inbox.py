@@ -7,9 +7,10 @@ waits and tells the same of the inputs that count, the newer one takes its place
 
 import threading
 from collections import deque
+from collections.abc import Iterable
 
 from gatefw.errors import Overflow
-from gatefw.gate_terms import DoorSensed, GateInput, LaneSensed
+from gatefw.gate_terms import DeviceCame, DeviceWent, DoorSensed, GateInput, LaneSensed
 
 CAPACITY = 1024
 
@@ -28,8 +29,9 @@ class Inbox:
         with self._filled:
             if self._waiting and _replaces(event, self._waiting[-1]):
                 self._waiting[-1] = event
-            elif len(self._waiting) >= self._capacity:
+            elif self._overflowed or len(self._waiting) >= self._capacity:
                 self._overflowed = True
+                self._waiting = _levels((*self._waiting, event))
             else:
                 self._waiting.append(event)
             self._filled.notify()
@@ -37,16 +39,32 @@ class Inbox:
     def get(self, timeout_s: float) -> GateInput | None:
         """The oldest input, or None when none came in time.
 
-        Raises Overflow, once, when something could not be queued: what it was is lost, so nothing can be trusted.
+        Raises Overflow, once, when something could not be queued: what happened is lost, so nothing can be trusted.
+        How things are is not: the newest level of each thing comes afterwards, since nobody would tell it again.
         """
         with self._filled:
             if not self._waiting and not self._overflowed:
                 self._filled.wait(max(0.0, timeout_s))
             if self._overflowed:
                 self._overflowed = False
-                self._waiting.clear()
                 raise Overflow(f"the gate's queue was full at {self._capacity} inputs; the loop is stuck or flooded")
             return self._waiting.popleft() if self._waiting else None
+
+
+def _levels(events: Iterable[GateInput]) -> deque[GateInput]:
+    """Of each door, of the sensors and of each device's health the newest, in the order in which they came."""
+    newest: dict[object, GateInput] = {}
+    for event in events:
+        match event:
+            case DoorSensed(thing) | DeviceWent(thing) | DeviceCame(thing):
+                key: object = thing
+            case LaneSensed():
+                key = LaneSensed
+            case _:
+                continue
+        newest.pop(key, None)
+        newest[key] = event
+    return deque(newest.values())
 
 
 def _replaces(new: GateInput, old: GateInput) -> bool:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatefw.errors import Overflow
-from gatefw.gate_terms import Committed, DoorSensed, GateInput, LaneSensed
+from gatefw.gate_terms import Committed, DeviceWent, DoorSensed, GateInput, LaneSensed
 from gatefw.inbox import Inbox
 from gatefw.model import Beam, DoorId, Input, Occupancy, Position, Signal
 
@@ -70,6 +70,19 @@ def test_a_full_queue_is_an_overflow_once_and_never_a_silent_drop() -> None:
     assert inbox.get(0) is None
     inbox.put(Committed(9))
     assert inbox.get(0) == Committed(9)
+
+
+def test_after_an_overflow_the_newest_levels_are_still_told() -> None:
+    """Workers do not repeat what did not change: a level lost for ever would be believed for ever."""
+    inbox = Inbox(capacity=3)
+    inbox.put(DoorSensed(DoorId.EXIT, Position.SECURED, Beam.CLEAR))
+    inbox.put(DeviceWent("vision"))
+    for n in range(5):
+        inbox.put(Committed(n))
+    inbox.put(DoorSensed(DoorId.EXIT, Position.OPEN, Beam.CLEAR))
+    with pytest.raises(Overflow):
+        inbox.get(0)
+    assert _drain(inbox) == [DeviceWent("vision"), DoorSensed(DoorId.EXIT, Position.OPEN, Beam.CLEAR)]
 
 
 def test_an_empty_inbox_gives_nothing_when_the_time_is_over() -> None:
