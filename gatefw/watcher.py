@@ -23,6 +23,7 @@ import hw
 from gatefw import unix_socket
 from gatefw.config import Config
 from gatefw.errors import DeviceError, DeviceLost
+from gatefw.ports import Door
 from hw import gpio
 
 SOCKET = "watcher.sock"
@@ -54,15 +55,24 @@ def make_safe(config: Config, try_s: float = TRY_S) -> None:
 def _drop_all(config: Config) -> None:
     if config.gpio is not None:
         gpio.open_factory(config.gpio.factory)
+    problems = []
     try:
         for device in config.having("door"):
-            door = hw.load("door", device.driver).open(device.settings)
             try:
-                door.secure()
-            finally:
-                door.close()
+                _drop(hw.load("door", device.driver).open(device.settings))
+            except DeviceError as problem:  # the other door is made safe all the same
+                problems.append(problem)
     finally:
         gpio.close_factory()
+    if problems:
+        raise problems[0]
+
+
+def _drop(door: Door) -> None:
+    try:
+        door.secure()
+    finally:
+        door.close()
 
 
 class Watcher:

@@ -6,15 +6,22 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
 
+import hw
+from gatefw.config import load
 from gatefw.errors import DeviceLost
-from gatefw.watcher import Watcher, WatcherLine
+from gatefw.watcher import Watcher, WatcherLine, make_safe
+from hw.gpio.socket_pins import SocketFactory
+from hw.sim.client import WorldClient, launched
 
 WAIT_S = 10.0
+SIM = Path(__file__).resolve().parents[1] / "config" / "sim.toml"
+ENTRY_RELEASE, EXIT_RELEASE = 17, 23
 
 SUPERVISOR = """
 import sys, threading
@@ -95,6 +102,24 @@ def test_doors_that_could_not_be_made_safe_do_not_end_the_watching(path: Path, s
         process.kill()
         process.wait()
         assert safe.times.get(timeout=WAIT_S)
+
+
+def test_a_door_that_cannot_be_had_does_not_keep_the_other_from_being_made_safe(tmp_path: Path) -> None:
+    """A kernel kept the exit released; somebody holds the entry's line for good."""
+    config = load(SIM, hw.schema, {"GATEFW_RUN": str(tmp_path), "GATEFW_STATE": str(tmp_path)})
+    with launched(tmp_path, SIM, keep=True) as world:
+        with closing(SocketFactory(str(tmp_path / "pins.sock"))) as dying:
+            dying.pin(EXIT_RELEASE).output_with_state(1)
+        assert _driven(world) == ["exit_door"]
+        with closing(SocketFactory(str(tmp_path / "pins.sock"))) as holder:
+            holder.pin(ENTRY_RELEASE).output_with_state(0)
+            with pytest.raises(DeviceLost, match=f"GPIO {ENTRY_RELEASE}"):
+                make_safe(config, try_s=0.0)
+        assert _driven(world) == []
+
+
+def _driven(world: WorldClient) -> list[str]:
+    return [name for name, door in world.do("state")["doors"].items() if door["relay"]]
 
 
 def test_a_line_without_a_watcher_names_what_to_start(tmp_path: Path) -> None:
