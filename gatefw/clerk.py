@@ -95,6 +95,9 @@ class Clerk:
             does(order, reply)
         except GateError as error:
             reply(Rejected.by(error))
+        except Exception as error:
+            reply(Rejected(Rejection.FAILED, f"{order.verb}: {type(error).__name__}: the daemon's log says more"))
+            raise
 
     def _enrol(self, order: Order, reply: Reply) -> None:
         args = order.args

@@ -170,6 +170,13 @@ def test_an_enrolment_that_is_not_in_order_is_refused_and_stores_nothing(
     assert counter.records.list() == []
 
 
+def test_an_order_that_trips_the_clerk_is_answered_and_the_next_one_is_done(counter: Counter) -> None:
+    answer = counter.enrol(facts=5)
+    assert isinstance(answer, Rejected)
+    assert answer.error is Rejection.FAILED
+    assert isinstance(counter.enrol(), Done)
+
+
 def test_the_list_of_registrations_holds_no_token_and_no_document(counter: Counter) -> None:
     counter.enrol(facts={"name": "Anna Example"})
     answer = counter.order("subjects")
