@@ -94,7 +94,8 @@ class Vision:
                 raise Refusal(f"vision: nothing is called {asked.do!r}; there are {', '.join(does)}")
             done = does[asked.do](asked)
         except GateError as error:
-            _log.warning("%s: %s", asked.do, error)
+            # What a refusal says, a photograph's name perhaps, is for who asked.
+            _log.warning("%s: %s", asked.do, "refused" if isinstance(error, Refusal) else error)
             failed = {"kind": error.consequence.value, "message": str(error)}
             asked.client.send({"id": asked.number, "failed": failed})
         else:

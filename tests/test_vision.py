@@ -195,6 +195,16 @@ def test_the_unknown_the_expired_and_the_revoked_are_not_compared(lane: Lane, an
     assert lane.call("list")["done"] == {"subjects": []}
 
 
+def test_a_refused_photograph_is_named_to_who_asked_and_in_no_log(
+    lane: Lane, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A photograph is often named after the person in it."""
+    (tmp_path / "anna-example.jpg").write_bytes(b"no picture")
+    answer = lane.call("enrol", subject="anna", photos=[str(tmp_path / "anna-example.jpg")], expires_at=FOREVER)
+    assert "anna-example.jpg" in answer["failed"]["message"]
+    assert "anna-example" not in caplog.text
+
+
 def test_a_cancelled_verification_ends_at_once_and_the_next_one_runs(lane: Lane, anna: str, photos: Path) -> None:
     number = lane.client.ask("verify", subject=anna, deadline_s=60.0)
     assert lane.call("cancel", of=number)["done"] == {}
