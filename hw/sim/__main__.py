@@ -38,8 +38,9 @@ def _options(arguments: list[str] | None) -> Options:
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     options.directory.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with contextlib.closing(Server(options)) as server, contextlib.suppress(KeyboardInterrupt):
+    with contextlib.closing(Server(options)) as server:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: server.stop())
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         server.run()

@@ -1,9 +1,11 @@
 """The world in real time: one loop over sockets, scanners and physics. No threads."""
 
+import contextlib
 import json
 import math
 import os
 import selectors
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -56,11 +58,13 @@ class Server:
         self._control_clients = Listener(
             self._selector, options.directory / CONTROL, self._on_control, self._unsubscribe
         )
+        self._woken, self._wake = socket.socketpair()
+        self._selector.register(self._woken, selectors.EVENT_READ, lambda _mask: None)
         if options.until_eof:
             self._selector.register(sys.stdin, selectors.EVENT_READ, self._on_stdin)
 
     def run(self) -> None:
-        """Serve until stdin ends (with `until_eof`) or an exception, such as SystemExit from a signal, comes by."""
+        """Serve until `stop`, or until stdin ends (with `until_eof`)."""
         while self._running:
             ready = self._selector.select(self._wait_s())
             self.world.advance(time.monotonic())
@@ -69,12 +73,20 @@ class Server:
                 obey(mask)
             self._catch_up()
 
+    def stop(self) -> None:
+        """End `run`. For a signal handler: one that raises would leave locks of whoever it interrupts held."""
+        self._running = False
+        with contextlib.suppress(OSError):  # closed already
+            self._wake.send(b"x")
+
     def close(self) -> None:
         for listener in (self._pin_clients, self._frame_clients, self._control_clients):
             listener.close()
         for scanner in self._scanners.values():
             scanner.close()
         self._selector.close()
+        self._woken.close()
+        self._wake.close()
 
     def _wait_s(self) -> float | None:
         frame_s = self._frame_s if self._frame_clients.peers else math.inf
