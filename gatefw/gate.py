@@ -313,6 +313,8 @@ class Gate:
     def _why_not(self, order: Ordered) -> str:
         """Why this order cannot be carried out now, with what was found; empty when it can."""
         found = f"lane is {self.state.phase.value}"
+        if self._now_s > order.deadline_s:
+            return f"{order.verb.value} came too late: who ordered it was told that it expired"
         if order.expects is not None and order.expects is not self.state.phase:
             return f"{order.verb.value} was meant for {order.expects.value}, but the {found}"
         _, row = find(self.state, Operated(order.verb))

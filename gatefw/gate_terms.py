@@ -1,5 +1,6 @@
 """What goes into `Gate.handle`, past facts from the edge, and what comes out, effects for the edge to bring about."""
 
+import math
 from dataclasses import dataclass, field
 
 from gatefw.model import (
@@ -84,12 +85,13 @@ class DeviceCame:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """An operator's order through the control socket. `by` is a code for who, never a name."""
+    """An operator's order through the control socket. `by` is a code for who, never a name; void after `deadline_s`."""
 
     ticket: int
     verb: Verb
     by: str
     expects: Phase | None = None
+    deadline_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

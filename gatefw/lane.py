@@ -200,9 +200,14 @@ ALWAYS: tuple[Row, ...] = (
         P.HOLD,
         (end(Reason.STOPPED), alarm(Reason.STOPPED)),
     ),
-    Row((P.LEAVING, P.EVACUATED, P.MAINTENANCE), pressed(Input.CALL), ON, None, (alarm(Reason.CALLED),)),
-    Row((P.FAULT,), pressed(Input.CALL), ON, None, (alarm(Reason.CALLED), let_out_called)),
-    Row(LET_OUT_PHASES, pressed(Input.CALL), ON, None, (alarm(Reason.CALLED), let_out_called)),
+    Row((P.LEAVING, P.EVACUATED), pressed(Input.CALL), ON, None, (alarm(Reason.CALLED),)),
+    Row(
+        (*LET_OUT_PHASES, P.FAULT, P.MAINTENANCE),
+        pressed(Input.CALL),
+        ON,
+        None,
+        (alarm(Reason.CALLED), let_out_called),
+    ),
     Row(EVERY, pressed(Input.CALL), ON, P.REFERRED, (end(Reason.CALLED), alarm(Reason.CALLED))),
     Row(BEFORE_ADMISSION, HEALTH, ~HEALTHY, P.DEGRADED, (end(Reason.DEVICE_LOST),)),
 )

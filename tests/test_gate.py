@@ -312,6 +312,16 @@ def test_an_order_that_expected_another_phase_is_refused_and_recorded(bench: Ben
     assert ("accepted", False) in bench.facts(FactKind.OPERATOR_ORDERED)[0].fields
 
 
+def test_an_order_that_came_after_its_time_is_not_carried_out(bench: Bench) -> None:
+    """The loop was late; who ordered it was told long ago that it had expired."""
+    bench.idle()
+    bench.now_s = 20.0
+    bench.give(Ordered(3, Verb.CLOSE, "uid-1000", deadline_s=10.0))
+    told = next(e for e in bench.last if isinstance(e, Tell))
+    assert (told.accepted, bench.phase) == (False, Phase.IDLE)
+    assert "too late" in told.detail
+
+
 def test_a_reset_is_named_in_the_journal(bench: Bench) -> None:
     bench.idle().give(Faulted(Reason.OVERFLOW), Ordered(1, Verb.RESET, "uid-1000"))
     assert bench.facts(FactKind.FAULT_RESET)[0].fields == (("by", "uid-1000"),)

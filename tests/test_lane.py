@@ -112,7 +112,7 @@ def the_call_button_always_raises_an_alarm(s, e, t, c):
 
 @invariant
 def the_call_button_frees_the_entry_unless_the_exit_is_being_walked(s, e, t, c):
-    if e != InputIs(Input.CALL, Signal.ON) or not s.started or s.phase in (Phase.LEAVING, Phase.MAINTENANCE):
+    if e != InputIs(Input.CALL, Signal.ON) or not s.started or s.phase is Phase.LEAVING:
         return True
     return t.wants_entry in (Purpose.WAY_OUT, Purpose.EMERGENCY)
 
@@ -433,6 +433,12 @@ def test_booting_with_somebody_inside_frees_the_way_out_and_serves_nobody() -> N
     assert state.phase is Phase.RECOVERING
     assert Release(ENTRY, Purpose.WAY_OUT) in said
     assert step(state, Presented())[0].phase is Phase.RECOVERING
+
+
+def test_the_call_button_works_in_maintenance_too() -> None:
+    state, said = play(Operated(Verb.MAINTAIN), InputIs(Input.CALL, Signal.ON))
+    assert (state.phase, state.wants_entry) == (Phase.MAINTENANCE, Purpose.WAY_OUT)
+    assert Alarm(Reason.CALLED) in said
 
 
 def test_a_closed_lane_lets_the_traveller_under_way_finish_first() -> None:
