@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+from peers import until
 
 from gatefw.bus_client import follow
 from gatefw.control import call
@@ -21,15 +21,6 @@ from hw.sim.client import WorldClient, launched
 
 SIM = Path(__file__).resolve().parents[1] / "config" / "sim.toml"
 DEADLINE_S = 30.0
-
-
-def until(so: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
-    """Wait until it is so and return what it is. Raises AssertionError with what was waited for."""
-    ends_s, pause = time.monotonic() + deadline_s, threading.Event()
-    while not (found := so()):
-        assert time.monotonic() < ends_s, f"waited {deadline_s} s for {what}"
-        pause.wait(0.02)
-    return found
 
 
 class LiveGate:
@@ -65,7 +56,7 @@ class LiveGate:
             return "not there"
 
     def await_phase(self, *phases: str, deadline_s: float = DEADLINE_S) -> None:
-        until(lambda: self.phase() in phases, f"{' or '.join(phases)}; the lane is {self.phase()}", deadline_s)
+        until(lambda: self.phase() in phases, f"the lane to be {' or '.join(phases)}", deadline_s)
 
     def enrol(self, photo: Path) -> str:
         """Enrol somebody and return their QR code's text."""
@@ -86,6 +77,10 @@ class LiveGate:
     def doors(self) -> dict[str, str]:
         """Where each door really is."""
         return {name: door["position"] for name, door in self.world.do("state")["doors"].items()}
+
+    def beam(self, door: str) -> str:
+        """What the gate sees of a door's beam."""
+        return str(self.ask("status")["beams"][door])
 
     def driven(self) -> list[str]:
         """The doors whose release line is on."""

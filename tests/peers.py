@@ -10,14 +10,18 @@ import tty
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
-def until(condition: Callable[[], object], what: str = "", deadline_s: float = 10.0) -> None:
-    """Wait for a condition of another thread, and fail with its name when it does not come."""
+def until(condition: Callable[[], T], what: str = "", deadline_s: float = 10.0) -> T:
+    """Wait for a condition of another thread and return what it is; fail with its name when it does not come."""
     end_s, pause = time.monotonic() + deadline_s, threading.Event()
-    while not condition():
+    while not (found := condition()):
         assert time.monotonic() < end_s, f"still not so after {deadline_s} s: {what or condition}"
         pause.wait(0.002)
+    return found
 
 
 def without_coverage() -> dict[str, str]:
