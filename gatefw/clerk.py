@@ -39,11 +39,13 @@ class Clerk:
         now: Callable[[], float],
     ) -> None:
         self._records, self._put, self._record, self._now = records, put, record, now
-        self.desk: VisionDesk | None = None
+        self._desk: VisionDesk | None = None
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
 
-    def start(self) -> None:
+    def start(self, desk: VisionDesk) -> None:
+        """Begin with what was asked meanwhile."""
+        self._desk = desk
         self._thread.start()
 
     def stop(self) -> None:
@@ -63,7 +65,7 @@ class Clerk:
 
     def reconcile(self) -> None:
         """Vision is there (again): are there records without templates, or templates without records?"""
-        self._ask("list", self._reconcile)
+        self._work.put(lambda: self._ask("list", self._reconcile))
 
     # ------------------------------------------------------------ the clerk's thread
 
@@ -76,10 +78,8 @@ class Clerk:
 
     def _ask(self, do: str, then: Callable[[Message], None], **fields: Any) -> None:
         """Ask vision; `then` goes on here, on this thread."""
-        if self.desk is None:
-            then({"failed": {"kind": "retry", "message": "the vision process was never started"}})
-        else:
-            self.desk.request(do, lambda message: self._work.put(lambda: then(message)), **fields)
+        assert self._desk is not None
+        self._desk.request(do, lambda message: self._work.put(lambda: then(message)), **fields)
 
     def _look_up(self, ask: Ask) -> None:
         assert isinstance(ask.request, LookUpRecord)

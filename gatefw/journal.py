@@ -132,6 +132,11 @@ class Journal:
         """Wall time that never runs backwards: the newest row is the floor of a clock that was set back or lost."""
         return _raise_to(self._wall_clock(), self._head.at_ns)
 
+    @property
+    def broken(self) -> bool:
+        """Whether rows can no longer be made durable; only a restart begins anew."""
+        return self._broken
+
     def head(self) -> int:
         """Number of the newest committed row, 0 when there is none."""
         return self._head.n

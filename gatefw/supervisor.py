@@ -117,7 +117,7 @@ class Supervisor:
             config.paths.journal, config.lane.name, journal_key, wall_clock, self._journal_failed
         )
         files.callback(self._journal.close)
-        latched = self._latched()
+        self._latch = self._latched()
         records = Records(config.paths.records, records_key)
         files.callback(records.close)
         if config.gpio is not None:
@@ -125,7 +125,7 @@ class Supervisor:
             files.callback(gpio.close_factory)
         self._crew = muster(config, self._inbox.put)
         clear = load(config.lane.procedure)
-        self.gate = Gate(gate_settings(config, self._crew), clear, new_run, latched)
+        self.gate = Gate(gate_settings(config, self._crew), clear, new_run, self._latch)
         bus = Bus(self._journal, config.bus.events, config.bus.replay, self._bus_failed)
         files.callback(bus.close)
         self._clerk = Clerk(records, self._inbox.put, self._append, lambda: self._journal.now().ns / 1e9)
@@ -146,11 +146,10 @@ class Supervisor:
         """Serve until SIGTERM, SIGINT or a `stop` order; then let whoever is inside out, and end. Returns 0."""
         sys.setswitchinterval(SWITCH_S)
         with self._files:
-            self._clerk.start()
-            self._files.callback(self._clerk.stop)
             self._desk = VisionDesk(self._config.paths.vision, self._inbox.put, self._clerk.reconcile, self._hinted)
-            self._clerk.desk = self._desk
             self._files.callback(self._desk.close)
+            self._clerk.start(self._desk)
+            self._files.callback(self._clerk.stop)
             if self._config.vision_table.start == "child":
                 self._files.callback(VisionChild(self._config.file).stop)
             self._publish_status()
@@ -308,9 +307,13 @@ class Supervisor:
             case Tell():
                 self._tell(effect)
             case KeepLatch(reason):
+                self._latch = self._latch or reason
                 self._journal.latch(reason)
             case ForgetLatch():
+                self._latch = None
                 self._journal.unlatch()
+                if self._journal.broken:  # a lane that can record nothing must not look as if it served
+                    self._inbox.put(Faulted(Reason.JOURNAL_BROKEN))
 
     def _append(self, fact: Fact, ticket: int | None = None) -> None:
         try:
@@ -352,7 +355,7 @@ class Supervisor:
             with self._ordering:
                 self._orders += 1
                 self._replies[self._orders] = reply
-                self._inbox.put(Ordered(self._orders, VERBS[order.verb], order.by, order.expects))
+                self._inbox.put(Ordered(self._orders, VERBS[order.verb], order.by, order.expects, order.deadline_s))
         else:
             self._clerk.order(order, reply)
 
@@ -367,7 +370,6 @@ class Supervisor:
     def _publish_status(self) -> None:
         """A snapshot for `status`, made by the loop and read by the control thread."""
         gate, state, sensed = self.gate, self.gate.state, self.gate.sensed
-        latched = self._journal.latched()
         self._status: dict[str, object] = {
             "lane": self._config.lane.name,
             "version": __version__,
@@ -379,7 +381,7 @@ class Supervisor:
             "occupancy": sensed.occupancy.value,
             "inputs": {name: getattr(sensed, name).value for name in ("fire", "evacuate", "stop")},
             "missing": sorted(gate.missing),
-            "latched": latched.value if latched else None,
+            "latched": self._latch.value if self._latch else None,
             "hint": self._hint,
             "journal_head": self._journal.head(),
         }

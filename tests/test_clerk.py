@@ -46,8 +46,7 @@ class Counter:
         self.facts: list[Fact] = []
         self.now = NOW
         self.clerk = Clerk(self.records, self.inputs.put, self.facts.append, lambda: self.now)
-        self.clerk.desk = self.vision  # type: ignore[assignment]
-        self.clerk.start()
+        self.clerk.start(self.vision)  # type: ignore[arg-type]
 
     def order(self, verb: str, **args: Any) -> Answer:
         answers: SimpleQueue[Answer] = SimpleQueue()

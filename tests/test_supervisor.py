@@ -1,0 +1,125 @@
+"""The live runner, held still: a real supervisor on mock pins whose loop is not running, one input at a time."""
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from peers import until
+
+import hw
+from gatefw import config
+from gatefw.gate_terms import Committed, DoorSensed, ForgetLatch, LaneSensed
+from gatefw.journal import QUEUE_ROWS
+from gatefw.model import (
+    Beam,
+    DoorId,
+    Fact,
+    FactKind,
+    Faulted,
+    Input,
+    Occupancy,
+    Phase,
+    Position,
+    Reason,
+    Signal,
+    Started,
+)
+from gatefw.supervisor import Supervisor
+
+SIM = Path(__file__).resolve().parents[1] / "config" / "sim.toml"
+FIRE = LaneSensed(Occupancy.ONE, (), ((Input.FIRE, Signal.ON),))
+ALARM = Fact(FactKind.ALARM_RAISED, None, (("reason", Reason.CALLED),))
+
+
+class BrokenDoor:
+    """Its driver has a mistake in it."""
+
+    def release(self, lease_s: float) -> None:
+        raise ZeroDivisionError
+
+
+class SoundDoor:
+    released = False
+
+    def release(self, lease_s: float) -> None:
+        self.released = True
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
+    file = tmp_path / "lane.toml"
+    file.write_text(re.sub(r'(?m)^factory = ".*"', 'factory = "mock:"', SIM.read_text()))
+    env = {"GATEFW_STATE": str(tmp_path / "state"), "GATEFW_RUN": str(tmp_path / "run")}
+    supervisor = Supervisor(config.load(file, hw.schema, env))
+    yield supervisor
+    supervisor._files.close()
+
+
+def _faults(supervisor: Supervisor) -> list[Reason]:
+    found = []
+    while (event := supervisor._inbox.get(0)) is not None:
+        if isinstance(event, Faulted):
+            found.append(event.reason)
+    return found
+
+
+def test_one_door_whose_driver_breaks_does_not_keep_the_other_from_being_freed(supervisor: Supervisor) -> None:
+    sound = SoundDoor()
+    supervisor._crew.doors[DoorId.ENTRY].device = BrokenDoor()  # type: ignore[assignment]
+    supervisor._crew.doors[DoorId.EXIT].device = sound  # type: ignore[assignment]
+    for door in DoorId:
+        supervisor._handle(DoorSensed(door, Position.SECURED, Beam.CLEAR))
+    supervisor._handle(Started())
+    supervisor._handle(FIRE)
+    assert sound.released
+    assert Reason.SOFTWARE in _faults(supervisor)
+
+
+def test_rows_that_are_lost_are_a_fault_once_and_not_for_ever(supervisor: Supervisor) -> None:
+    """The fault is recorded too, and that row is lost as well: it must not come round again as the next fault."""
+    disk = threading.Event()
+    supervisor._journal.append(ALARM, lambda _n: disk.wait() and None)
+    try:
+        for _ in range(2 * QUEUE_ROWS):
+            supervisor._append(ALARM)
+        assert _faults(supervisor) == [Reason.OVERFLOW]
+    finally:
+        disk.set()
+    until(lambda: supervisor._journal.head() >= QUEUE_ROWS, "the disk to catch up")
+    supervisor._append(ALARM)
+    assert _faults(supervisor) == []
+
+
+def test_a_fact_that_the_schema_does_not_know_is_our_own_fault_and_not_the_journals(supervisor: Supervisor) -> None:
+    supervisor._append(Fact(FactKind.ALARM_RAISED, None, (("reason", "Anna Example"),)))
+    assert _faults(supervisor) == [Reason.SOFTWARE]
+
+
+def test_a_queue_that_overflows_while_the_lane_starts_is_a_fault_and_not_the_end(supervisor: Supervisor) -> None:
+    supervisor._stopping.set()  # so that the start waits for nothing
+    for ticket in range(2000):
+        supervisor._inbox.put(Committed(ticket))
+    assert supervisor._next(0) == Faulted(Reason.OVERFLOW)
+    supervisor._boot()
+    assert supervisor.gate.state.started
+
+
+def test_a_reset_does_not_make_a_lane_serve_that_can_record_nothing(supervisor: Supervisor) -> None:
+    """The disk is gone. Somebody resets the fault: it comes back at once, with its cause."""
+    supervisor._journal._writer.close()
+    supervisor._append(ALARM)
+    until(lambda: supervisor._journal.broken, "the journal to notice")
+    assert _faults(supervisor) == [Reason.JOURNAL_BROKEN]
+    supervisor._take(ForgetLatch())
+    assert _faults(supervisor) == [Reason.JOURNAL_BROKEN]
+
+
+def test_a_latched_cause_is_in_the_status_and_survives_to_the_next_daemon(supervisor: Supervisor) -> None:
+    supervisor._handle(Started())
+    supervisor._handle(Faulted(Reason.TAMPERED))
+    supervisor._handle(Faulted(Reason.SOFTWARE))
+    supervisor._publish_status()
+    assert (supervisor._status["phase"], supervisor._status["latched"]) == (Phase.FAULT, Reason.TAMPERED)
+    until(lambda: supervisor._journal.latched() is Reason.TAMPERED, "the latch to be on disk")
