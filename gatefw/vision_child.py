@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from gatefw.backoff import Backoff
@@ -17,8 +18,8 @@ _log = logging.getLogger(__name__)
 class VisionChild:
     """The child ends when we end: its standard input closes."""
 
-    def __init__(self, config: Path) -> None:
-        self._command = [sys.executable, "-m", "gatefw.vision", "--config", str(config), "--child"]
+    def __init__(self, config: Path, program: Sequence[str] = (sys.executable, "-m", "gatefw.vision")) -> None:
+        self._command = [*program, "--config", str(config), "--child"]
         self._ending = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep, name="vision child", daemon=True)
@@ -34,16 +35,18 @@ class VisionChild:
     def _keep(self) -> None:
         backoff = Backoff()
         while not self._ending.is_set():
-            with subprocess.Popen(self._command, stdin=subprocess.PIPE) as process:
-                self._process = process
-                lived = self._wait(process)
-            if self._ending.is_set():
-                return
-            if lived:
-                backoff.reset()
-            wait_s = backoff.wait_s()
-            _log.warning("vision process ended with %s; the next one starts in %.1f s", process.returncode, wait_s)
-            self._ending.wait(wait_s)
+            try:
+                with subprocess.Popen(self._command, stdin=subprocess.PIPE) as process:
+                    self._process = process
+                    if self._wait(process):
+                        backoff.reset()
+                why = f"ended with {process.returncode}"
+            except OSError as error:  # no memory or descriptor left just now
+                why = f"could not be started: {error}"
+            if not self._ending.is_set():
+                wait_s = backoff.wait_s()
+                _log.warning("vision process %s; the next one starts in %.1f s", why, wait_s)
+                self._ending.wait(wait_s)
 
     def _wait(self, process: "subprocess.Popen[bytes]") -> bool:
         """Until it ended, or has to: whether it had lived for a while."""

@@ -47,7 +47,7 @@ def make_safe(config: Config, try_s: float = TRY_S) -> None:
         except DeviceError:
             if time.monotonic() >= ends_s:
                 raise
-            time.sleep(0.02)
+            time.sleep(0.02)  # the kernel tells nobody when a line becomes free
         else:
             return
 

@@ -80,13 +80,13 @@ class Worker(Generic[D]):
             self.began(device)
             while not self._ending.is_set():
                 self.turn(device)
+                self._told = False  # it has been heard: that it goes again must be told again
                 if self._failure is not None:
                     raise self._failure
                 self.progress += 1
                 if not came:
                     came = True
                     self._backoff.reset()
-                    self._told = False
                     self._put(DeviceCame(self.name))
         finally:
             self.device = None

@@ -148,7 +148,7 @@ class Stage:
         while socket and not (self._run / socket).exists():
             if process.poll() is not None or time.monotonic() > ends_s:
                 raise SetupError(f"demo: {name} did not start; its log ends: {self._end_of_log(name)}")
-            time.sleep(LOOK_S)
+            time.sleep(LOOK_S)  # until the socket is there; nobody tells when
         return process
 
     def _end_of_log(self, name: str) -> str:
