@@ -144,4 +144,4 @@ SECTIONS: dict[str, type] = {
     "bus": Bus,
     "watcher": Watcher,
 }
-ROLES = ("door", "reader", "sensors", "indicator", "camera")
+ROLES = ("door", "reader", "sensors", "indicator", "camera", "finger", "document")

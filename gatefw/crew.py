@@ -11,7 +11,8 @@ from gatefw.errors import DeviceError
 from gatefw.gate import GateSettings
 from gatefw.gate_terms import GateInput
 from gatefw.lane_terms import Policy
-from gatefw.model import DoorId
+from gatefw.model import DoorId, Question
+from gatefw.questions import QuestionWorker
 from gatefw.vision_desk import CAMERA, VISION
 from gatefw.watcher import SOCKET, WatcherLine
 from gatefw.workers import DoorWorker, IndicatorWorker, LastResort, ReaderWorker, SensorsWorker, Worker
@@ -44,6 +45,8 @@ class Crew:
     sensors: list[SensorsWorker]
     readers: list[ReaderWorker]
     indicators: list[IndicatorWorker]
+    answering: dict[type[Question], QuestionWorker[Any]]
+    """Which device answers what; one that the lane file does not have is not there."""
     watcher: WatcherWorker | None
 
     @property
@@ -53,7 +56,8 @@ class Crew:
     @property
     def all(self) -> list[Worker[Any]]:
         watcher = [self.watcher] if self.watcher else []
-        return [*self.door_path, *self.readers, *self.indicators, *watcher]
+        asked = list(dict.fromkeys(self.answering.values()))
+        return [*self.door_path, *self.readers, *self.indicators, *asked, *watcher]
 
 
 def muster(config: Config, put: Callable[[GateInput], None]) -> Crew:
@@ -76,6 +80,7 @@ def muster(config: Config, put: Callable[[GateInput], None]) -> Crew:
         [SensorsWorker(label, open_device, put, last_resort) for label, open_device in openers("sensors")],
         [ReaderWorker(label, open_device, put) for label, open_device in openers("reader")],
         [IndicatorWorker(label, open_device, put) for label, open_device in openers("indicator")],
+        {},
         WatcherWorker(WATCHER, lambda: WatcherLine(path), put) if config.watcher.required else None,
     )
 

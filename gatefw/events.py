@@ -18,7 +18,20 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from gatefw.errors import FaultError
-from gatefw.model import DoorId, Fact, FactKind, Input, Phase, Position, Purpose, Reason, RunId, Signal, Verdict
+from gatefw.model import (
+    ChipProof,
+    DoorId,
+    Fact,
+    FactKind,
+    Input,
+    Phase,
+    Position,
+    Purpose,
+    Reason,
+    RunId,
+    Signal,
+    Verdict,
+)
 
 SPEC_VERSION = "1.0"
 TYPE_VERSION = "v1"
@@ -117,6 +130,12 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
         "fmr": Number(0, 1),
         "frames": Number(0, 1_000_000, whole=True),
     },
+    FactKind.FINGER_COMPARED: {
+        "matched": Truth(),
+        "score": Number(0, 65535, whole=True),
+        "attempts": Number(0, 100, whole=True),
+    },
+    FactKind.DOCUMENT_READ: {"proof": _any(ChipProof)},
     FactKind.PASSAGE_DECIDED: {"verdict": _any(Verdict), "reason": _REASON},
     FactKind.PASSAGE_ENDED: {"passed": Truth(), "reason": _REASON, "seconds": Number(0, 10_000_000)},
     FactKind.DOOR_RELEASED: {"door": _DOOR, "purpose": _any(Purpose), "alarm": Truth()},
@@ -127,6 +146,8 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.ALARM_RAISED: {"reason": _REASON},
     FactKind.DEVICE_LOST: {"device": DEVICE, "reason": _REASON},
     FactKind.DEVICE_RECOVERED: {"device": DEVICE},
+    FactKind.DEVICE_IMPAIRED: {"device": DEVICE, "reason": _REASON},
+    FactKind.DEVICE_RESTORED: {"device": DEVICE, "reason": _REASON},
     FactKind.FAULT_LATCHED: {"reason": _REASON},
     FactKind.FAULT_RESET: {"by": OPERATOR},
     FactKind.OPERATOR_ORDERED: {"verb": ORDERS, "by": OPERATOR, "accepted": Truth(), "reason": _REASON},

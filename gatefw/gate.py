@@ -46,6 +46,7 @@ from gatefw.model import (
     Beam,
     Decided,
     Decision,
+    DocumentRead,
     DoorId,
     DoorIs,
     Elapsed,
@@ -54,6 +55,7 @@ from gatefw.model import (
     Fact,
     FactKind,
     Faulted,
+    FingerCompared,
     HealthIs,
     Input,
     InputIs,
@@ -263,17 +265,24 @@ class Gate:
         passage = self._passage
         if passage is None or (event.run, event.number) != (passage.run, passage.number) or passage.waits:
             return
-        if isinstance(event.reply, FaceCompared):
-            compared = event.reply
-            self._record(
-                FactKind.FACE_COMPARED,
-                matched=compared.matched,
-                score=round(compared.score, 4),
-                threshold=compared.threshold,
-                fmr=compared.fmr,
-                frames=compared.frames,
-            )
+        self._record_reply(event.reply)
         self._advance(event.reply)
+
+    def _record_reply(self, reply: Reply) -> None:
+        match reply:
+            case FaceCompared(matched, score, threshold, fmr, frames):
+                self._record(
+                    FactKind.FACE_COMPARED,
+                    matched=matched,
+                    score=round(score, 4),
+                    threshold=threshold,
+                    fmr=fmr,
+                    frames=frames,
+                )
+            case FingerCompared(matched, score, attempts):
+                self._record(FactKind.FINGER_COMPARED, matched=matched, score=score, attempts=attempts)
+            case DocumentRead(proof=proof):
+                self._record(FactKind.DOCUMENT_READ, proof=proof)
 
     def _end_run(self, passed: bool, reason: Reason | None) -> None:
         passage, self._passage, self._admission = self._passage, None, None

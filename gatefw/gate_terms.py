@@ -10,11 +10,11 @@ from gatefw.model import (
     Fact,
     Faulted,
     Input,
-    LookUpRecord,
     Occupancy,
     Phase,
     Position,
     Purpose,
+    Question,
     Reason,
     Reply,
     RunId,
@@ -23,7 +23,6 @@ from gatefw.model import (
     Timer,
     Token,
     Verb,
-    VerifyFace,
     Zone,
 )
 
@@ -84,6 +83,18 @@ class DeviceCame:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceImpaired:
+    """A device that is there works badly, or again as it should (`impaired` false): a dark camera, a broken case.
+
+    Each (device, reason) is a level of its own; a device that went has none of them.
+    """
+
+    device: str
+    reason: Reason
+    impaired: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Ordered:
     """An operator's order through the control socket. `by` is a code for who, never a name; void after `deadline_s`."""
 
@@ -107,6 +118,7 @@ GateInput = (
     | Committed
     | DeviceWent
     | DeviceCame
+    | DeviceImpaired
     | Ordered
     | Tick
     | Elapsed
@@ -122,7 +134,7 @@ GateInput = (
 class Ask:
     run: RunId
     number: int
-    request: LookUpRecord | VerifyFace
+    request: Question
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,35 @@ class Reason(StrEnum):
     NOT_ENROLLED = "not_enrolled"
     LOOKUP_TIMEOUT = "lookup_timeout"
     RECORDS_UNAVAILABLE = "records_unavailable"
+    # a signed token
+    TOKEN_FORGED = "token_forged"
+    TOKEN_EXPIRED = "token_expired"
+    TOKEN_NOT_YET = "token_not_yet"
+    TOKEN_ELSEWHERE = "token_elsewhere"  # for another lane or direction
+    TOKEN_REPLAYED = "token_replayed"
+    TOKEN_NOT_ALLOWED = "token_not_allowed"  # of a kind that this lane does not take
+    TIME_UNVERIFIED = "time_unverified"
+    # the travel document
+    MRZ_MALFORMED = "mrz_malformed"
+    NO_DOCUMENT = "no_document"
+    DOCUMENT_KEY_WRONG = "document_key_wrong"  # the chip does not open with what is printed
+    DOCUMENT_REMOVED = "document_removed"
+    DOCUMENT_TIMEOUT = "document_timeout"
+    DOCUMENT_UNREADABLE = "document_unreadable"
+    DOCUMENT_UNSUPPORTED = "document_unsupported"
+    DOCUMENT_ALTERED = "document_altered"
+    DOCUMENT_SIGNER_UNKNOWN = "document_signer_unknown"
+    DOCUMENT_SIGNER_REVOKED = "document_signer_revoked"
+    DOCUMENT_SIGNER_EXPIRED = "document_signer_expired"
+    DOCUMENT_EXPIRED = "document_expired"
+    DOCUMENT_CLONED = "document_cloned"
+    DOCUMENTS_UNAVAILABLE = "documents_unavailable"
+    # the finger
+    FINGER_MISMATCH = "finger_mismatch"
+    NO_FINGER = "no_finger"
+    FINGER_UNCLEAR = "finger_unclear"
+    FINGER_NOT_ENROLLED = "finger_not_enrolled"
+    FINGERS_UNAVAILABLE = "fingers_unavailable"
     # the face
     FACE_MISMATCH = "face_mismatch"
     NO_FACE = "no_face"
@@ -200,6 +229,12 @@ class Reason(StrEnum):
     # the machine
     DEVICE_LOST = "device_lost"
     DEVICE_WRONG = "device_wrong"
+    DEVICE_STUCK = "device_stuck"
+    DEVICE_FLOODS = "device_floods"
+    CAMERA_DARK = "camera_dark"
+    CAMERA_BLINDED = "camera_blinded"
+    CAMERA_COVERED = "camera_covered"
+    CAMERA_FROZEN = "camera_frozen"
     OVERFLOW = "overflow"
     JOURNAL_BROKEN = "journal_broken"
     SOFTWARE = "software"
@@ -249,7 +284,37 @@ class VerifyFace:
     deadline_s: float
 
 
-Request = LookUpRecord | LetIn | VerifyFace
+@dataclass(frozen=True, slots=True)
+class VerifyFinger:
+    """Request: compare the finger on the scanner with this subject's template (1:1). Answered within `deadline_s`."""
+
+    subject: SubjectId = field(repr=False)
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDocument:
+    """Request: read the chip of the document on the reader and prove it (ICAO 9303-11, -12).
+
+    `mrz` is the machine readable zone as it was read, lines joined by line feeds: the key to the chip. Answered by
+    `DocumentRead`, or by `Failed` with the reason why this document is not believed.
+    """
+
+    mrz: bytes = field(repr=False)
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyPortrait:
+    """Request: compare the face before the camera with a document's portrait (JPEG or JPEG 2000, decoded in vision)."""
+
+    portrait: bytes = field(repr=False)
+    deadline_s: float
+
+
+Question = LookUpRecord | VerifyFace | VerifyFinger | ReadDocument | VerifyPortrait
+"""What is asked of records, vision or a device; `LetIn` is asked of the lane itself."""
+Request = Question | LetIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,13 +339,46 @@ class FaceCompared:
 
 
 @dataclass(frozen=True, slots=True)
+class FingerCompared:
+    """`score` is the sensor's own measure, larger is more alike; `attempts` is how often the finger was laid down."""
+
+    matched: bool
+    score: int
+    attempts: int
+
+
+class ChipProof(StrEnum):
+    """How a document's chip showed that it is not a copy."""
+
+    NONE = "none"  # the document has no such key
+    ACTIVE = "active"
+    CHIP = "chip"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRead:
+    """A document whose data groups are as they were signed, by a signer whom the CSCA store trusts.
+
+    Days are written YYYY-MM-DD; codes are those of ICAO 9303-3. `portrait` is the picture of DG2, still encoded.
+    """
+
+    number: str = field(repr=False)
+    issuer: str = field(repr=False)
+    nationality: str = field(repr=False)
+    born: str = field(repr=False)
+    expires: str = field(repr=False)
+    portrait: bytes = field(repr=False)
+    proof: ChipProof
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The question could not be answered, or its answer is no."""
 
     reason: Reason
 
 
-Reply = RecordFound | Inside | FaceCompared | Failed
+Reply = RecordFound | Inside | FaceCompared | FingerCompared | DocumentRead | Failed
 
 
 class Verdict(StrEnum):
@@ -479,6 +577,8 @@ class FactKind(StrEnum):
     PHASE_CHANGED = "lane.phase_changed"
     PASSAGE_STARTED = "passage.started"
     FACE_COMPARED = "passage.face_compared"
+    FINGER_COMPARED = "passage.finger_compared"
+    DOCUMENT_READ = "passage.document_read"
     PASSAGE_DECIDED = "passage.decided"
     PASSAGE_ENDED = "passage.ended"
     DOOR_RELEASED = "door.released"
@@ -489,6 +589,8 @@ class FactKind(StrEnum):
     ALARM_RAISED = "alarm.raised"
     DEVICE_LOST = "device.lost"
     DEVICE_RECOVERED = "device.recovered"
+    DEVICE_IMPAIRED = "device.impaired"
+    DEVICE_RESTORED = "device.restored"
     FAULT_LATCHED = "fault.latched"
     FAULT_RESET = "fault.reset"
     OPERATOR_ORDERED = "operator.ordered"

@@ -27,6 +27,7 @@ from gatefw.errors import GateError, JournalBroken, Overflow
 from gatefw.events import new_run, wall_clock
 from gatefw.gate import Gate
 from gatefw.gate_terms import (
+    Answered,
     Ask,
     CancelAsk,
     Committed,
@@ -55,6 +56,7 @@ from gatefw.model import (
     Elapsed,
     Fact,
     FactKind,
+    Failed,
     Faulted,
     LookUpRecord,
     Occupancy,
@@ -64,6 +66,7 @@ from gatefw.model import (
     RunId,
     Started,
     Verb,
+    VerifyFace,
 )
 from gatefw.notify import Notifier
 from gatefw.records import Records
@@ -291,12 +294,12 @@ class Supervisor:
                 self._crew.doors[door].drop()
             case Record(fact, ticket):
                 self._append(fact, ticket)
-            case Ask(_, _, LookUpRecord()):
-                self._clerk.look_up(effect)
             case Ask():
-                self._desk.verify(effect)
+                self._ask(effect)
             case CancelAsk(run):
                 self._desk.cancel(run)
+                for asked in self._crew.answering.values():
+                    asked.cancel(run)
             case SetTimer(timer, generation, after_s):
                 self._timer = (time.monotonic() + after_s, Elapsed(timer, generation))
             case Show(phase, reason):
@@ -314,6 +317,17 @@ class Supervisor:
                 self._journal.unlatch()
                 if self._journal.broken:  # a lane that can record nothing must not look as if it served
                     self._inbox.put(Faulted(Reason.JOURNAL_BROKEN))
+
+    def _ask(self, ask: Ask) -> None:
+        match ask.request:
+            case LookUpRecord():
+                self._clerk.look_up(ask)
+            case VerifyFace():
+                self._desk.verify(ask)
+            case request if type(request) in self._crew.answering:
+                self._crew.answering[type(request)].ask(ask)
+            case _:  # the lane file has no device for what its procedure wants to know
+                self._inbox.put(Answered(ask.run, ask.number, Failed(Reason.SOFTWARE)))
 
     def _append(self, fact: Fact, ticket: int | None = None) -> None:
         try:

@@ -37,6 +37,7 @@ class Worker(Generic[D]):
         self._backoff = Backoff()
         self._failure: DeviceError | None = None
         self._told = False  # that the device is gone
+        self.turn_ends_s = math.inf  # a turn that is not over by then is stuck
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)

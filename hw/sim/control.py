@@ -10,6 +10,7 @@
 {"do": "harm", "door": D, "jammed"|"welded"|"forced": true}  faults of a door
 {"do": "stick", "circuit": C, "closed": true|false|null}     a short, a broken wire, mended
 {"do": "scanner", "scanner": S, "plugged": false}            or "ailment": see `scanner.Ailment`, "amount_s"
+{"do": "line", "line": L, "plugged": false}                  or "ailment", or "act" with "with": see `lines.Lines`
 {"do": "camera", "is": M}                                    see `frames.Camera`
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 
 from gatefw.model import DoorId, Input
 from hw.sim.frames import Camera, Scenes
+from hw.sim.lines import Lines
 from hw.sim.people import SCRIPTS, send_in
 from hw.sim.physics import World
 from hw.sim.pins import PinTable
@@ -31,8 +33,10 @@ Message = dict[str, Any]
 class Control:
     """Obeys control messages. `camera` is what ails the camera now."""
 
-    def __init__(self, world: World, pins: PinTable, scanners: Mapping[str, Scanner], scenes: Scenes) -> None:
-        self._world, self._pins, self._scanners, self._scenes = world, pins, scanners, scenes
+    def __init__(
+        self, world: World, pins: PinTable, scanners: Mapping[str, Scanner], scenes: Scenes, lines: Lines
+    ) -> None:
+        self._world, self._pins, self._scanners, self._scenes, self._lines = world, pins, scanners, scenes, lines
         self.camera = Camera.LIVE
 
     def obey(self, message: Message) -> Message:
@@ -65,7 +69,8 @@ class Control:
             case {"do": "input", "input": which, "on": bool(on)}:
                 world.set_input(Input(which), on)
             case {"do": "present", "scanner": str(scanner), "code": str(code)}:
-                self._scanner(scanner)
+                if scanner not in self._lines.named:
+                    self._scanner(scanner)
                 world.present(scanner, code.encode("latin-1"))
             case {"do": "harm", "door": door, **faults}:
                 world.harm(DoorId(door), **faults)
@@ -75,6 +80,8 @@ class Control:
                 (self._scanner(scanner).plug if plugged else self._scanner(scanner).unplug)()
             case {"do": "scanner", "scanner": str(scanner), "ailment": ailment}:
                 self._scanner(scanner).ail(Ailment(ailment), float(message.get("amount_s", 0.0)))
+            case {"do": "line", "line": str(name)}:
+                self._lines.obey(name, message, world.now_s)
             case {"do": "camera", "is": ailment}:
                 self.camera = Camera(ailment)
                 world.note("camera", ailment=self.camera)

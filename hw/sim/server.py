@@ -16,6 +16,7 @@ from typing import Any
 from hw.sim.control import Control
 from hw.sim.frames import Scenes
 from hw.sim.history import Entry
+from hw.sim.lines import Lines
 from hw.sim.peers import Listener, Peer
 from hw.sim.physics import World
 from hw.sim.pins import PinTable
@@ -47,8 +48,9 @@ class Server:
             name: Scanner(options.directory / f"tty-{name}", each, self.world.note)
             for name, each in settings.scanners.items()
         }
+        self._lines = Lines(options.directory, settings.lines, self.world, self.world.note)
         self._scenes = Scenes(Path(settings.photos) if settings.photos else None)
-        self._control = Control(self.world, self._pins, self._scanners, self._scenes)
+        self._control = Control(self.world, self._pins, self._scanners, self._scenes, self._lines)
         self.world.on_present = self._present
         self.world.history.follow(self._publish)
         self._subscribers: list[Peer] = []
@@ -66,7 +68,10 @@ class Server:
     def run(self) -> None:
         """Serve until `stop`, or until stdin ends (with `until_eof`)."""
         while self._running:
+            watched = self._watch_lines()
             ready = self._selector.select(self._wait_s())
+            for fileno in watched:
+                self._selector.unregister(fileno)
             self.world.advance(time.monotonic())
             for key, mask in ready:
                 obey: Callable[[int], None] = key.data
@@ -84,13 +89,27 @@ class Server:
             listener.close()
         for scanner in self._scanners.values():
             scanner.close()
+        self._lines.close()
         self._selector.close()
         self._woken.close()
         self._wake.close()
 
+    def _watch_lines(self) -> list[int]:
+        """Lines come and go with their plugs: what is there now is watched for one round."""
+        filenos = self._lines.filenos()
+        for fileno in filenos:
+            self._selector.register(fileno, selectors.EVENT_READ, lambda _mask: None)
+        return filenos
+
     def _wait_s(self) -> float | None:
         frame_s = self._frame_s if self._frame_clients.peers else math.inf
-        due_s = min(self.world.next_s(), frame_s, *(scanner.next_s() for scanner in self._scanners.values()), math.inf)
+        due_s = min(
+            self.world.next_s(),
+            self._lines.next_s(),
+            frame_s,
+            *(scanner.next_s() for scanner in self._scanners.values()),
+            math.inf,
+        )
         return None if math.isinf(due_s) else max(0.0, due_s - time.monotonic())
 
     def _catch_up(self) -> None:
@@ -102,6 +121,7 @@ class Server:
             owner.send_json(message)
         for scanner in self._scanners.values():
             scanner.advance(now_s)
+        self._lines.advance(now_s)
         if self._frame_clients.peers and now_s >= self._frame_s:
             self._frame_s = max(self._frame_s + self._period_s, now_s)
             message_bytes = self._scenes.message(self._control.camera, self.world.faces())
@@ -111,6 +131,8 @@ class Server:
     def _present(self, scanner: str, code: bytes) -> None:
         if scanner in self._scanners:
             self._scanners[scanner].present(code, time.monotonic())
+        elif scanner in self._lines.named:
+            self._lines.obey(scanner, {"act": "present", "with": {"code": code}}, time.monotonic())
         else:
             self.world.note("fault", what="no_scanner", at=scanner)
 

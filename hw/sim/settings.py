@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from gatefw.model import DoorId, Input
+from hw.sim import lines
+from hw.sim.lines import LineSettings
 
 PINS, FRAMES, CONTROL = "pins.sock", "frames.sock", "world.sock"
 """The sockets of a world, in its directory."""
@@ -51,6 +53,7 @@ class WorldSettings:
     """Loops that are closed at rest: a broken wire there is an active input."""
     pins: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     scanners: Mapping[str, ScannerSettings] = field(default_factory=lambda: MappingProxyType({}))
+    lines: Mapping[str, LineSettings] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def load(path: Path) -> WorldSettings:
@@ -80,6 +83,8 @@ def parse(table: Mapping[str, Any]) -> WorldSettings:
         given["pins"] = _pins(given["pins"])
     if "scanners" in given:
         given["scanners"] = {name: _scanner(name, table) for name, table in given["scanners"].items()}
+    if "lines" in given:
+        given["lines"] = {name: lines.parse(name, table) for name, table in given["lines"].items()}
     return WorldSettings(**given)
 
 
