@@ -1,0 +1,183 @@
+"""One reading of a lane file: every table built, every rule applied, every problem collected with its line and key."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gatefw import config_rules, settings, toml_document
+from gatefw.config_tables import ROLES, SECTIONS, Device
+from gatefw.errors import ConfigError, SetupError
+from gatefw.state import runtime_dir, state_dir
+from gatefw.toml_document import Document, Place
+
+Schema = Callable[[str, str], type]
+Lookup = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem in a lane file. A warning is allowed and must be known; all others keep the daemon from starting."""
+
+    file: str
+    line: int | None
+    key: str
+    problem: str
+    warning: bool = False
+
+    def __str__(self) -> str:
+        return str(ConfigError(self.file, self.line, self.key, ("warning: " if self.warning else "") + self.problem))
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a lane file without errors holds, and the two directories its daemon works in."""
+
+    state: Path
+    run: Path
+    sections: Mapping[str, Any]
+    devices: tuple[Device, ...]
+
+
+class Reading:
+    """One reading of one file: goes on after every problem, and collects them."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        env: Mapping[str, str],
+        procedure: Lookup | None = None,
+        model: Lookup | None = None,
+    ) -> None:
+        self._schema, self._env, self._procedure, self._model = schema, env, procedure, model
+        self._document = Document("", {}, {})
+        self._schemas: dict[Place, type] = {}
+        self.findings: list[Finding] = []
+
+    def error(self, place: Place, problem: str) -> None:
+        self._find(place, problem, warning=False)
+
+    def warn(self, place: Place, problem: str) -> None:
+        self._find(place, problem, warning=True)
+
+    def _find(self, place: Place, problem: str, warning: bool) -> None:
+        document = self._document
+        self.findings.append(Finding(document.file, document.line(place), ".".join(place), problem, warning))
+
+    def read(self, path: Path) -> Contents | None:
+        """The contents, or None after at least one error was found."""
+        try:
+            self._document = toml_document.read(path)
+            state, run = state_dir(self._env), runtime_dir(self._env)
+        except ConfigError as error:
+            self.findings.append(Finding(error.file, error.line, error.key, error.problem))
+            return None
+        except SetupError as error:
+            self.findings.append(Finding(str(path), None, "", str(error)))
+            return None
+        tables = self._substituted(self._document.table, (), str(run))
+        self._find_unknown(tables)
+        sections = {name: self._section(name, kind, tables) for name, kind in SECTIONS.items()}
+        devices = self._devices(tables)
+        self._find_unavailable(sections)
+        self._apply_rules(_by_role(tables), sections)
+        if any(not found.warning for found in self.findings):
+            return None
+        return Contents(state, run, sections, tuple(devices))
+
+    def _substituted(self, value: Any, place: Place, run: str) -> Any:
+        if isinstance(value, dict):
+            return {key: self._substituted(inner, (*place, key), run) for key, inner in value.items()}
+        if not isinstance(value, str):
+            return value
+        if "${" in value.replace("${RUN}", ""):
+            self.error(place, "only ${RUN}, the runtime directory, is replaced in a text")
+        return value.replace("${RUN}", run)
+
+    def _find_unknown(self, tables: dict[str, Any]) -> None:
+        lane = tables.get("lane")
+        simulated = isinstance(lane, dict) and lane.get("simulated") is True
+        known = (*SECTIONS, *ROLES)
+        for name in tables.keys() - {*known}:
+            if name != "world":
+                self.error((name,), settings.unknown(name, known, tables))
+            elif not simulated:
+                self.error(
+                    (name,), "a simulated gate; a real lane has none, a simulated one says lane.simulated = true"
+                )
+
+    def _section(self, name: str, kind: type, tables: dict[str, Any]) -> Any:
+        required = any(field.default is dataclasses.MISSING for field in dataclasses.fields(kind))
+        if name in tables:
+            return settings.build(kind, tables[name], (name,), self.error)
+        if not required:
+            return kind()
+        if name != "gpio":  # which only pins need; see `config_rules.pins`
+            self.error((name,), "the table is missing, and has no defaults")
+        return None
+
+    def _devices(self, tables: dict[str, Any]) -> list[Device]:
+        """The devices that can be built; every table of a role is looked at."""
+        built = []
+        for role in ROLES:
+            named = tables.get(role, {})
+            if not isinstance(named, dict):
+                self.error((role,), f"tables [{role}.NAME] are wanted")
+                continue
+            for name, table in named.items():
+                device = self._device(role, name, table)
+                if device is not None:
+                    built.append(device)
+        return built
+
+    def _device(self, role: str, name: str, table: Any) -> Device | None:
+        place = (role, name)
+        if not isinstance(table, dict):
+            self.error(place, f"a table [{role}.{name}] is wanted")
+            return None
+        driver = table.get("driver")
+        if not isinstance(driver, str):
+            self.error((*place, "driver"), f"the name of a driver is wanted: hw/{role}_NAME.py")
+            return None
+        try:
+            kind = self._schemas[place] = self._schema(role, driver)
+        except SetupError as error:
+            self.error((*place, "driver"), str(error))
+            return None
+        own = {key: value for key, value in table.items() if key != "driver"}
+        values = settings.build(kind, own, place, self.error)
+        return None if values is None else Device(role, name, driver, values)
+
+    def _find_unavailable(self, sections: dict[str, Any]) -> None:
+        """Names of procedure and models that lead to nothing."""
+        for section, key, look_up in (
+            ("lane", "procedure", self._procedure),
+            ("vision", "detector", self._model),
+            ("vision", "embedder", self._model),
+        ):
+            if look_up is None or sections[section] is None:
+                continue
+            try:
+                look_up(getattr(sections[section], key))
+            except SetupError as error:
+                self.error((section, key), str(error))
+
+    def _apply_rules(self, roles: config_rules.Roles, sections: dict[str, Any]) -> None:
+        lane, gpio = sections["lane"], sections["gpio"]
+        config_rules.devices(roles, self._schemas, self.error)
+        config_rules.pins(roles, self._schemas, "gpio" in self._document.table, self.error)
+        config_rules.times(sections["timers"], sections["doors"], sections["face"], self.error)
+        if lane is not None:
+            config_rules.way_out(lane, roles, self.error, self.warn)
+            if gpio is not None:
+                config_rules.gpio(gpio.factory, lane.simulated, self.error)
+
+
+def _by_role(tables: dict[str, Any]) -> config_rules.Roles:
+    """The devices' tables as written: role, name, table. What is no table is left out; it was reported."""
+    return {
+        role: {name: table for name, table in tables[role].items() if isinstance(table, dict)}
+        for role in ROLES
+        if isinstance(tables.get(role), dict)
+    }
