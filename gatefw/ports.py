@@ -14,10 +14,11 @@ Rules for every driver:
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from gatefw.model import Beam, Input, Occupancy, Phase, Position, Reason, Signal, Token, Zone
+from gatefw.errors import Refusal
+from gatefw.model import Beam, ChipProof, Input, Occupancy, Phase, Position, Reason, Signal, Token, Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,57 @@ class Camera(Device, Protocol):
         """The newest picture not yet handed out, or None when `timeout_s` passed without one. Stale frames are dropped.
 
         Raises DeviceLost, BadReply (undecodable or oversize picture).
+        """
+        ...
+
+
+class DocumentFailed(Refusal):
+    """This document is refused: its chip cannot be read or is not believed. The reader itself works.
+
+    `reason` is NO_DOCUMENT or one of the DOCUMENT_ codes; the message holds nothing that is printed or stored in it.
+    """
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        self.reason = reason
+        super().__init__(f"{reason}: {message}")
+
+
+@dataclass(frozen=True, slots=True)
+class ChipRead:
+    """The files of a document's chip exactly as they were read. Nobody believes them yet: no signature was looked at.
+
+    `groups` maps a data group's number to its whole file, its own tag and length included: 1 and 2 always, 14 and 15
+    when the chip has them. `sod` is the whole EF.SOD, `com` the whole EF.COM if there is one.
+
+    `proof` is what the chip proved with the public key in `groups[14]` (CHIP: Chip Authentication, after which files
+    could still be read) or `groups[15]` (ACTIVE: it signed a challenge of ours). It is worth as much as that group:
+    the owner of the reader believes it only after passive authentication has found the group's hash signed, and takes
+    NONE only where the signed list of groups has no such key. A driver that could not prove a key that the chip offers
+    raises DOCUMENT_CLONED; it never returns NONE for it.
+    """
+
+    sod: bytes = field(repr=False)
+    groups: Mapping[int, bytes] = field(repr=False)
+    com: bytes | None = field(repr=False)
+    proof: ChipProof
+
+
+class DocumentReader(Device, Protocol):
+    """A contactless reader on which travel documents are laid (ICAO 9303-10, -11)."""
+
+    def present(self) -> bool:
+        """Whether a chip answers on the reader now; returns at once. Raises DeviceLost when the reader is gone."""
+        ...
+
+    def read(self, key: bytes, deadline_s: float, given_up: Callable[[], bool]) -> ChipRead:
+        """Open the chip with what is printed on the document, prove the chip and read it, within `deadline_s` from now.
+
+        `key` is the "MRZ information" of ICAO 9303-11, 4.3: document number, date of birth and date of expiry, each
+        followed by its check digit (`hw.wire.mrz.chip_key`). PACE where EF.CardAccess offers it, otherwise BAC; never
+        the weaker after the stronger failed. `given_up` is looked at between two commands to the chip.
+
+        Raises DocumentFailed (NO_DOCUMENT, DOCUMENT_KEY_WRONG, DOCUMENT_REMOVED, DOCUMENT_TIMEOUT, also when given up,
+        DOCUMENT_UNREADABLE, DOCUMENT_UNSUPPORTED, DOCUMENT_CLONED), or DeviceLost when the reader itself went away.
         """
         ...
 
