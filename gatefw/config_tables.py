@@ -59,6 +59,7 @@ class Timers:
     let_out_s: Annotated[float, Bound(1.0, 600.0)] = 30.0
     hold_s: Annotated[float, Bound(1.0, 3600.0)] = 300.0
     maintenance_s: Annotated[float, Bound(1.0, 86400.0)] = 3600.0
+    exercise_s: Annotated[float, Bound(1.0, 60.0)] = 8.0
 
     @property
     def lengths(self) -> dict[Timer, float]:

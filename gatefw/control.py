@@ -19,11 +19,10 @@ from typing import Any
 
 from gatefw import unix_socket, wire_json
 from gatefw.errors import BadReply, DeviceLost, GateError, Refusal
+from gatefw.events import ORDERS
 from gatefw.model import Phase
 
-VERBS = frozenset(
-    ("status", "open", "close", "reset", "let_out", "maintain", "maintain_end", "enrol", "revoke", "subjects", "stop")
-)
+VERBS = frozenset((*ORDERS.words, "status", "subjects"))
 EXPIRES_S = 10.0
 LONGEST_S = 3600.0
 CONNECTIONS = 16

@@ -30,6 +30,7 @@ from gatefw.model import (
     Reason,
     RunId,
     Signal,
+    Verb,
     Verdict,
 )
 
@@ -113,8 +114,8 @@ EPOCH = Code(r"[0-9a-f]{16}", "64 random bits, new for each journal")
 LANE = Code(r"[a-z0-9\-]{1,40}", "the lane's name in its file")
 AIM = Code(r"(\][A-Za-z][0-9A-Za-z])?", "AIM symbology prefix (ISO/IEC 15424), empty when the reader sends none")
 VERSION = Code(r"[0-9]{1,3}(\.[0-9]{1,3}){2}((a|b|rc|\.dev|\.post)[0-9]{1,3})?", "the version of gatefw")
-# Those of `control.VERBS` that change something.
-ORDERS = Word("Order", ("open", "close", "reset", "let_out", "maintain", "maintain_end", "enrol", "revoke", "stop"))
+# Every order over the control socket that changes something: those of the lane, and the others.
+ORDERS = Word("Order", (*(verb.value for verb in Verb), "enrol", "revoke", "stop"))
 
 _DOOR, _REASON, _PHASE = _any(DoorId), _any(Reason), _any(Phase)
 

@@ -91,7 +91,7 @@ from gatefw.model import (
 )
 from gatefw.passage import Passage
 
-BETWEEN_RUNS = (Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.RECOVERING, Phase.DEGRADED, Phase.MAINTENANCE)
+BETWEEN_RUNS = (Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.RECOVERING, Phase.DEGRADED, Phase.MAINTENANCE, Phase.EXERCISE)
 
 
 @dataclass(frozen=True, slots=True)

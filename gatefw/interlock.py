@@ -6,10 +6,12 @@ The order of precedence is fixed: nobody trapped, nobody crushed, nobody across 
     -------------------  -------------------------------------------------------------------------------------------
     release to enter     it is the entry door, known; other door secured, nobody inside, no emergency input
     release to admit     it is the exit door, known; other door secured, exactly one inside, no emergency input
+    release to exercise  door known; other door secured, nobody inside, no emergency input
     release as way out   other door secured; or other door *unknown*: then with an alarm, since an occupant is never
                          held by a contact that nobody can read
     release, emergency   fire or officer_evacuate is sensed, or cannot be read
-    keep released        emergency or way out: always; else other door secured and no emergency input
+    keep released        emergency or way out: always; else other door secured and no emergency input; to exercise a
+                         door also nobody inside
     secure               own beam clear, no stop, no fire, no officer_evacuate: nothing closes on a body, and nothing
                          re-locks by itself in an emergency
 
@@ -57,8 +59,9 @@ def permits(command: Release | Keep | Secure, sensed: Sensed) -> Permit:
             return _secure(door, sensed)
         case Keep(_, Purpose.EMERGENCY | Purpose.WAY_OUT):
             return YES
-        case Keep(door, _):
-            return _passage(door, sensed)
+        case Keep(door, purpose):
+            intruded = purpose is Purpose.EXERCISE and sensed.occupancy is not Occupancy.EMPTY
+            return _no(Reason.NOT_EMPTY) if intruded else _passage(door, sensed)
         case Release(_, Purpose.EMERGENCY):
             calm = sensed.fire is sensed.evacuate is Signal.OFF
             return _no(Reason.NO_EMERGENCY) if calm else YES
@@ -94,11 +97,11 @@ def _passage(door: DoorId, sensed: Sensed) -> Permit:
 
 
 def _begin_passage(door: DoorId, purpose: Purpose, sensed: Sensed) -> Permit:
-    if door is not OWN_DOOR[purpose]:
+    if door is not OWN_DOOR.get(purpose, door):
         return _no(Reason.NOT_THIS_DOOR)
     if sensed.position(door) is Position.UNKNOWN:
         return _no(Reason.OWN_DOOR_UNKNOWN)
-    if purpose is Purpose.ENTER and sensed.occupancy is not Occupancy.EMPTY:
+    if purpose in (Purpose.ENTER, Purpose.EXERCISE) and sensed.occupancy is not Occupancy.EMPTY:
         return _no(Reason.NOT_EMPTY)
     if purpose is Purpose.ADMIT and sensed.occupancy is not Occupancy.ONE:
         return _no(Reason.NOT_EXACTLY_ONE)

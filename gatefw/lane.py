@@ -26,6 +26,8 @@ state, guards, triggers and actions) are in `lane_terms`.
    admission. `call`, the button inside, frees the entry side and raises an alarm: a refused impostor who presses it
    gets back to where he came from and nowhere else. `stop` wants nothing of any door: nothing new moves. A site whose
    escape plan lets `call` free both sides wires the button to `officer_evacuate` as well.
+ * EXERCISE moves one door for a technician, out of MAINTENANCE and back to it, in a lane that is empty and secured;
+   somebody who steps in is let out by the entry.
  * No door is closed because a timer ran out while somebody is inside; an alarm is raised instead.
 """
 
@@ -75,6 +77,7 @@ from gatefw.lane_terms import (
     end,
     enter,
     evacuate,
+    exercise,
     latch,
     latch_fault,
     let_out_called,
@@ -137,6 +140,7 @@ ON_ENTRY: dict[Phase, Entry] = {
     P.DEGRADED: Entry(None, (settle,)),
     P.FAULT: Entry(None, (settle,)),
     P.MAINTENANCE: Entry(Timer.MAINTENANCE, (secure_both,)),
+    P.EXERCISE: Entry(Timer.EXERCISE),
     P.OUT_OF_SERVICE: Entry(None, (secure_both,)),
 }
 
@@ -171,7 +175,9 @@ def _turned_away(on: Trigger, reason: Reason | None) -> tuple[Row, ...]:
 # ---------------------------------------------------------------- the table
 
 EVERY = tuple(Phase)
+AT_REST = EMPTY & SECURED & INPUTS_RESTORED
 LET_OUT_PHASES = (P.REFUSED, P.REFERRED)
+TECHNICIANS = (P.MAINTENANCE, P.EXERCISE)
 OUTSIDE = (P.IDLE, P.OUT_OF_SERVICE)
 BEFORE_ADMISSION = (P.IDLE, P.TOKEN_PRESENTED, P.ENTRY_RELEASED, P.ENTERING, P.VERIFYING)
 
@@ -190,11 +196,11 @@ ALWAYS: tuple[Row, ...] = (
     Row(_but(P.EVACUATED), pressed(Input.EVACUATE), ON, P.EVACUATED, (latch(Reason.EVACUATED),)),
     Row((P.EVACUATED,), FAULTED, ALL, None, (latch_fault,)),
     Row(_but(P.EVACUATED, P.FAULT), FAULTED, ALL, P.FAULT, (latch_fault,)),
-    Row(_but(P.EVACUATED, P.FAULT, P.MAINTENANCE), DOOR, FORCED, P.FAULT, (latch(Reason.DOOR_FORCED),)),
-    Row(_but(P.EVACUATED, P.FAULT, P.MAINTENANCE), DOOR, UNCONFIRMED, P.FAULT, (latch(Reason.DOOR_UNCONFIRMED),)),
-    Row(_but(P.EVACUATED, P.FAULT, P.MAINTENANCE), pressed(Input.TAMPER), ON, P.FAULT, (latch(Reason.TAMPERED),)),
+    Row(_but(P.EVACUATED, P.FAULT, *TECHNICIANS), DOOR, FORCED, P.FAULT, (latch(Reason.DOOR_FORCED),)),
+    Row(_but(P.EVACUATED, P.FAULT, *TECHNICIANS), DOOR, UNCONFIRMED, P.FAULT, (latch(Reason.DOOR_UNCONFIRMED),)),
+    Row(_but(P.EVACUATED, P.FAULT, *TECHNICIANS), pressed(Input.TAMPER), ON, P.FAULT, (latch(Reason.TAMPERED),)),
     Row(
-        _but(P.EVACUATED, P.FAULT, P.MAINTENANCE, P.HOLD),
+        _but(P.EVACUATED, P.FAULT, *TECHNICIANS, P.HOLD),
         pressed(Input.STOP),
         ON,
         P.HOLD,
@@ -202,7 +208,7 @@ ALWAYS: tuple[Row, ...] = (
     ),
     Row((P.LEAVING, P.EVACUATED), pressed(Input.CALL), ON, None, (alarm(Reason.CALLED),)),
     Row(
-        (*LET_OUT_PHASES, P.FAULT, P.MAINTENANCE),
+        (*LET_OUT_PHASES, P.FAULT, *TECHNICIANS),
         pressed(Input.CALL),
         ON,
         None,
@@ -214,7 +220,7 @@ ALWAYS: tuple[Row, ...] = (
 
 TRANSITIONS: tuple[Row, ...] = (
     # nobody is served until the lane was seen empty and secured for a whole scan
-    *_rest(P.RECOVERING, elapsed(Timer.SCAN), EMPTY & SECURED & INPUTS_RESTORED),
+    *_rest(P.RECOVERING, elapsed(Timer.SCAN), AT_REST),
     Row((P.RECOVERING,), elapsed(Timer.SCAN), EMPTY & ~SECURED, P.RECOVERING, (alarm(Reason.HELD_OPEN),)),
     Row((P.RECOVERING,), elapsed(Timer.SCAN), ALL, P.RECOVERING),
     Row((P.RECOVERING,), OCCUPANCY, ALL, P.RECOVERING),
@@ -290,7 +296,7 @@ TRANSITIONS: tuple[Row, ...] = (
     Row((P.EVACUATED,), BEHIND, PRESENT & ~EXIT_SECURED, None, (alarm(Reason.UNCLEARED_EXIT),)),
     Row((P.EVACUATED,), operated(Verb.RESET), INPUTS_RESTORED & EMPTY, P.RECOVERING, (unlatch,)),
     Row((P.FAULT,), OCCUPANCY, ALL, None, (settle,)),
-    Row((P.FAULT,), operated(Verb.RESET), INPUTS_RESTORED & EMPTY & SECURED, P.RECOVERING, (unlatch,)),
+    Row((P.FAULT,), operated(Verb.RESET), AT_REST, P.RECOVERING, (unlatch,)),
     Row((P.DEGRADED,), OCCUPANCY, ALL, None, (settle,)),
     Row((P.DEGRADED,), HEALTH, HEALTHY, P.RECOVERING),
     Row((P.DEGRADED,), operated(Verb.CLOSE), ALL, P.RECOVERING),
@@ -301,6 +307,14 @@ TRANSITIONS: tuple[Row, ...] = (
     Row((P.MAINTENANCE,), elapsed(Timer.MAINTENANCE), LATCHED, P.FAULT),
     Row((P.MAINTENANCE,), elapsed(Timer.MAINTENANCE), EMPTY, P.OUT_OF_SERVICE),
     Row((P.MAINTENANCE,), elapsed(Timer.MAINTENANCE), ALL, P.RECOVERING),
+    # a door is exercised
+    Row((P.MAINTENANCE,), operated(Verb.EXERCISE_ENTRY), AT_REST, P.EXERCISE, (exercise(DoorId.ENTRY),)),
+    Row((P.MAINTENANCE,), operated(Verb.EXERCISE_EXIT), AT_REST, P.EXERCISE, (exercise(DoorId.EXIT),)),
+    Row((P.EXERCISE,), DROPPED, ALL, P.MAINTENANCE),
+    Row((P.EXERCISE,), pressed(Input.STOP), ON & EMPTY, P.MAINTENANCE, (alarm(Reason.STOPPED),)),
+    Row((P.EXERCISE,), OCCUPANCY, ~EMPTY, None, (alarm(Reason.INTRUSION), let_out_called)),
+    Row((P.EXERCISE,), elapsed(Timer.EXERCISE), EMPTY, P.MAINTENANCE),
+    Row((P.EXERCISE,), elapsed(Timer.EXERCISE), ALL, P.EXERCISE, (alarm(Reason.WILL_NOT_LEAVE),)),
 )
 
 

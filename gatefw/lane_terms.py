@@ -236,6 +236,10 @@ def evacuate(state: State, _event: LaneEvent) -> tuple[LaneCommand, ...]:
     return _wanted(state, dict.fromkeys(state.policy.emergency, Purpose.EMERGENCY))
 
 
+def exercise(door: DoorId) -> Action:
+    return lambda state, _event: _wanted(state, {door: Purpose.EXERCISE})
+
+
 def proceed(_state: State, _event: LaneEvent) -> tuple[LaneCommand, ...]:
     return (Proceed(),)
 

@@ -17,9 +17,9 @@ from gatefw.interlock import Keep, Permit, permits
 from gatefw.lane_terms import State
 from gatefw.model import DoorId, Phase, Position, Purpose, Reason, Release, Secure, Sensed
 
-NEEDS_COMMIT = (Purpose.ENTER, Purpose.ADMIT)
+NEEDS_COMMIT = (Purpose.ENTER, Purpose.ADMIT, Purpose.EXERCISE)
 SETTLE_S = 0.5  # a lock may take so long to give way: until then its contacts tell of before the release
-HANDS_OFF = (Phase.EVACUATED, Phase.FAULT, Phase.MAINTENANCE, Phase.HOLD)
+HANDS_OFF = (Phase.EVACUATED, Phase.FAULT, Phase.MAINTENANCE, Phase.EXERCISE, Phase.HOLD)
 
 
 @dataclass(frozen=True, slots=True)

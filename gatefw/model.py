@@ -121,6 +121,7 @@ class Phase(StrEnum):
     DEGRADED = "degraded"
     FAULT = "fault"
     MAINTENANCE = "maintenance"
+    EXERCISE = "exercise"
     OUT_OF_SERVICE = "out_of_service"
 
 
@@ -136,6 +137,7 @@ class Timer(StrEnum):
     LET_OUT = "let_out"  # a refused traveller walks out
     HOLD = "hold"  # an officer comes
     MAINTENANCE = "maintenance"
+    EXERCISE = "exercise"  # a technician sees a door move
 
 
 class Purpose(StrEnum):
@@ -145,6 +147,7 @@ class Purpose(StrEnum):
     ADMIT = "admit"
     WAY_OUT = "way_out"
     EMERGENCY = "emergency"
+    EXERCISE = "exercise"
 
 
 class Reason(StrEnum):
@@ -491,6 +494,8 @@ class Verb(StrEnum):
     LET_OUT = "let_out"
     MAINTAIN = "maintain"
     MAINTAIN_END = "maintain_end"
+    EXERCISE_ENTRY = "exercise_entry"
+    EXERCISE_EXIT = "exercise_exit"
 
 
 LaneEvent = (

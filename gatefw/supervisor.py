@@ -78,7 +78,15 @@ TICK_S = 0.1
 BOOT_S = 5.0  # after this the lane starts with what could be read
 DRAIN_S = 30.0  # a traveller under way may finish for so long
 SWITCH_S = 0.0005  # threads that hold the GIL hand over ten times sooner than by default (bench/edge_to_door.py)
-QUIET = (Phase.OUT_OF_SERVICE, Phase.MAINTENANCE, Phase.DEGRADED, Phase.FAULT, Phase.EVACUATED, Phase.RECOVERING)
+QUIET = (
+    Phase.OUT_OF_SERVICE,
+    Phase.MAINTENANCE,
+    Phase.EXERCISE,
+    Phase.DEGRADED,
+    Phase.FAULT,
+    Phase.EVACUATED,
+    Phase.RECOVERING,
+)
 VERBS = {verb.value: verb for verb in Verb}
 
 _log = logging.getLogger(__name__)

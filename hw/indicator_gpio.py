@@ -25,6 +25,7 @@ LAMPS: dict[Phase, frozenset[str]] = {
     Phase.DEGRADED: frozenset({_RED, _AMBER}),
     Phase.FAULT: frozenset({_RED}),
     Phase.MAINTENANCE: frozenset({_RED, _AMBER}),
+    Phase.EXERCISE: frozenset({_RED, _AMBER}),
     Phase.OUT_OF_SERVICE: frozenset({_RED}),
 }
 """What is lit in which phase. Green: come, go on. Amber: wait. Red: not this way, or not now."""

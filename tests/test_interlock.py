@@ -26,12 +26,12 @@ def test_the_table_is_total_and_always_says_why_not() -> None:
 
 
 @pytest.mark.parametrize("door", DoorId)
-@pytest.mark.parametrize("purpose", [Purpose.ENTER, Purpose.ADMIT])
+@pytest.mark.parametrize("purpose", [Purpose.ENTER, Purpose.ADMIT, Purpose.EXERCISE])
 def test_no_passage_begins_unless_the_other_door_is_sensed_secured(door: DoorId, purpose: Purpose) -> None:
     assert all(sensed.position(door.other) is Position.SECURED for sensed in permitted(Release(door, purpose)))
 
 
-@pytest.mark.parametrize("purpose", [Purpose.ENTER, Purpose.ADMIT])
+@pytest.mark.parametrize("purpose", [Purpose.ENTER, Purpose.ADMIT, Purpose.EXERCISE])
 @pytest.mark.parametrize("door", DoorId)
 @pytest.mark.parametrize("kind", [Release, Keep])
 def test_no_passage_begins_or_goes_on_while_an_emergency_input_is_not_sensed_off(
@@ -44,6 +44,12 @@ def test_no_passage_begins_or_goes_on_while_an_emergency_input_is_not_sensed_off
 def test_nobody_is_invited_into_a_lane_that_is_not_sensed_empty() -> None:
     seen = {sensed.occupancy for sensed in permitted(Release(DoorId.ENTRY, Purpose.ENTER))}
     assert seen == {Occupancy.EMPTY}
+
+
+@pytest.mark.parametrize("kind", [Release, Keep])
+@pytest.mark.parametrize("door", DoorId)
+def test_a_door_is_exercised_only_while_nobody_is_sensed_inside(kind: type[Release | Keep], door: DoorId) -> None:
+    assert {sensed.occupancy for sensed in permitted(kind(door, Purpose.EXERCISE))} == {Occupancy.EMPTY}
 
 
 def test_nobody_is_admitted_unless_exactly_one_is_sensed_inside() -> None:

@@ -61,7 +61,29 @@ def invariant(check: Callable[[State, LaneEvent, State, tuple[LaneCommand, ...]]
 
 @invariant
 def the_exit_is_wanted_only_for_an_admission_or_an_emergency(s, e, t, c):
-    return t.wants_exit in (None, Purpose.ADMIT, Purpose.EMERGENCY)
+    exercised = t.wants_exit is Purpose.EXERCISE and t.phase is Phase.EXERCISE
+    return t.wants_exit in (None, Purpose.ADMIT, Purpose.EMERGENCY) or exercised
+
+
+@invariant
+def a_door_is_exercised_only_out_of_maintenance_in_a_lane_at_rest(s, e, t, c):
+    if not any(isinstance(x, Release) and x.purpose is Purpose.EXERCISE for x in c):
+        return True
+    at_rest = s.occupancy is Occupancy.EMPTY and s.entry is s.exit is Position.SECURED
+    return s.phase is Phase.MAINTENANCE and at_rest and not (s.fire or s.evacuate or s.stop)
+
+
+@invariant
+def an_exercise_ends_in_maintenance_or_in_what_is_graver(s, e, t, c):
+    graver = (Phase.EVACUATED, Phase.FAULT)
+    return s.phase is not Phase.EXERCISE or t.phase in (Phase.EXERCISE, Phase.MAINTENANCE, *graver)
+
+
+@invariant
+def whoever_steps_into_an_exercise_is_let_out_by_the_entry(s, e, t, c):
+    if t.phase is not Phase.EXERCISE or t.occupancy is Occupancy.EMPTY:
+        return True
+    return (t.wants_entry, t.wants_exit) == (Purpose.WAY_OUT, None)
 
 
 @invariant
@@ -129,7 +151,7 @@ def stop_voids_an_admission(s, e, t, c):
 
 @invariant
 def a_secured_door_that_moves_unbidden_is_a_fault(s, e, t, c):
-    quiet = (Phase.EVACUATED, Phase.FAULT, Phase.MAINTENANCE)
+    quiet = (Phase.EVACUATED, Phase.FAULT, Phase.MAINTENANCE, Phase.EXERCISE)
     if not s.started or not isinstance(e, DoorIs) or s.phase in quiet or e.position is Position.UNKNOWN:
         return True
     moved = s.position(e.door) is Position.SECURED and e.position is not Position.SECURED
@@ -156,7 +178,8 @@ def a_latched_fault_ends_only_by_a_reset(s, e, t, c):
 
 @invariant
 def a_latched_lane_serves_nobody(s, e, t, c):
-    return not (t.latched and t.started) or t.phase in (Phase.FAULT, Phase.EVACUATED, Phase.MAINTENANCE)
+    nobody_served = (Phase.FAULT, Phase.EVACUATED, Phase.MAINTENANCE, Phase.EXERCISE)
+    return not (t.latched and t.started) or t.phase in nobody_served
 
 
 @invariant

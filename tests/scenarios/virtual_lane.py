@@ -40,6 +40,7 @@ TIMERS = {
     Timer.LET_OUT: 10.0,
     Timer.HOLD: 20.0,
     Timer.MAINTENANCE: 600.0,
+    Timer.EXERCISE: 8.0,
 }
 REQUIRED = frozenset({"door.entry_door", "door.exit_door", "sensors.lane", "reader.front", "vision", "records"})
 
