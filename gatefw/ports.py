@@ -1,9 +1,11 @@
 """What hardware can do, as the gate sees it. A driver is one file in `hw/` that fulfils one of these protocols.
 
-A driver file `hw/<role>_<how>.py` exports two names:
+A driver file `hw/<role>_<how>.py` exports two names, some a third:
 
     Settings            a frozen dataclass; every field typed, with its unit in the name and its bounds in `Annotated`
     open(settings)      returns the device, ready and proven to be the right one; imports its hardware library inside
+    install(settings)   where a first secret must be agreed with a device that has none yet: agrees it, and returns; it
+                        is called in maintenance, while the device is closed, by a technician who stands there
 
 Rules for every driver:
   * A call that fails raises a `DeviceError`; it never returns a guess and never retries by itself. The supervisor
@@ -15,7 +17,7 @@ Rules for every driver:
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gatefw.errors import Refusal
 from gatefw.model import Beam, ChipProof, Input, Occupancy, Phase, Position, Reason, Signal, Token, Zone
@@ -92,9 +94,46 @@ class Sensors(Device, Protocol):
     def watch(self, changed: Callable[[], None]) -> None: ...
 
 
-class Indicator(Device, Protocol):
+@runtime_checkable
+class Shows(Protocol):
+    """A device that can tell a traveller something, perhaps beside its own work: a reader with a lamp and a buzzer."""
+
     def show(self, phase: Phase, reason: Reason | None) -> None:
-        """Tell the traveller what the lane does. Repeating the same is harmless."""
+        """Tell the traveller what the lane does. Repeating the same is harmless. Raises DeviceLost."""
+        ...
+
+
+class Indicator(Device, Shows, Protocol):
+    """A device that does nothing else."""
+
+
+@runtime_checkable
+class TamperSwitch(Protocol):
+    """A device that feels when its case is opened or it is taken off the wall."""
+
+    def tampered(self) -> bool:
+        """Whether it feels it now. Returns at once. Raises DeviceLost."""
+        ...
+
+
+@runtime_checkable
+class SupplyWatch(Protocol):
+    """A device that feels when its supply fails."""
+
+    def mains_lost(self) -> bool:
+        """Whether it runs on what is left in its battery. Returns at once. Raises DeviceLost."""
+        ...
+
+
+@runtime_checkable
+class SecretHolder(Protocol):
+    """A device that answers to a secret which it shares with us."""
+
+    def renew_secret(self) -> None:
+        """Agree a fresh random secret, and keep it. Takes seconds. A crash in between leaves one of both that works.
+
+        Raises DeviceError (the device may know either: close and open it again), StoreError (nothing changed).
+        """
         ...
 
 
