@@ -15,7 +15,8 @@ from gatefw.model import DoorId, Question
 from gatefw.questions import QuestionWorker
 from gatefw.vision_desk import CAMERA, VISION
 from gatefw.watcher import SOCKET, WatcherLine
-from gatefw.workers import DoorWorker, IndicatorWorker, LastResort, ReaderWorker, SensorsWorker, Worker
+from gatefw.worker import Worker
+from gatefw.workers import DoorWorker, IndicatorWorker, LastResort, ReaderWorker, SensorsWorker
 
 WATCHER = "watcher"
 WATCHER_POLL_S = 0.5

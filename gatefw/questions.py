@@ -13,7 +13,7 @@ from gatefw.errors import DeviceError
 from gatefw.gate_terms import Answered, Ask, GateInput
 from gatefw.model import Failed, Question, Reason, Reply, RunId
 from gatefw.ports import Device
-from gatefw.workers import Worker
+from gatefw.worker import Worker
 
 QUESTION_POLL_S = 0.25
 ANSWER_GRACE_S = 5.0

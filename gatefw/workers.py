@@ -1,109 +1,19 @@
-"""A thread for each device: it opens it, serves it, closes it, and starts over with backoff, for ever.
+"""What one turn of each kind of device is: doors and their last resort, sensors, readers, indicators."""
 
-A worker only ever puts inputs into the inbox. A device that fails is gone (`DeviceWent`) from that moment, and back
-(`DeviceCame`) after it was opened again and has answered once; before that, its readings are already in the inbox.
-`progress` counts turns of real work: the watchdog is fed only while the workers on the door path go on.
-"""
-
-import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Generic, TypeVar
 
-from gatefw.backoff import Backoff
-from gatefw.errors import DeviceError, WrongDevice
-from gatefw.gate_terms import DeviceCame, DeviceWent, DoorSensed, GateInput, LaneSensed, TokenRead
+from gatefw.errors import DeviceError
+from gatefw.gate_terms import DoorSensed, LaneSensed, TokenRead
 from gatefw.interlock import permits
 from gatefw.model import Beam, DoorId, Input, Phase, Position, Purpose, Reason, Release, Sensed, Signal
-from gatefw.ports import Device, Door, Indicator, Sensors, SensorsReading, TokenReader
+from gatefw.ports import Door, Indicator, Sensors, SensorsReading, TokenReader
+from gatefw.worker import Put, Worker
 
 LEVEL_POLL_S = 0.1  # levels are read again at least so often, whatever the edges said
 TOKEN_POLL_S = 0.25
-
-_log = logging.getLogger(__name__)
-D = TypeVar("D", bound=Device)
-Put = Callable[[GateInput], None]
-
-
-class Worker(Generic[D]):
-    """Owns one device. Subclasses say what one turn is; a turn must end by itself within a second."""
-
-    def __init__(self, name: str, open_device: Callable[[], D], put: Put) -> None:
-        self.name, self.progress = name, 0
-        self.device: D | None = None
-        self._open, self._put = open_device, put
-        self._backoff = Backoff()
-        self._failure: DeviceError | None = None
-        self._told = False  # that the device is gone
-        self.turn_ends_s = math.inf  # a turn that is not over by then is stuck
-        self._wake = threading.Event()
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread; its device is closed by it, outputs unpowered."""
-        self._ending.set()
-        self._wake.set()
-        self._thread.join()
-
-    def fail(self, error: DeviceError) -> None:
-        """A call from another thread found the device gone: the owner closes and opens it again."""
-        self._failure = error
-        self._wake.set()
-
-    def began(self, device: D) -> None:
-        """After open, before the first turn."""
-
-    def turn(self, device: D) -> None:
-        raise NotImplementedError
-
-    def _run(self) -> None:
-        while not self._ending.is_set():
-            try:
-                self._serve(self._open())
-            except DeviceError as error:
-                self._went(Reason.DEVICE_WRONG if isinstance(error, WrongDevice) else Reason.DEVICE_LOST, error)
-            except Exception as error:  # noqa: BLE001  one driver's mistake must not take the lane with it
-                self._went(Reason.SOFTWARE, error)
-            if not self._ending.is_set():
-                self._ending.wait(self._backoff.wait_s())
-
-    def _serve(self, device: D) -> None:
-        self._failure = None
-        came = False
-        try:
-            self.device = device
-            self.began(device)
-            while not self._ending.is_set():
-                self.turn(device)
-                self._told = False  # it has been heard: that it goes again must be told again
-                if self._failure is not None:
-                    raise self._failure
-                self.progress += 1
-                if not came:
-                    came = True
-                    self._backoff.reset()
-                    self._put(DeviceCame(self.name))
-        finally:
-            self.device = None
-            device.close()
-
-    def _went(self, reason: Reason, error: Exception) -> None:
-        """Say once that the device is gone, not at every failed try to get it back."""
-        if not self._told:
-            self._told = True
-            _log.warning("%s: %s: %s", self.name, type(error).__name__, error)
-            self._put(DeviceWent(self.name, reason))
-
-    def _rest(self, seconds: float) -> None:
-        """Until an edge, a failure, the end, or so long."""
-        self._wake.wait(seconds)
-        self._wake.clear()
 
 
 class DoorWorker(Worker[Door]):
