@@ -17,7 +17,7 @@ Rules for every driver:
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from gatefw.errors import Refusal
 from gatefw.model import Beam, ChipProof, Input, Occupancy, Phase, Position, Reason, Signal, Token, Zone
@@ -210,6 +210,51 @@ class DocumentReader(Device, Protocol):
         Raises DocumentFailed (NO_DOCUMENT, DOCUMENT_KEY_WRONG, DOCUMENT_REMOVED, DOCUMENT_TIMEOUT, also when given up,
         DOCUMENT_UNREADABLE, DOCUMENT_UNSUPPORTED, DOCUMENT_CLONED), or DeviceLost when the reader itself went away.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FingerMatch:
+    """`score` is the sensor's own measure, 0 to 65535, larger is more alike; the sensor decides what `matched` is."""
+
+    matched: bool
+    score: int
+
+
+class FingerScanner(Device, Protocol):
+    """A finger sensor that keeps nobody: a template is in its memory only while it is made or compared.
+
+    One thread owns it. Every call takes well under two seconds, or raises DeviceLost, BadReply.
+    """
+
+    kind: str
+    """What makes its templates, 1 to 80 characters: only a template of the same kind can be compared here."""
+
+    def check(self) -> None:
+        """Whether it is still there and keeps nobody. Raises WrongDevice when somebody was stored in it."""
+        ...
+
+    def look(self, sample: Literal[1, 2] = 1) -> Reason:
+        """Look at the surface once, now. OK: a finger lies there, and is kept as this sample; NO_FINGER; FINGER_UNCLEAR."""
+        ...
+
+    def load(self, template: bytes) -> None:
+        """Put somebody's template into its memory, and prove that it is this one which is there: it is read back.
+
+        Overwrites sample 2. Raises BadReply: it is not what was sent, and nothing may be compared.
+        """
+        ...
+
+    def compare(self) -> FingerMatch:
+        """Compare sample 1 with the loaded template (1:1)."""
+        ...
+
+    def merge(self) -> bytes | None:
+        """A template of both samples, for the host to keep; None when they are not of one finger."""
+        ...
+
+    def wipe(self) -> None:
+        """Overwrite template and samples in its memory, and prove it."""
         ...
 
 
