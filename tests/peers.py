@@ -15,7 +15,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str = "", deadline_s: float = 10.0) -> T:
+def until(condition: Callable[[], T], what: str = "", deadline_s: float = 30.0) -> T:
     """Wait for a condition of another thread and return what it is; fail with its name when it does not come."""
     end_s, pause = time.monotonic() + deadline_s, threading.Event()
     while not (found := condition()):
@@ -54,7 +54,7 @@ class PtyDevice:
     def received(self, count: int) -> bytes:
         data = b""
         while len(data) < count:
-            assert select.select([self._master], [], [], 5.0)[0], f"only {data!r} came"
+            assert select.select([self._master], [], [], 30.0)[0], f"only {data!r} came"
             data += os.read(self._master, count - len(data))
         return data
 

@@ -15,7 +15,7 @@ from gatefw.records import Records, RecordState
 from gatefw.vision_client import Message
 from gatefw.vision_desk import Heard
 
-WAIT_S = 5.0
+WAIT_S = 30.0
 NOW = 1_700_000_000.0
 ENROL = {"tokens": ["A1234567"], "photos": ["/photos/anna.jpg"], "days": 365, "consent": True}
 

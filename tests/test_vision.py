@@ -322,7 +322,7 @@ def test_a_vision_process_killed_in_the_middle_comes_back_with_its_gallery(
     process = Process(tmp_path, models)
     client = VisionClient(tmp_path / "vision.sock", log.append, log.append, lambda: log.append("came"))
     try:
-        until(lambda: "came" in log, deadline_s=20)
+        until(lambda: "came" in log, deadline_s=60)
         client.ask("enrol", subject="anna", photos=[str(photos / "obama.jpg")], expires_at=FOREVER)
         until(lambda: {"id": 1, "done": {"templates": 1}} in log)
         client.ask("verify", subject="anna", deadline_s=60.0)
@@ -331,7 +331,7 @@ def test_a_vision_process_killed_in_the_middle_comes_back_with_its_gallery(
         until(lambda: any(isinstance(m, str) for m in log), "the loss is told")
         log.clear()
         process = Process(tmp_path, models)
-        until(lambda: "came" in log, deadline_s=20)
+        until(lambda: "came" in log, deadline_s=60)
         number = client.ask("verify", subject="anna", deadline_s=30.0)
         until(lambda: frames.connected)
 

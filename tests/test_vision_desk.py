@@ -14,7 +14,7 @@ from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceWent, GateInput
 from gatefw.model import FaceCompared, Failed, Reason, RunId, SubjectId, VerifyFace
 from gatefw.vision_desk import VisionDesk
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 ASK = Ask(RunId("a" * 16), 2, VerifyFace(SubjectId("5" * 32), 4.0))
 MATCH = {"matched": True, "reason": "ok", "score": 0.31, "threshold": 0.542, "fmr": 0.001, "frames": 2}
 

@@ -19,7 +19,7 @@ from gatefw.watcher import Watcher, WatcherLine, make_safe
 from hw.gpio.socket_pins import SocketFactory
 from hw.sim.client import WorldClient, launched
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 SIM = Path(__file__).resolve().parents[1] / "config" / "sim.toml"
 ENTRY_RELEASE, EXIT_RELEASE = 17, 23
 

@@ -11,7 +11,7 @@ from gatefw.model import Beam, DoorId, Input, Occupancy, Phase, Position, Reason
 from gatefw.ports import DoorReading, SensorsReading
 from gatefw.workers import DoorWorker, IndicatorWorker, LastResort, ReaderWorker, SensorsWorker
 
-WAIT_S = 5.0
+WAIT_S = 30.0
 SECURED = DoorReading(Position.SECURED, Beam.CLEAR)
 
 
