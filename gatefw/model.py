@@ -70,6 +70,12 @@ class Input(StrEnum):
     EVACUATE = "officer_evacuate"
     REQUEST_TO_EXIT = "request_to_exit"
     TAMPER = "tamper"
+    MAINS_LOST = "mains_lost"  # the site's supply failed: the lane runs on what is left in a battery
+    OFFICER_KEY = "officer_key"  # the four buttons below are dead until this switch is turned
+    OFFICER_OPEN = "officer_open"
+    OFFICER_CLOSE = "officer_close"
+    OFFICER_LET_OUT = "officer_let_out"
+    OFFICER_RESET = "officer_reset"
 
 
 class Signal(StrEnum):
@@ -225,6 +231,7 @@ class Reason(StrEnum):
     STOPPED = "stopped"
     CALLED = "called"
     TAMPERED = "tampered"
+    MAINS_LOST = "mains_lost"
     CLOSED = "closed"
     MAINTENANCE = "maintenance"
     RESET = "reset"

@@ -33,6 +33,12 @@ class Settings:
     zone_behind: Pin | None = None
     request_to_exit: Pin | None = None
     tamper: Pin | None = None
+    mains_lost: Pin | None = None  # the supply's own relay contact
+    officer_key: Pin | None = None  # the key switch without which the buttons below do nothing
+    officer_open: Pin | None = None
+    officer_close: Pin | None = None
+    officer_let_out: Pin | None = None
+    officer_reset: Pin | None = None
     zone_airlock_normally: Literal["open", "closed"] = "open"
     zone_airlock_many_normally: Literal["open", "closed"] = "open"
     fire_normally: Literal["open", "closed"] = "closed"
@@ -43,6 +49,12 @@ class Settings:
     zone_behind_normally: Literal["open", "closed"] = "open"
     request_to_exit_normally: Literal["open", "closed"] = "open"
     tamper_normally: Literal["open", "closed"] = "closed"
+    mains_lost_normally: Literal["open", "closed"] = "closed"
+    officer_key_normally: Literal["open", "closed"] = "open"
+    officer_open_normally: Literal["open", "closed"] = "open"
+    officer_close_normally: Literal["open", "closed"] = "open"
+    officer_let_out_normally: Literal["open", "closed"] = "open"
+    officer_reset_normally: Literal["open", "closed"] = "open"
     pull: Literal["up", "down"] = "up"
     debounce_s: Annotated[float, Bound(0.0, 0.1)] = 0.02
 

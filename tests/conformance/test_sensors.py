@@ -24,8 +24,14 @@ PINS = {
     "officer_evacuate": 4,
     "request_to_exit": 18,
     "tamper": 7,
+    "mains_lost": 5,
+    "officer_key": 6,
+    "officer_open": 8,
+    "officer_close": 9,
+    "officer_let_out": 10,
+    "officer_reset": 11,
 }
-LOOPS = {"fire", "stop", "tamper"}  # closed circuits while nothing is wrong
+LOOPS = {"fire", "stop", "tamper", "mains_lost"}  # closed circuits while nothing is wrong
 NEEDED = ("zone_airlock", "zone_airlock_many", "fire", "call", "stop", "officer_evacuate")
 
 
