@@ -235,7 +235,7 @@ class FingerScanner(Device, Protocol):
         ...
 
     def look(self, sample: Literal[1, 2] = 1) -> Reason:
-        """Look at the surface once, now. OK: a finger lies there, and is kept as this sample; NO_FINGER; FINGER_UNCLEAR."""
+        """Look at the surface once, now: OK (a finger lies there, kept as this sample), NO_FINGER or FINGER_UNCLEAR."""
         ...
 
     def load(self, template: bytes) -> None:
