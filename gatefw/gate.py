@@ -20,6 +20,7 @@ from gatefw.gate_terms import (
     CancelAsk,
     Committed,
     DeviceCame,
+    DeviceImpaired,
     DeviceWent,
     DoorSensed,
     Drive,
@@ -43,12 +44,10 @@ from gatefw.leases import NEEDS_COMMIT, Began, Denied, Ended, Leases
 from gatefw.model import (
     Alarm,
     Arm,
-    Beam,
     Decided,
     Decision,
     DocumentRead,
     DoorId,
-    DoorIs,
     Elapsed,
     EndRun,
     FaceCompared,
@@ -65,11 +64,8 @@ from gatefw.model import (
     LaneEvent,
     Latch,
     LetIn,
-    Occupancy,
-    OccupancyIs,
     Operated,
     Phase,
-    Position,
     Presented,
     Proceed,
     Reason,
@@ -86,10 +82,9 @@ from gatefw.model import (
     Unlatch,
     Verb,
     Verdict,
-    Zone,
-    ZoneIs,
 )
 from gatefw.passage import Passage
+from gatefw.senses import ALARMING, News, Senses
 
 BETWEEN_RUNS = (Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.RECOVERING, Phase.DEGRADED, Phase.MAINTENANCE, Phase.EXERCISE)
 
@@ -109,14 +104,13 @@ class GateSettings:
 
 
 class Gate:
-    """One lane. `handle` is the whole interface; `state`, `sensed` and `missing` are for looking at."""
+    """One lane. `handle` is the whole interface; `state`, `senses` and `leases` are for looking at."""
 
     def __init__(
         self, settings: GateSettings, clear: Clear, new_run: Callable[[], RunId], latched: Reason | None = None
     ) -> None:
         self.state = State(settings.policy, in_service=settings.in_service, latched=latched is not None)
-        self.sensed = Sensed()
-        self.missing = set(settings.required)
+        self.senses = Senses(settings.required)
         self.leases = Leases(settings.lease_s, settings.renew_s, settings.confirm_s)
         self._settings, self._clear, self._new_run = settings, clear, new_run
         self._passage: Passage | None = None
@@ -126,19 +120,21 @@ class Gate:
         self._tickets = 0
         self._admission: tuple[int, RunId] | None = None
         self._releases: dict[DoorId, int] = {}
-        self._zones: dict[Zone, bool] = {}
-        self._inputs: dict[Input, Signal] = {}
         self._alarms: set[Reason] = set()
         self._operator = ""
+
+    @property
+    def sensed(self) -> Sensed:
+        return self.senses.sensed
 
     def handle(self, event: GateInput, now_s: float) -> list[Effect]:
         """Take one input; the effects are in the order in which they should be done."""
         self._now_s, self._effects = now_s, []
         match event:
             case DoorSensed():
-                self._door_sensed(event)
+                self._learn(self.senses.door(event))
             case LaneSensed():
-                self._lane_sensed(event)
+                self._learn(self.senses.lane(event))
             case TokenRead(_, token):
                 self._token_read(event.reader, token)
             case Answered():
@@ -148,7 +144,9 @@ class Gate:
             case DeviceWent():
                 self._device_went(event)
             case DeviceCame(device):
-                self._device_came(device)
+                self._learn(self.senses.device_came(device))
+            case DeviceImpaired():
+                self._device_impaired(event)
             case Ordered():
                 self._ordered(event)
             case Started():
@@ -157,6 +155,7 @@ class Gate:
                 self._lane(event)
             case Tick():
                 self._look_at_doors()
+        self._tell_health()
         self._drive_doors()
         return self._effects
 
@@ -164,65 +163,39 @@ class Gate:
 
     def _start(self) -> None:
         """What was pressed before the lane listened is told again; the other inputs it knows by their level."""
+        self.senses.started = True
         self._lane(Started())
         for which in (Input.TAMPER, Input.CALL):
-            if self._inputs.get(which) is Signal.ON:
+            if which in self.senses.pressed:
                 self._lane(InputIs(which, Signal.ON))
 
-    def _door_sensed(self, event: DoorSensed) -> None:
-        moved = self.sensed.position(event.door) is not event.position
-        if event.door is DoorId.ENTRY:
-            self.sensed = replace(self.sensed, entry=event.position, entry_beam=event.beam)
-        else:
-            self.sensed = replace(self.sensed, exit=event.position, exit_beam=event.beam)
-        if moved:
-            self._record(FactKind.DOOR_MOVED, door=event.door, position=event.position)
-            self._lane(DoorIs(event.door, event.position))
-
-    def _lane_sensed(self, event: LaneSensed) -> None:
-        inputs = dict(event.inputs)
-        changed = [(which, signal) for which, signal in inputs.items() if self._inputs.get(which) is not signal]
-        self._inputs = inputs
-        counted = self.sensed.occupancy is not event.occupancy
-        self.sensed = replace(
-            self.sensed,
-            occupancy=event.occupancy,
-            fire=inputs.get(Input.FIRE, Signal.OFF),
-            evacuate=inputs.get(Input.EVACUATE, Signal.OFF),
-            stop=inputs.get(Input.STOP, Signal.OFF),
-        )
-        for which, signal in changed:
-            if self.state.started or signal is not Signal.OFF:
-                self._record(FactKind.INPUT_CHANGED, input=which, signal=signal)
-            self._lane(InputIs(which, signal))
-        for zone, present in event.zones:
-            if self._zones.get(zone) is not present:
-                self._zones[zone] = present
-                self._lane(ZoneIs(zone, present))
-        if counted:
-            self._lane(OccupancyIs(event.occupancy))
+    def _learn(self, news: list[News]) -> None:
+        for item in news:
+            if isinstance(item, Fact):
+                self._effects.append(Record(replace(item, run=self._tag)))
+            else:
+                self._lane(item)
 
     def _device_went(self, event: DeviceWent) -> None:
-        self._record(FactKind.DEVICE_LOST, device=event.device, reason=event.reason)
-        if event.device in self._settings.required:
-            self.missing.add(event.device)
-            self._lane(HealthIs(False))
-        role, _, name = event.device.partition(".")
-        if role == "door":
-            door = DoorId(name)
-            self._door_sensed(DoorSensed(door, Position.UNKNOWN, Beam.UNKNOWN))
-            if self.leases.lost(door, self.state.wants(door), self._now_s):
+        """That it is missing is told before what nobody senses any more: a lost door is not a forced one."""
+        self._learn(self.senses.device_went(event))
+        self._tell_health()
+        self._learn(self.senses.unread(event.device))
+        for door in DoorId:
+            if event.device == f"door.{door}" and self.leases.lost(door, self.state.wants(door), self._now_s):
                 self._record(FactKind.DOOR_SECURED, door=door)
-        elif role == "sensors":
-            unread = tuple((which, Signal.UNKNOWN) for which in Input)
-            self._lane_sensed(LaneSensed(Occupancy.UNKNOWN, (), unread))
 
-    def _device_came(self, device: str) -> None:
-        if self.state.started:
-            self._record(FactKind.DEVICE_RECOVERED, device=device)
-        self.missing.discard(device)
-        if not self.missing:
-            self._lane(HealthIs(True))
+    def _device_impaired(self, event: DeviceImpaired) -> None:
+        news = self.senses.device_impaired(event)
+        self._learn(news)
+        if news and event.impaired and event.reason in ALARMING:
+            self._alarm(event.reason)
+
+    def _tell_health(self) -> None:
+        """What only keeps new travellers out is told when nobody is under way."""
+        healthy = self.senses.whole and (self._passage is not None or not self.senses.keeps_out)
+        if healthy is not self.state.healthy:
+            self._lane(HealthIs(healthy))
 
     # ------------------------------------------------------------ the run and its procedure
 

@@ -87,7 +87,7 @@ class VirtualRunner:
     def boot(self) -> None:
         """Every device comes, the first snapshot is read, the lane starts."""
         self._sense()
-        for device in sorted(self.gate.missing):
+        for device in sorted(self.gate.senses.missing):
             self.take(DeviceCame(device))
         self.take(Started())
 

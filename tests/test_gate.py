@@ -173,7 +173,7 @@ def test_a_release_whose_moment_has_passed_is_dropped_and_recorded(bench: Bench)
     """Between the decision and the disk somebody stepped into the lane: the interlock says no."""
     bench.idle().give(TokenRead("reader.front", Token(b"ANNA"))).answer(RecordFound(ANNA))
     ticket = next(e.ticket for e in bench.last if isinstance(e, Record) and e.fact.kind is FactKind.DOOR_RELEASED)
-    bench.gate.sensed = bench.gate.sensed.__class__(
+    bench.gate.senses.sensed = bench.gate.sensed.__class__(
         Position.SECURED, Position.UNKNOWN, Beam.CLEAR, Beam.CLEAR, Occupancy.EMPTY, *[Signal.OFF] * 3
     )
     bench.give(Committed(ticket or 0))
