@@ -139,10 +139,14 @@ class SecretHolder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture. `rgb` is a C-contiguous uint8 view of shape (height, width, 3); `captured_s` is monotonic."""
+    """One picture. `rgb` is a C-contiguous uint8 view of shape (height, width, 3); `captured_s` is monotonic.
+
+    luma: the same moment in grey, (height, width), perhaps smaller, where the hardware makes one anyway.
+    """
 
     rgb: memoryview
     captured_s: float
+    luma: memoryview | None = None
 
     @property
     def height_px(self) -> int:
