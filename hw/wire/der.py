@@ -101,6 +101,11 @@ class Items:
         self._next += 1
         return found
 
+    @property
+    def left(self) -> int:
+        """How many there are still."""
+        return len(self._items) - self._next
+
     def end(self) -> None:
         """Raises Malformed when there is more than the schema has."""
         if self._peek() is not None:

@@ -89,11 +89,9 @@ def portrait(file: bytes) -> Portrait:
 
 def offers_chip_authentication(file: bytes) -> bool:
     """Whether DG14 has a key for Chip Authentication (ICAO 9303-11, 9.2). Raises Malformed."""
-    infos = der.only(_opened(file, GROUP_TAGS[14]), der.SET)
-    for info in infos.items():
-        if der.object_id(der.Items(info).take(der.OBJECT_ID)) in CHIP_AUTHENTICATION_KEYS:
-            return True
-    return False
+    infos = der.only(_opened(file, GROUP_TAGS[14]), der.SET).items()
+    kinds = [der.object_id(der.Items(info).take(der.OBJECT_ID)) for info in infos]
+    return any(kind in CHIP_AUTHENTICATION_KEYS for kind in kinds)
 
 
 def active_key(file: bytes) -> bytes:

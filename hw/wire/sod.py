@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hw.wire import der
+from hw.wire.certificate import Algorithm, algorithm
 from hw.wire.der import CONTEXT_0, CONTEXT_1, INTEGER, OBJECT_ID, OCTET_STRING, SEQUENCE, SET, Items, Malformed
 from hw.wire.lds import SOD_TAG, Unsupported
 
@@ -18,14 +19,6 @@ MAX_BYTES = 32_768
 """An EF.SOD has 1 to 3 kB; a certificate with explicit curve parameters and a large RSA key still fits."""
 _MAX_CERTIFICATES = 8
 _KEY_IDENTIFIER = 0x80
-
-
-@dataclass(frozen=True, slots=True)
-class Algorithm:
-    """An AlgorithmIdentifier: dotted object identifier, and its parameters still encoded (empty: there are none)."""
-
-    name: str
-    parameters: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +66,6 @@ def parse(file: bytes) -> SecurityObject:
     if len(infos) != 1 or len(held) > _MAX_CERTIFICATES:
         raise Malformed(f"EF.SOD has {len(infos)} signers and {len(held)} certificates")
     return _signer(infos[0], content, tuple(each.encoded for each in held))
-
-
-def algorithm(element: der.Element) -> Algorithm:
-    """An AlgorithmIdentifier. Raises Malformed."""
-    parts = Items(element)
-    name = der.object_id(parts.take(OBJECT_ID))
-    parameters = b"" if _at_end(parts) else parts.take_any().encoded
-    parts.end()
-    return Algorithm(name, parameters)
-
-
-def _at_end(parts: Items) -> bool:
-    try:
-        parts.end()
-    except Malformed:
-        return False
-    return True
 
 
 def _content(element: der.Element) -> bytes:

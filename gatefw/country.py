@@ -1,0 +1,41 @@
+"""States as documents name them: three letters in the machine readable zone, two in a certificate (ICAO 9303-3, 8).
+
+A signer that is trusted at all may sign for its own state only. Without that rule the state with the worst kept key
+could issue everybody's passports.
+"""
+
+# ISO 3166-1: alpha-3 and alpha-2 of each, run together.
+_ISO = """
+ABWAW AFGAF AGOAO AIAAI ALAAX ALBAL ANDAD AREAE ARGAR ARMAM ASMAS ATAAQ ATFTF ATGAG AUSAU AUTAT AZEAZ BDIBI
+BELBE BENBJ BESBQ BFABF BGDBD BGRBG BHRBH BHSBS BIHBA BLMBL BLRBY BLZBZ BMUBM BOLBO BRABR BRBBB BRNBN BTNBT
+BVTBV BWABW CAFCF CANCA CCKCC CHECH CHLCL CHNCN CIVCI CMRCM CODCD COGCG COKCK COLCO COMKM CPVCV CRICR CUBCU
+CUWCW CXRCX CYMKY CYPCY CZECZ DEUDE DJIDJ DMADM DNKDK DOMDO DZADZ ECUEC EGYEG ERIER ESHEH ESPES ESTEE ETHET
+FINFI FJIFJ FLKFK FRAFR FROFO FSMFM GABGA GBRGB GEOGE GGYGG GHAGH GIBGI GINGN GLPGP GMBGM GNBGW GNQGQ GRCGR
+GRDGD GRLGL GTMGT GUFGF GUMGU GUYGY HKGHK HMDHM HNDHN HRVHR HTIHT HUNHU IDNID IMNIM INDIN IOTIO IRLIE IRNIR
+IRQIQ ISLIS ISRIL ITAIT JAMJM JEYJE JORJO JPNJP KAZKZ KENKE KGZKG KHMKH KIRKI KNAKN KORKR KWTKW LAOLA LBNLB
+LBRLR LBYLY LCALC LIELI LKALK LSOLS LTULT LUXLU LVALV MACMO MAFMF MARMA MCOMC MDAMD MDGMG MDVMV MEXMX MHLMH
+MKDMK MLIML MLTMT MMRMM MNEME MNGMN MNPMP MOZMZ MRTMR MSRMS MTQMQ MUSMU MWIMW MYSMY MYTYT NAMNA NCLNC NERNE
+NFKNF NGANG NICNI NIUNU NLDNL NORNO NPLNP NRUNR NZLNZ OMNOM PAKPK PANPA PCNPN PERPE PHLPH PLWPW PNGPG POLPL
+PRIPR PRKKP PRTPT PRYPY PSEPS PYFPF QATQA REURE ROURO RUSRU RWARW SAUSA SDNSD SENSN SGPSG SGSGS SHNSH SJMSJ
+SLBSB SLESL SLVSV SMRSM SOMSO SPMPM SRBRS SSDSS STPST SURSR SVKSK SVNSI SWESE SWZSZ SXMSX SYCSC SYRSY TCATC
+TCDTD TGOTG THATH TJKTJ TKLTK TKMTM TLSTL TONTO TTOTT TUNTN TURTR TUVTV TWNTW TZATZ UGAUG UKRUA UMIUM URYUY
+USAUS UZBUZ VATVA VCTVC VENVE VGBVG VIRVI VNMVN VUTVU WLFWF WSMWS YEMYE ZAFZA ZMBZM ZWEZW
+"""
+_SIGNS_FOR: dict[str, frozenset[str]] = {
+    **{each[:3]: frozenset({each[3:]}) for each in _ISO.split()},
+    "D": frozenset({"DE"}),
+    "CHN": frozenset({"CN", "HK", "MO"}),  # the regions issue as CHN and sign with keys of their own
+    **{code: frozenset({"GB"}) for code in ("GBD", "GBN", "GBO", "GBP", "GBS")},
+    "EUE": frozenset({"EU"}),
+    "RKS": frozenset({"KS", "XK"}),
+    "UNK": frozenset({"UN"}),
+    "UNO": frozenset({"UN"}),
+    "UNA": frozenset({"UN"}),
+    "UTO": frozenset({"UT"}),  # Utopia, of the specimens: believed only where somebody installed its certificate
+    "XOM": frozenset({"XO", "XM"}),
+}
+
+
+def may_sign_for(signer: str, issuer: str) -> bool:
+    """Whether a certificate of country `signer` (two letters) may vouch for documents of `issuer` (as in the zone)."""
+    return signer.upper() in _SIGNS_FOR.get(issuer, frozenset())
