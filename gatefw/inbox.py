@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from gatefw.errors import Overflow
-from gatefw.gate_terms import DeviceCame, DeviceWent, DoorSensed, GateInput, LaneSensed
+from gatefw.gate_terms import DeviceCame, DeviceImpaired, DeviceWent, DoorSensed, GateInput, LaneSensed
 
 CAPACITY = 1024
 
@@ -52,12 +52,14 @@ class Inbox:
 
 
 def _levels(events: Iterable[GateInput]) -> deque[GateInput]:
-    """Of each door, of the sensors and of each device's health the newest, in the order in which they came."""
+    """Of each door, of the sensors and of each device's health and ailments the newest, in the order they came."""
     newest: dict[object, GateInput] = {}
     for event in events:
         match event:
             case DoorSensed(thing) | DeviceWent(thing) | DeviceCame(thing):
                 key: object = thing
+            case DeviceImpaired(thing, reason):
+                key = (thing, reason)
             case LaneSensed():
                 key = LaneSensed
             case _:

@@ -14,6 +14,7 @@ from gatefw.gate_terms import (
     CancelAsk,
     Committed,
     DeviceCame,
+    DeviceImpaired,
     DeviceWent,
     DoorSensed,
     Drive,
@@ -69,10 +70,10 @@ CALM = tuple((which, Signal.OFF) for which in Input)
 class Bench:
     """A gate on the bench: inputs by hand, effects in lists, time by hand."""
 
-    def __init__(self, clear_with: object = clear, latched: Reason | None = None) -> None:
+    def __init__(self, clear_with: object = clear, latched: Reason | None = None, *more: str) -> None:
         runs = count(1)
         settings = GateSettings(
-            Policy(), dict.fromkeys(Timer, 5.0), Terms(4.0), frozenset({"door.entry_door", "vision"}), True
+            Policy(), dict.fromkeys(Timer, 5.0), Terms(4.0), frozenset({"door.entry_door", "vision", *more}), True
         )
         self.gate = Gate(settings, clear_with, lambda: RunId(f"run-{next(runs)}"), latched)  # type: ignore[arg-type]
         self.now_s = 0.0
@@ -87,6 +88,9 @@ class Bench:
 
     def door(self, door: DoorId, position: Position, beam: Beam = Beam.CLEAR) -> "Bench":
         return self.give(DoorSensed(door, position, beam))
+
+    def ill(self, device: str, reason: Reason, impaired: bool = True) -> "Bench":
+        return self.give(DeviceImpaired(device, reason, impaired))
 
     def people(self, occupancy: Occupancy, *pressed: Input) -> "Bench":
         inputs = tuple((which, Signal.ON if which in pressed else Signal.OFF) for which in Input)
@@ -293,6 +297,77 @@ def test_a_cabinet_that_stands_open_at_the_start_is_a_fault(bench: Bench) -> Non
     bench.door(ENTRY, Position.SECURED).door(EXIT, Position.SECURED).people(Occupancy.EMPTY, Input.TAMPER)
     bench.give(DeviceCame("door.entry_door"), DeviceCame("vision"), Started())
     assert (bench.phase, KeepLatch(Reason.TAMPERED) in bench.last) == (Phase.FAULT, True)
+
+
+def test_a_cabinet_that_still_stands_open_after_a_reset_serves_nobody(bench: Bench) -> None:
+    bench.idle().people(Occupancy.EMPTY, Input.TAMPER).give(Ordered(1, Verb.RESET, "uid-1000")).over(Timer.SCAN)
+    assert bench.phase is Phase.DEGRADED
+    bench.people(Occupancy.EMPTY)
+    assert bench.phase is Phase.RECOVERING
+
+
+def test_a_tampered_device_alarms_and_ends_what_is_under_way(bench: Bench) -> None:
+    bench.inside().ill("reader.front", Reason.TAMPERED)
+    assert bench.phase is Phase.DEGRADED
+    assert [dict(f.fields) for f in bench.facts(FactKind.ALARM_RAISED)] == [{"reason": "tampered"}]
+    assert dict(bench.facts(FactKind.DEVICE_IMPAIRED)[0].fields) == {"device": "reader.front", "reason": "tampered"}
+    bench.ill("reader.front", Reason.TAMPERED, impaired=False)
+    assert bench.phase is Phase.RECOVERING
+    assert dict(bench.facts(FactKind.DEVICE_RESTORED)[0].fields) == {"device": "reader.front", "reason": "tampered"}
+
+
+def test_what_a_device_suffers_from_is_written_down_when_it_changes_and_not_otherwise(bench: Bench) -> None:
+    bench.idle().ill("camera.low", Reason.CAMERA_DARK).ill("camera.low", Reason.CAMERA_DARK)
+    bench.ill("camera.low", Reason.CAMERA_FROZEN, impaired=False)
+    assert len(bench.facts(FactKind.DEVICE_IMPAIRED)) == 1
+    assert bench.facts(FactKind.DEVICE_RESTORED) == []
+
+
+def test_a_device_that_went_suffers_from_nothing_any_more(bench: Bench) -> None:
+    bench.idle().ill("vision", Reason.TAMPERED).give(DeviceWent("vision"), DeviceCame("vision"))
+    assert bench.gate.senses.impaired == {}
+    assert bench.phase is Phase.RECOVERING
+
+
+def _two_cameras() -> Bench:
+    bench = Bench(clear, None, "camera.low", "camera.high")
+    bench.give(DeviceCame("camera.low"), DeviceCame("camera.high"))
+    return bench
+
+
+def test_one_camera_that_sees_nothing_is_borne_and_two_keep_the_next_traveller_out() -> None:
+    bench = _two_cameras().idle().ill("camera.low", Reason.CAMERA_COVERED)
+    assert bench.phase is Phase.IDLE
+    bench.ill("camera.high", Reason.CAMERA_DARK)
+    assert bench.phase is Phase.DEGRADED
+    bench.ill("camera.low", Reason.CAMERA_COVERED, impaired=False)
+    assert bench.phase is Phase.RECOVERING
+
+
+def test_what_only_keeps_new_travellers_out_lets_the_one_under_way_finish_and_nobody_begin() -> None:
+    bench = _two_cameras().inside()
+    bench.ill("camera.low", Reason.CAMERA_DARK).ill("camera.high", Reason.CAMERA_DARK)
+    assert bench.phase is Phase.VERIFYING
+    bench.answer(MATCH).commit().commit()
+    assert bench.phase is Phase.EXIT_RELEASED
+    bench.door(EXIT, Position.OPEN).people(Occupancy.EMPTY).door(EXIT, Position.SECURED)
+    assert dict(bench.facts(FactKind.PASSAGE_ENDED)[0].fields)["passed"] is True
+    assert bench.phase is Phase.DEGRADED
+
+
+def test_sensors_lost_during_an_admission_do_not_leave_the_exit_released(bench: Bench) -> None:
+    bench.inside().answer(MATCH).commit().commit()
+    assert bench.gate.leases.held(EXIT) is Purpose.ADMIT
+    bench.give(DeviceWent("sensors.lane"))
+    assert Drop(EXIT) in bench.last
+
+
+def test_a_stop_that_is_pressed_still_counts_when_nobody_can_read_it_any_more(bench: Bench) -> None:
+    bench.inside().people(Occupancy.ONE, Input.STOP).give(DeviceWent("sensors.lane"))
+    assert bench.gate.sensed.stop is Signal.ON
+    assert bench.gate.sensed.fire is Signal.UNKNOWN
+    bench.people(Occupancy.ONE)
+    assert bench.gate.sensed.stop is Signal.OFF
 
 
 def test_somebody_who_appears_inside_while_no_door_has_opened_is_let_out(bench: Bench) -> None:

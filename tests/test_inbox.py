@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatefw.errors import Overflow
-from gatefw.gate_terms import Committed, DeviceWent, DoorSensed, GateInput, LaneSensed
+from gatefw.gate_terms import Committed, DeviceImpaired, DeviceWent, DoorSensed, GateInput, LaneSensed
 from gatefw.inbox import Inbox
-from gatefw.model import Beam, DoorId, Input, Occupancy, Position, Signal
+from gatefw.model import Beam, DoorId, Input, Occupancy, Position, Reason, Signal
 
 doors = st.builds(DoorSensed, st.sampled_from(DoorId), st.sampled_from(Position), st.sampled_from(Beam))
 lanes = st.builds(
@@ -87,3 +87,15 @@ def test_after_an_overflow_the_newest_levels_are_still_told() -> None:
 
 def test_an_empty_inbox_gives_nothing_when_the_time_is_over() -> None:
     assert Inbox().get(0.001) is None
+
+
+def test_an_overflow_keeps_what_devices_suffer_from_each_ailment_by_itself() -> None:
+    inbox = Inbox(2)
+    tampered = DeviceImpaired("reader.front", Reason.TAMPERED, True)
+    floods = DeviceImpaired("reader.front", Reason.DEVICE_FLOODS, True)
+    calm = DeviceImpaired("reader.front", Reason.DEVICE_FLOODS, False)
+    for event in (tampered, floods, Committed(1), calm):
+        inbox.put(event)
+    with pytest.raises(Overflow):
+        inbox.get(0)
+    assert _drain(inbox) == [tampered, calm]
