@@ -17,8 +17,8 @@ from gatefw.errors import GateError, Refusal, StoreError
 from gatefw.gate_terms import Answered, Ask, GateInput
 from gatefw.model import Fact, FactKind, Failed, LookUpRecord, Reason, SubjectId, Token
 from gatefw.records import Consent, Modality, Records
-from gatefw.vision_client import Message
 from gatefw.vision_desk import VisionDesk
+from gatefw.vision_wire import Message
 
 PHOTOS_MAX = 8
 DAY_S = 86_400.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from gatefw.config_reading import Contents, Finding, Lookup, Reading, Schema
 from gatefw.config_tables import Bus, Device, Doors, Face, Gpio, Lane, Timers, VisionTable, Watcher
 from gatefw.errors import ConfigError
-from gatefw.vision_settings import VisionSettings
+from gatefw.vision_settings import CameraPlace, VisionSettings
 
 __all__ = ["Config", "Finding", "Paths", "check", "load"]
 
@@ -106,14 +106,16 @@ def check(
 def _assembled(path: Path, contents: Contents) -> Config:
     paths, sections, devices = Paths(contents.state, contents.run), contents.sections, contents.devices
     table, face, bus = sections["vision"], sections["face"], sections["bus"]
-    camera = next(device for device in devices if device.role == "camera")
     vision = VisionSettings(
         socket=paths.vision,
         models=paths.models,
         gallery=paths.gallery,
         key=paths.key("gallery"),
-        camera=camera.driver,
-        camera_settings=camera.settings,
+        cameras=tuple(
+            CameraPlace(each.label, each.driver, each.settings, each.name == table.codes)
+            for each in devices
+            if each.role == "camera"
+        ),
         detector=table.detector,
         embedder=table.embedder,
         runtime=table.runtime,

@@ -168,6 +168,8 @@ class Reading:
         config_rules.devices(roles, self._schemas, self.error)
         config_rules.pins(roles, self._schemas, "gpio" in self._document.table, self.error)
         config_rules.times(sections["timers"], sections["doors"], sections["face"], self.error)
+        if sections["vision"] is not None:
+            config_rules.cameras(sections["vision"], roles, self.error)
         if lane is not None:
             config_rules.way_out(lane, roles, self.error, self.warn)
             if gpio is not None:

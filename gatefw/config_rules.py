@@ -7,11 +7,14 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gatefw.config_tables import CAUSES, ROLES, Doors, Face, Lane, Timers
+from gatefw.config_tables import CAUSES, ROLES, Doors, Face, Lane, Timers, VisionTable
 from gatefw.events import DEVICE
 from gatefw.model import DoorId
 from gatefw.ports import Pin
 from gatefw.toml_document import Place
+
+CAMERAS_MAX = 4
+"""Each keeps a thread of the vision process busy; more than a lane has heights to look from."""
 
 Tell = Callable[[Place, str], None]
 Roles = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -47,7 +50,7 @@ def way_out(lane: Lane, roles: Roles, error: Tell, warning: Tell) -> None:
 
 
 def devices(roles: Roles, schemas: Schemas, error: Tell) -> None:
-    """A lane has both doors, one set of sensors, one camera and a reader; names fit into events."""
+    """A lane has both doors, one set of sensors, cameras and a reader; names fit into events."""
     for role in ROLES:
         for name in roles.get(role, {}):
             if not DEVICE.fits(f"{role}.{name}"):
@@ -58,15 +61,27 @@ def devices(roles: Roles, schemas: Schemas, error: Tell) -> None:
     for name in roles.get("door", {}):
         if name not in list(DoorId):
             error(("door", name), "a lane has [door.entry_door] and [door.exit_door], and no others")
-    for role, most in (("reader", None), ("sensors", 1), ("camera", 1)):
+    for role, most in (("reader", None), ("sensors", 1), ("camera", CAMERAS_MAX)):
         found = list(roles.get(role, {}))
         if not found:
             error((role,), f"is missing; a lane has a table [{role}.NAME]")
         for name in found[most:] if most else ():
-            error((role, name), f"is one too many; a lane has one [{role}.NAME], and this has {', '.join(found)}")
+            error((role, name), f"is one too many; {most} [{role}.NAME] at most, and this has {', '.join(found)}")
     for place, kind in schemas.items():
         if place[0] == "door" and "unpowered" not in typing.get_type_hints(kind):
             error((*place, "driver"), "does not state what the door does without power, so nobody can say who gets out")
+
+
+def cameras(vision: VisionTable, roles: Roles, error: Tell) -> None:
+    """The camera for codes is one of the lane's, and not its only one: it sees who stands outside."""
+    found = list(roles.get("camera", {}))
+    if vision.codes and vision.codes not in found:
+        error(("vision", "codes"), f"no camera is called {vision.codes}; there are {', '.join(found) or 'none'}")
+    elif found == [vision.codes]:
+        error(
+            ("vision", "codes"),
+            "names the only camera; one that looks for codes is never used to compare faces, so a lane has another",
+        )
 
 
 def pins(roles: Roles, schemas: Schemas, gpio_given: bool, error: Tell) -> None:

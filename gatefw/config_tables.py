@@ -97,13 +97,17 @@ class Gpio:
 
 @dataclass(frozen=True, slots=True)
 class VisionTable:
-    """`[vision]`: who starts the process (`child`: the supervisor, `unit`: systemd), its runtime and its models."""
+    """`[vision]`: who starts the process (`child`: the supervisor, `unit`: systemd), its runtime and its models.
+
+    codes: the name of a camera before the entry door that looks for QR codes and for nothing else; empty for none.
+    """
 
     start: Literal["child", "unit"]
     runtime: Literal["litert", "tflite"]
     detector: ModelName
     embedder: ModelName
     delegate: Literal["default", "none"] = "default"
+    codes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from gatefw.gate_terms import GateInput
 from gatefw.lane_terms import Policy
 from gatefw.model import DoorId, Question
 from gatefw.questions import QuestionWorker
-from gatefw.vision_desk import CAMERA, VISION
+from gatefw.vision_desk import VISION
 from gatefw.watcher import SOCKET, WatcherLine
 from gatefw.worker import Worker
 from gatefw.workers import DoorWorker, IndicatorWorker, LastResort, ReaderWorker, SensorsWorker
@@ -99,7 +99,7 @@ def gate_settings(config: Config, crew: Crew) -> GateSettings:
         ),
         config.timers.lengths,
         Terms(config.face.deadline_s),
-        frozenset(needed | {VISION, CAMERA}),
+        frozenset(needed | {VISION} | {camera.name for camera in config.vision.having(codes=False)}),
         config.lane.in_service,
         config.doors.lease_s,
         config.doors.renew_s,

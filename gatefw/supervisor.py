@@ -67,6 +67,7 @@ from gatefw.model import (
     Started,
     Verb,
     VerifyFace,
+    VerifyPortrait,
 )
 from gatefw.notify import Notifier
 from gatefw.records import Records
@@ -157,7 +158,13 @@ class Supervisor:
         """Serve until SIGTERM, SIGINT or a `stop` order; then let whoever is inside out, and end. Returns 0."""
         sys.setswitchinterval(SWITCH_S)
         with self._files:
-            self._desk = VisionDesk(self._config.paths.vision, self._inbox.put, self._clerk.reconcile, self._hinted)
+            self._desk = VisionDesk(
+                self._config.vision.socket,
+                self._config.vision.cameras,
+                self._inbox.put,
+                self._clerk.reconcile,
+                self._hinted,
+            )
             self._files.callback(self._desk.close)
             self._clerk.start(self._desk)
             self._files.callback(self._clerk.stop)
@@ -314,6 +321,7 @@ class Supervisor:
                 self._hint = ""
                 for indicator in self._crew.indicators:
                     indicator.show(phase, reason)
+                self._desk.want_codes(phase is Phase.IDLE)
                 self._publish_status()
             case Tell():
                 self._tell(effect)
@@ -330,7 +338,7 @@ class Supervisor:
         match ask.request:
             case LookUpRecord():
                 self._clerk.look_up(ask)
-            case VerifyFace():
+            case VerifyFace() | VerifyPortrait():
                 self._desk.verify(ask)
             case request if type(request) in self._crew.answering:
                 self._crew.answering[type(request)].ask(ask)

@@ -1,4 +1,4 @@
-"""The biometric process: camera, models and gallery; every untrusted picture is decoded here and nowhere else.
+"""The biometric process: cameras, models and gallery; every untrusted picture is decoded here and nowhere else.
 
     python -m gatefw.vision --config FILE
 
@@ -6,16 +6,20 @@ It talks through `vision.sock` (see `vision_server`) and knows neither doors nor
 
     verify   subject, deadline_s           hints, then {"matched", "reason", "score", "threshold", "fmr", "frames"};
                                            a newer verify ends an older one
+    verify_portrait  portrait, deadline_s  the same, against the portrait of a document (JPEG or JPEG 2000, base64);
+                                           nothing of it is kept
+    codes    wanted                        {}; from now on, or no more, {"code": {"camera", "payload"}} for each QR code
+                                           (base64) that a camera for codes sees, once while it is in sight
     cancel   of                            ends the verify with that id, which fails as "cancelled"
     enrol    subject, photos, expires_at   photos: paths of 1 to 8 pictures of one person; {"templates": n}
     revoke   subject                       {"revoked": true or false}
     list                                   {"subjects": [{"subject", "templates", "expires_at"}]}
-    health                                 {"ok", "camera"}: whether frames come, and else why not
+    health                                 {"ok", "cameras": {name: {"lost", "ail", "why"}}}: reasons, or ""
     stop                                   {} and the process ends
 
-Three threads: the socket's, the camera's, and this one, which alone touches models and gallery and never waits longer
-than a twentieth of a second while a verification runs, so that its deadline holds. Killed at any moment it leaves a
-whole gallery and a socket that the next one replaces.
+The socket has a thread, each camera has one, and there is this one, which alone touches models and gallery and never
+waits longer than a twentieth of a second while a verification runs, so that its deadline holds. Killed at any moment it
+leaves a whole gallery and a socket that the next one replaces.
 """
 
 import argparse
@@ -23,6 +27,7 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import FrameType
@@ -35,9 +40,9 @@ from gatefw.biometrics.runtime import Delegate, Runtime
 from gatefw.errors import SetupError
 from gatefw.keys import load_or_create
 from gatefw.ports import Camera
-from gatefw.vision_feed import Feed
+from gatefw.vision_feed import Eyes, Feeds
 from gatefw.vision_server import Server
-from gatefw.vision_settings import VisionSettings
+from gatefw.vision_settings import CameraPlace, VisionSettings
 from gatefw.vision_worker import Vision
 
 
@@ -46,20 +51,15 @@ def serve(settings: VisionSettings, child: bool) -> None:
 
     Raises SetupError when models, gallery, key or socket cannot be used.
     """
-    driver = hw.load("camera", settings.camera)
-
-    def open_camera() -> Camera:
-        camera: Camera = driver.open(settings.camera_settings)
-        return camera
-
+    faces, codes = ({each.name: _opener(each) for each in settings.having(codes)} for codes in (False, True))
     names = settings.detector, settings.embedder
     with ExitStack() as stack:
         chain = Chain.load(settings.models, *names, Runtime(settings.runtime), Delegate(settings.delegate))
         key = load_or_create(settings.key, store_exists=settings.gallery.exists())
         gallery = stack.enter_context(closing(Gallery(settings.gallery, key)))
         server = stack.enter_context(closing(Server(settings.socket)))
-        feed = stack.enter_context(closing(Feed(open_camera)))
-        vision = Vision(settings, chain, gallery, feed, server)
+        seen_by = Eyes(*(stack.enter_context(closing(Feeds(cameras))) for cameras in (faces, codes)))
+        vision = Vision(settings, chain, gallery, seen_by, server)
         _stop_at_signals(vision)
         if child:
             threading.Thread(target=_stop_with_parent, args=(vision,), name="parent", daemon=True).start()
@@ -78,6 +78,17 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"vision: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _opener(camera: CameraPlace) -> Callable[[], Camera]:
+    """Raises SetupError when there is no such driver."""
+    driver = hw.load("camera", camera.driver)
+
+    def open_camera() -> Camera:
+        opened: Camera = driver.open(camera.settings)
+        return opened
+
+    return open_camera
 
 
 def _stop_at_signals(vision: Vision) -> None:

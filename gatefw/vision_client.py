@@ -5,22 +5,21 @@ Standard library only: the supervisor loads no model and decodes no picture. The
 
 import contextlib
 import itertools
-import logging
 import socket
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from gatefw import unix_socket, wire_json
 from gatefw.backoff import Backoff
 from gatefw.errors import BadReply, DeviceLost
-from gatefw.model import FaceCompared, Failed, Reason, Reply
+from gatefw.vision_wire import REQUEST_BYTES, Message
 
 CONNECT_S = 2.0
-
-_log = logging.getLogger(__name__)
-Message = Mapping[str, Any]
+MESSAGES_PER_S = 100
+"""A process that says more is not itself, and must not fill the supervisor's queue: it is hung up on."""
 
 
 class VisionClient:
@@ -37,8 +36,9 @@ class VisionClient:
         heard: Callable[[Message], None],
         lost: Callable[[str], None],
         came: Callable[[], None],
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._path, self._heard, self._lost, self._came = path, heard, lost, came
+        self._path, self._heard, self._lost, self._came, self._now_s = path, heard, lost, came, now_s
         unix_socket.checked(path)
         self._numbers = itertools.count(1)
         self._sending = threading.Lock()
@@ -84,6 +84,8 @@ class VisionClient:
                 if not told and not self._closing.is_set():
                     told = True
                     self._lost(f"vision {self._path}: {error}")
+                if isinstance(error, BadReply):
+                    self._closing.wait(backoff.last_s)
             self._closing.wait(backoff.wait_s())
 
     @contextlib.contextmanager
@@ -91,6 +93,7 @@ class VisionClient:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.settimeout(CONNECT_S)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * REQUEST_BYTES)
             connection.connect(str(self._path))
             connection.settimeout(None)
             with self._sending:
@@ -102,39 +105,19 @@ class VisionClient:
             connection.close()
 
     def _read(self, connection: socket.socket) -> None:
-        lines = wire_json.Lines()
+        lines, second, count = wire_json.Lines(), 0, 0
         while not self._closing.is_set():
             chunk = connection.recv(64 * 1024)
             if not chunk:
                 raise DeviceLost("its process went away")
             for line in lines.feed(chunk):
+                before, second = second, int(self._now_s())
+                count = count + 1 if second == before else 1
+                if count > MESSAGES_PER_S:
+                    raise BadReply(f"it said more than {MESSAGES_PER_S} things in a second")
                 self._heard(wire_json.decode(line))
 
     def _hang_up(self) -> None:
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-
-
-def verify_reply(message: Message) -> Reply | None:
-    """The reply to `VerifyFace` in a message, None while there is none yet (a hint).
-
-    Raises BadReply when the message is not of this protocol.
-    """
-    if "hint" in message:
-        return None
-    if "failed" in message:
-        return Failed(Reason.VISION_UNAVAILABLE)
-    try:
-        done = message["done"]
-        matched, reason = done["matched"], Reason(done["reason"])
-        if type(matched) is not bool or matched is not (reason is Reason.OK):
-            raise ValueError(f"matched is {matched!r} with the reason {reason}")
-        if reason not in (Reason.OK, Reason.FACE_MISMATCH):
-            return Failed(reason)
-        score, threshold, fmr = (float(done[name]) for name in ("score", "threshold", "fmr"))
-        if matched is not (score <= threshold):
-            raise ValueError(f"matched is {matched} at a distance of {score} and a threshold of {threshold}")
-        return FaceCompared(matched, score, threshold, fmr, int(done["frames"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadReply(f"vision: not an answer to verify: {error!r}") from error

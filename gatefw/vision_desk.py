@@ -1,22 +1,27 @@
 """The supervisor's side of the vision process: its questions, their answers, and what it means when nobody answers.
 
-To the lane, the vision process and its camera are two devices, `vision` and `camera`. When the process goes, everything
-it was asked has failed at that moment.
+To the lane, the vision process and each of its cameras are devices, `vision` and `camera.NAME`. When the process goes,
+everything it was asked has failed at that moment. A camera that looks for codes is a reader as well, while wanted.
 """
 
+import base64
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gatefw.errors import BadReply, DeviceLost
-from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceWent, GateInput
-from gatefw.model import Failed, Reason, RunId, VerifyFace
-from gatefw.vision_client import Message, VisionClient, verify_reply
+from gatefw.errors import BadReply, DeviceLost, Refusal
+from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceImpaired, DeviceWent, GateInput, TokenRead
+from gatefw.model import Failed, Reason, RunId, Token, VerifyFace, VerifyPortrait
+from gatefw.vision_client import VisionClient
+from gatefw.vision_settings import CameraPlace
+from gatefw.vision_wire import PORTRAIT_BYTES_MAX, CameraState, Message, cameras_told, code_found, verify_reply
 
-VISION, CAMERA = "vision", "camera"
+VISION = "vision"
+QR_CODE = "]Q1"
+UNTOLD = CameraState(Reason.DEVICE_LOST, why="the vision process has not told of it")
 
 _log = logging.getLogger(__name__)
 Heard = Callable[[Message], None]
@@ -34,6 +39,7 @@ class VisionDesk:
     def __init__(
         self,
         path: Path,
+        cameras: Iterable[CameraPlace],
         put: Callable[[GateInput], None],
         came: Callable[[], None],
         hint: Callable[[RunId, str], None],
@@ -42,7 +48,9 @@ class VisionDesk:
         self._lock = threading.Lock()
         self._verifies: dict[int, _Verify] = {}
         self._requests: dict[int, Heard] = {}
-        self._camera_ok: bool | None = None
+        self._cameras: dict[str, CameraState | None] = {camera.name: None for camera in cameras}
+        self._readers = {camera.name for camera in cameras if camera.codes}
+        self._there = self._codes_wanted = False
         self._client = VisionClient(path, self._hear, self._lost, lambda: None)
 
     def close(self) -> None:
@@ -50,15 +58,30 @@ class VisionDesk:
 
     def verify(self, ask: Ask) -> None:
         """Ask for a comparison; its answer, or that there is none to be had, arrives in the inbox."""
-        request = ask.request
-        assert isinstance(request, VerifyFace)
         try:
             with self._lock:
-                number = self._client.ask("verify", subject=request.subject, deadline_s=request.deadline_s)
+                number = self._ask_for(ask.request)
                 self._verifies[number] = _Verify(ask.run, ask.number)
         except DeviceLost as error:
             _log.warning("%s", error)
             self._put(Answered(ask.run, ask.number, Failed(Reason.VISION_UNAVAILABLE)))
+        except Refusal:
+            self._put(Answered(ask.run, ask.number, Failed(Reason.DOCUMENT_UNREADABLE)))
+
+    def _ask_for(self, request: object) -> int:
+        if isinstance(request, VerifyFace):
+            return self._client.ask("verify", subject=request.subject, deadline_s=request.deadline_s)
+        assert isinstance(request, VerifyPortrait)
+        if len(request.portrait) > PORTRAIT_BYTES_MAX:
+            raise Refusal(f"portrait: {len(request.portrait)} bytes, over {PORTRAIT_BYTES_MAX}")
+        portrait = base64.b64encode(request.portrait).decode("ascii")
+        return self._client.ask("verify_portrait", portrait=portrait, deadline_s=request.deadline_s)
+
+    def want_codes(self, wanted: bool) -> None:
+        """Take codes from the cameras that look for them, or no more; a process that comes back is told as well."""
+        if self._readers and wanted is not self._codes_wanted:
+            self._codes_wanted = wanted
+            self.request("codes", lambda _message: None, wanted=wanted)
 
     def cancel(self, run: RunId) -> None:
         """The run is over: its comparison should stop looking at whoever stands there now."""
@@ -80,8 +103,8 @@ class VisionDesk:
     # ------------------------------------------------------------ the client's thread
 
     def _hear(self, message: Message) -> None:
-        if "health" in message:
-            self._health(message["health"])
+        if "health" in message or "code" in message:
+            self._told(message)
             return
         number = message.get("id")
         with self._lock:
@@ -106,23 +129,59 @@ class VisionDesk:
         if reply is not None:
             self._put(Answered(verify.run, verify.number, reply))
 
-    def _health(self, health: Any) -> None:
-        """The first one after connecting says that the process is there; each says whether frames come."""
-        ok = isinstance(health, dict) and health.get("ok") is True
-        first, self._camera_ok = self._camera_ok is None, ok
-        self._put(DeviceCame(CAMERA) if ok else DeviceWent(CAMERA))
-        if first:
+    def _told(self, message: Message) -> None:
+        """What it says unasked. What cannot be read is as if it were not said: its cameras are then as they were."""
+        try:
+            if "code" in message:
+                self._code(*code_found(message["code"]))
+            else:
+                self._health(cameras_told(message["health"]))
+        except BadReply as error:
+            _log.warning("%s", error)
+
+    def _code(self, camera: str, payload: bytes) -> None:
+        if camera in self._readers and self._codes_wanted:
+            self._put(TokenRead(camera, Token(payload, QR_CODE)))
+
+    def _health(self, told: dict[str, CameraState]) -> None:
+        """The first one after connecting says that the process is there; each says how its cameras are."""
+        for name, before in self._cameras.items():
+            now = self._cameras[name] = told.get(name, UNTOLD)
+            for event in _changes(name, before, now):
+                self._put(event)
+        if not self._there:
+            self._there = True
             self._came()
             self._put(DeviceCame(VISION))
+            if self._codes_wanted:
+                self.request("codes", lambda _message: None, wanted=True)
 
     def _lost(self, why: str) -> None:
         _log.warning("%s", why)
         with self._lock:
             verifies, self._verifies = list(self._verifies.values()), {}
             requests, self._requests = list(self._requests.values()), {}
-        self._camera_ok = None
+        self._there = False
         self._put(DeviceWent(VISION))
         for verify in verifies:
             self._put(Answered(verify.run, verify.number, Failed(Reason.VISION_UNAVAILABLE)))
         for heard in requests:
             heard({"failed": {"kind": "retry", "message": why}})
+
+
+def _changes(name: str, before: CameraState | None, now: CameraState) -> Iterable[GateInput]:
+    """What the lane must hear of a camera. A lost one has no ailment; what ails it is told when it is back."""
+    if now.lost:
+        if before is None or before.lost is not now.lost:
+            yield DeviceWent(name, now.lost)
+        return
+    ailed = None
+    if before is None or before.lost:
+        yield DeviceCame(name)
+    else:
+        ailed = before.ail
+    if ailed is not now.ail:
+        if ailed:
+            yield DeviceImpaired(name, ailed, False)
+        if now.ail:
+            yield DeviceImpaired(name, now.ail, True)

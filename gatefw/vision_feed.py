@@ -1,47 +1,69 @@
-"""The camera's thread in the vision process: opens it, takes the newest frame, starts over with backoff if it dies."""
+"""A camera's thread in the vision process: opens it, watches its pictures, starts over with backoff when it dies."""
 
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from gatefw.backoff import Backoff
-from gatefw.errors import GateError
+from gatefw.camera_watch import CameraWatch, ailment, grey_of
+from gatefw.errors import GateError, WrongDevice
+from gatefw.model import Reason
 from gatefw.ports import Camera, Frame
+from gatefw.vision_wire import CameraState
 
 FRAME_WAIT_S = 0.25
-IDLE_S = 1.0
-"""While nobody is verified a frame is taken so often: enough to know that the camera lives."""
-GRACE_S = 5.0
-"""An open camera that gives no frame for so long counts as lost."""
+IDLE_S = 0.2
+"""While nobody wants its frames one is taken so often: enough to know within a second how the camera is."""
+SILENT_S = 1.5
+"""An open camera that gives no frame for so long counts as lost; one whose driver does not come back, as stuck."""
+CLOSE_S = 5.0
+
+Changed = threading.Condition
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A frame, and whether it is bit by bit the one before it."""
+    """A frame, whose it is, and whether it is bit by bit the one before it."""
 
+    camera: str
     frame: Frame
     repeated: bool
 
 
 class Feed:
-    """Frames of a camera that may die and come back. All methods are safe from any thread."""
+    """Frames of a camera that may die and come back. All methods are safe from any thread.
 
-    def __init__(self, open_camera: Callable[[], Camera], now_s: Callable[[], float] = time.monotonic) -> None:
-        self._open, self._now_s = open_camera, now_s
-        self._changed = threading.Condition()
+    `changed` is notified when there is a new frame: feeds that share one can be waited for together (`Feeds`).
+    """
+
+    def __init__(
+        self,
+        open_camera: Callable[[], Camera],
+        name: str = "camera",
+        now_s: Callable[[], float] = time.monotonic,
+        changed: Changed | None = None,
+    ) -> None:
+        self.name, self._open, self._now_s = name, open_camera, now_s
+        self._changed = changed or Changed()
         self._newest: Seen | None = None
         self._wanted = False
         self._closing = False
-        self._trouble = "not opened yet"
-        self._thread = threading.Thread(target=self._work, name="camera", daemon=True)
+        self._state = CameraState(Reason.DEVICE_LOST, why="not opened yet")
+        self._asked_s: float | None = None
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
     @property
-    def trouble(self) -> str:
-        """Why there are no frames; empty while there are."""
-        return self._trouble
+    def state(self) -> CameraState:
+        """How the camera is now. A driver that does not come back is noticed here, whatever it said before."""
+        asked_s = self._asked_s
+        if asked_s is not None and not self._state.lost and self._now_s() - asked_s > SILENT_S:
+            return CameraState(Reason.DEVICE_STUCK, why=f"its driver has not come back for {SILENT_S:g} s")
+        return self._state
 
     def want(self, wanted: bool) -> None:
         """Take every frame from now on, or only one now and then. What was taken before is dropped."""
@@ -49,19 +71,17 @@ class Feed:
             self._wanted, self._newest = wanted, None
             self._changed.notify_all()
 
-    def take(self, timeout_s: float) -> Seen | None:
-        """The newest frame not yet taken, or None after `timeout_s`."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._newest is not None or self._closing, timeout_s)
-            seen, self._newest = self._newest, None
-            return seen
+    def taken(self) -> Seen | None:
+        """The newest frame not yet taken, if there is one. To be called with `changed` held."""
+        seen, self._newest = self._newest, None
+        return seen
 
     def close(self) -> None:
-        """End the thread and give the camera back."""
+        """End the thread and give the camera back; a driver that is stuck is left behind after some seconds."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join()
+        self._thread.join(CLOSE_S)
 
     def _work(self) -> None:
         backoff = Backoff()
@@ -72,26 +92,37 @@ class Feed:
                     self._pump(camera, backoff)
                 finally:
                     camera.close()
+            except WrongDevice as error:
+                self._state = CameraState(Reason.DEVICE_WRONG, why=str(error))
             except (GateError, OSError) as error:
-                self._trouble = str(error) or type(error).__name__
+                self._state = CameraState(Reason.DEVICE_LOST, why=str(error) or type(error).__name__)
             except Exception as error:  # noqa: BLE001  a driver's mistake costs its camera, not templates and gallery
-                self._trouble = f"{type(error).__name__}: {error}"
+                self._state = CameraState(Reason.SOFTWARE, why=f"{type(error).__name__}: {error}")
+            finally:
+                self._asked_s = None
+            with self._changed:
+                self._newest = None
             self._rest(backoff.wait_s(), lambda: False)
 
     def _pump(self, camera: Camera, backoff: Backoff) -> None:
-        digest, heard_s = -1, self._now_s()
+        digest, heard_s, watch = -1, self._now_s(), CameraWatch()
         while not self._closing:
+            self._asked_s = self._now_s()
             frame = camera.frame(FRAME_WAIT_S)
+            self._asked_s = None
             if frame is None:
-                if self._now_s() - heard_s > GRACE_S:
-                    self._trouble = f"open, but no frame for {GRACE_S:.0f} s"
+                if self._now_s() - heard_s > SILENT_S:
+                    self._state = CameraState(Reason.DEVICE_LOST, why=f"open, but no frame for {SILENT_S:g} s")
                 continue
             heard_s, before, digest = self._now_s(), digest, zlib.crc32(frame.rgb)
             backoff.reset()
+            seen = Seen(self.name, frame, digest == before)
+            looked_at = frame.rgb if frame.luma is None else frame.luma
+            watch.seen(ailment(grey_of(np.asarray(looked_at)), seen.repeated), frame.captured_s)
             with self._changed:
-                self._trouble = ""
+                self._state = CameraState(ail=watch.ail)
                 if self._wanted:  # otherwise nobody has a reason to keep a picture of anybody
-                    self._newest = Seen(frame, repeated=digest == before)
+                    self._newest = seen
                     self._changed.notify_all()
             if not self._wanted:
                 self._rest(IDLE_S, lambda: self._wanted)
@@ -99,3 +130,52 @@ class Feed:
     def _rest(self, seconds: float, unless: Callable[[], bool]) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._closing or unless(), seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """The cameras between the doors, which see faces, and those before them, which see codes."""
+
+    faces: "Feeds"
+    codes: "Feeds"
+
+    @property
+    def states(self) -> dict[str, CameraState]:
+        return {**self.faces.states, **self.codes.states}
+
+
+class Feeds:
+    """Several cameras looked at as one: whichever has something new, in turn."""
+
+    def __init__(
+        self, cameras: Mapping[str, Callable[[], Camera]], now_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._changed = Changed()
+        self._feeds: Sequence[Feed] = [Feed(opens, name, now_s, self._changed) for name, opens in cameras.items()]
+
+    @property
+    def states(self) -> dict[str, CameraState]:
+        return {feed.name: feed.state for feed in self._feeds}
+
+    def want(self, wanted: bool) -> None:
+        for feed in self._feeds:
+            feed.want(wanted)
+
+    def take(self, timeout_s: float) -> Seen | None:
+        """The newest frame of the camera whose turn it is, or of the next that has one; None after `timeout_s`."""
+        with self._changed:
+            found: list[Seen] = []
+            self._changed.wait_for(lambda: self._next(found), timeout_s)
+            return found[0] if found else None
+
+    def close(self) -> None:
+        for feed in self._feeds:
+            feed.close()
+
+    def _next(self, found: list[Seen]) -> bool:
+        for feed in self._feeds:
+            if (seen := feed.taken()) is not None:
+                found.append(seen)
+                self._feeds = [each for each in self._feeds if each is not feed] + [feed]
+                break
+        return bool(found)

@@ -2,6 +2,7 @@
 
 in    {"id": 7, "do": "verify", ...}       anything else on a line ends the connection
 out   {"id": 7, "hint": "too_dark"}        any number
+      {"code": {...}}                      while codes are wanted
       {"id": 7, "done": {...}}             or {"id": 7, "failed": {"kind": ..., "message": ...}}: the last word
       {"health": {...}}                    on connection, and when it changed
 """
@@ -19,6 +20,7 @@ from typing import Any
 
 from gatefw import unix_socket, wire_json
 from gatefw.errors import BadReply
+from gatefw.vision_wire import REQUEST_BYTES
 
 SEND_S = 1.0
 PENDING = 64
@@ -31,7 +33,7 @@ class Client:
     """A connected supervisor. Sending to one that went away, or does not read, ends its connection."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self.sock, self.lines = sock, wire_json.Lines()
+        self.sock, self.lines = sock, wire_json.Lines(REQUEST_BYTES)
         self._sending = threading.Lock()
         sock.settimeout(SEND_S)
 

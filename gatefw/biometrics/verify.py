@@ -9,6 +9,10 @@
 
 A frame from before the verification began is not looked at: it shows who stood there then. A picture that is bit by bit
 the one before shows no living camera; it is never compared.
+
+Several cameras at different heights look at one traveller. The best of what they see now counts, for the hint and for
+why nothing was decided: that a short traveller is below one camera is no fault of theirs. Only a second face, whichever
+camera sees it, keeps every other from being compared.
 """
 
 from collections import Counter
@@ -19,6 +23,11 @@ from gatefw.biometrics.card import Threshold
 from gatefw.biometrics.chain import Probe
 from gatefw.biometrics.template import Template, distance_to_all
 from gatefw.model import Reason
+
+NOW_S = 1.0
+"""What a camera saw so long ago is not what it sees."""
+_BEST_FIRST = (Reason.TWO_FACES, Reason.OK)
+_LAST = (Reason.NO_FACE, Reason.NO_FRAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +69,23 @@ class Verification:
         self._compared_s = float("-inf")
         self._distances: list[float] = []
         self._no_good: Counter[Reason] = Counter()
+        self._sees: dict[str, tuple[Reason, float]] = {}
         self._hinted = Reason.OK
 
     def wants(self, captured_s: float) -> bool:
         """Is a frame of that time worth a look? Not one from before the start, nor one too soon after a comparison."""
         return captured_s >= self._begun_s and captured_s - self._compared_s >= self._rules.every_s
 
-    def seen(self, found: Probe | Reason, captured_s: float, repeated: bool) -> Hint | Outcome | None:
+    def seen(self, found: Probe | Reason, captured_s: float, repeated: bool, camera: str = "") -> Hint | Outcome | None:
         """A frame that was wanted. `repeated`: bit by bit the one before. Raises ModelError: not comparable."""
         if repeated and not isinstance(found, Reason):
             found = Reason.NO_FRAME
-        if isinstance(found, Reason):
-            self._no_good[found] += 1
-            return self._hint(found)
+        self._sees[camera] = (found if isinstance(found, Reason) else Reason.OK, captured_s)
+        best = self._best(captured_s)
+        if isinstance(found, Reason) or best is Reason.TWO_FACES:
+            if best is not Reason.OK:
+                self._no_good[best] += 1
+            return self._hint(best)
         distance = distance_to_all(found.template, self._references)
         self._distances.append(distance)
         self._compared_s = captured_s
@@ -89,6 +102,12 @@ class Verification:
         if self._distances:
             return self._outcome(Reason.VERIFY_TIMEOUT)
         return self._outcome(max(self._no_good, key=self._no_good.__getitem__, default=Reason.NO_FRAME))
+
+    def _best(self, now_s: float) -> Reason:
+        """What the camera that sees most sees now: TWO_FACES before OK, a face that is no good before no face."""
+        now = [reason for reason, seen_s in self._sees.values() if now_s - seen_s <= NOW_S]
+        order = (*_BEST_FIRST, *(reason for reason in now if reason not in _LAST), *_LAST)
+        return min(now, key=order.index)
 
     def _hint(self, reason: Reason) -> Hint | None:
         changed, self._hinted = reason is not self._hinted, reason

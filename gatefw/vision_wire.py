@@ -1,0 +1,92 @@
+"""What the vision process says, as its supervisor reads it: nothing of it is believed before it was looked at.
+
+The vision process decodes what strangers show it, so it may be somebody else's by now. Whatever it sends, it can say no
+more than these messages, and no longer ones. The protocol is drawn in `vision`. Standard library only.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gatefw.errors import BadReply
+from gatefw.model import FaceCompared, Failed, Reason, Reply
+
+Message = Mapping[str, Any]
+
+PORTRAIT_BYTES_MAX = 128 * 1024
+REQUEST_BYTES = 192 * 1024
+"""The longest line a supervisor sends: a portrait in base64, and what stands around it."""
+CODE_BYTES_MAX = 2953
+"""What the largest QR code can hold (ISO/IEC 18004, version 40-L, bytes)."""
+WHY_CHARS_MAX = 200
+AILMENTS = frozenset({Reason.CAMERA_DARK, Reason.CAMERA_BLINDED, Reason.CAMERA_COVERED, Reason.CAMERA_FROZEN})
+LOST = frozenset({Reason.DEVICE_LOST, Reason.DEVICE_WRONG, Reason.DEVICE_STUCK, Reason.SOFTWARE})
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """How a camera is: `lost` when no frames come, else perhaps what ails the picture. `why` is for people."""
+
+    lost: Reason | None = None
+    ail: Reason | None = None
+    why: str = ""
+
+    def message(self) -> dict[str, str]:
+        return {"lost": self.lost or "", "ail": self.ail or "", "why": self.why[:WHY_CHARS_MAX]}
+
+
+def cameras_told(health: object) -> dict[str, CameraState]:
+    """The state of each camera in a health message. Raises BadReply."""
+    try:
+        if not isinstance(health, dict) or not isinstance(health["cameras"], dict):
+            raise TypeError(health)
+        return {str(name): _camera_told(told) for name, told in health["cameras"].items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadReply(f"vision: not a word on its health: {type(error).__name__}") from error
+
+
+def _camera_told(told: Mapping[str, str]) -> CameraState:
+    lost = Reason(told["lost"]) if told["lost"] else None
+    ail = Reason(told["ail"]) if told["ail"] else None
+    if lost not in {None, *LOST} or ail not in {None, *AILMENTS}:
+        raise ValueError("no such state")
+    return CameraState(lost, ail, str(told["why"])[:WHY_CHARS_MAX])
+
+
+def code_found(found: object) -> tuple[str, bytes]:
+    """Which camera saw which code. Raises BadReply, without what it says: it may be somebody's code."""
+    try:
+        if not isinstance(found, dict):
+            raise TypeError
+        camera, payload = found["camera"], base64.b64decode(found["payload"], validate=True)
+        if not isinstance(camera, str) or not 0 < len(payload) <= CODE_BYTES_MAX:
+            raise ValueError
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        raise BadReply("vision: not a code that a camera saw") from None
+    return camera, payload
+
+
+def verify_reply(message: Message) -> Reply | None:
+    """The reply to `VerifyFace` or `VerifyPortrait` in a message, None while there is none yet (a hint).
+
+    Raises BadReply when the message is not of this protocol.
+    """
+    if "hint" in message:
+        return None
+    if "failed" in message:
+        return Failed(Reason.VISION_UNAVAILABLE)
+    try:
+        done = message["done"]
+        matched, reason = done["matched"], Reason(done["reason"])
+        if type(matched) is not bool or matched is not (reason is Reason.OK):
+            raise ValueError(f"matched is {matched!r} with the reason {reason}")
+        if reason not in (Reason.OK, Reason.FACE_MISMATCH):
+            return Failed(reason)
+        score, threshold, fmr = (float(done[name]) for name in ("score", "threshold", "fmr"))
+        if matched is not (score <= threshold):
+            raise ValueError(f"matched is {matched} at a distance of {score} and a threshold of {threshold}")
+        return FaceCompared(matched, score, threshold, fmr, int(done["frames"]))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BadReply(f"vision: not an answer to verify: {error!r}") from error
