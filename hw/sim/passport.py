@@ -1,4 +1,4 @@
-"""A travel document of Utopia, whole: its state's certificates, its signed list of hashes, its files, its chip's keys.
+"""A travel document of Utopia, whole: its state's certificates, its signed list of hashes, its files.
 
 What a state's printing office does (ICAO 9303-10, -12), for the virtual chip and for tests: real keys, real signatures,
 made anew each time. Nobody real is in it; the portrait is drawn, or handed in by who has one.
@@ -7,11 +7,12 @@ made anew each time. Nobody real is in it; the portrait is drawn, or handed in b
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from hw.wire import der, lds, sod
@@ -78,8 +79,6 @@ class Passport:
     com: bytes = field(repr=False)
     sod: bytes = field(repr=False)
     groups: Mapping[int, bytes] = field(repr=False)
-    active_key: PrivateKey | None = field(default=None, repr=False)
-    chip_key: ec.EllipticCurvePrivateKey | None = field(default=None, repr=False)
 
 
 class Authority:
@@ -188,21 +187,12 @@ def issue(
     holder: Holder | None = None,
     kind: str = "TD3",
     picture: bytes = b"",
-    chip_key: ec.EllipticCurvePrivateKey | None = None,
-    active_key: PrivateKey | None = None,
-    infos: Sequence[bytes] = (),
+    groups: Mapping[int, bytes] = MappingProxyType({}),
 ) -> Passport:
-    """A whole document. `chip_key`: for Chip Authentication, in DG14 with `infos` (encoded SecurityInfos, for PACE).
-
-    `active_key`: for Active Authentication, in DG15.
-    """
+    """A whole document of the `kind` TD1, TD2 or TD3. `groups` are further ones, whole: the chip's keys (DG14, DG15)."""
     printed = (holder or Holder()).lines(kind)
-    groups = {1: group_1(printed), 2: group_2(picture or drawn_portrait())}
-    if chip_key is not None or infos:
-        groups[14] = group_14(chip_key, infos)
-    if active_key is not None:
-        groups[15] = der.encode(lds.GROUP_TAGS[15], _spki(active_key))
-    return Passport(printed, common(groups), signer.sign(groups), groups, active_key, chip_key)
+    written = {1: group_1(printed), 2: group_2(picture or drawn_portrait()), **groups}
+    return Passport(printed, common(written), signer.sign(written), written)
 
 
 def group_1(printed: bytes) -> bytes:
@@ -219,16 +209,6 @@ def group_2(picture: bytes) -> bytes:
     header = der.encode(0xA1, der.encode(0x87, b"\x01\x01"), der.encode(0x88, b"\x00\x08"))
     template = der.encode(0x7F60, header, der.encode(0x5F2E, record))
     return der.encode(lds.GROUP_TAGS[2], der.encode(0x7F61, der.encode(der.INTEGER, b"\x01"), template))
-
-
-def group_14(chip_key: ec.EllipticCurvePrivateKey | None, infos: Sequence[bytes] = ()) -> bytes:
-    """DG14: the key for Chip Authentication (ECDH, AES-128) and further SecurityInfos (ICAO 9303-11, 9.2)."""
-    own = []
-    if chip_key is not None:
-        own.append(der.encode(der.SEQUENCE, der.encode_object_id("0.4.0.127.0.7.2.2.1.2"), _spki(chip_key)))
-        agreement = der.encode_object_id("0.4.0.127.0.7.2.2.3.2.2")
-        own.append(der.encode(der.SEQUENCE, agreement, der.encode_integer(1)))
-    return der.encode(lds.GROUP_TAGS[14], der.encode(der.SET, *sorted((*own, *infos))))
 
 
 def common(groups: Mapping[int, bytes]) -> bytes:
@@ -272,10 +252,6 @@ def _name(country: str, common_name: str) -> x509.Name:
 
 def _attribute(kind: str, value: bytes) -> bytes:
     return der.encode(der.SEQUENCE, der.encode_object_id(kind), der.encode(der.SET, value))
-
-
-def _spki(key: PrivateKey) -> bytes:
-    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _sha256(data: bytes) -> bytes:
