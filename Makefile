@@ -8,12 +8,15 @@ BIN := $(VENV)/bin
 # what they prove has to do with time.
 TOGETHER := -n 3 --dist loadfile
 
-.PHONY: help demo test check bench diagram clean
+.PHONY: help demo test check conformance fuzz hil bench diagram clean
 
 help:
 	@echo "make demo    watch a day at a simulated lane (about a minute and a half)"
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, import contracts, tests with coverage"
+	@echo "make conformance  which driver keeps which promise"
+	@echo "make fuzz    ten seconds of damaged bytes for every decoder"
+	@echo "make hil     hardware in the loop, without hardware: as much of it as this machine can"
 	@echo "make bench   measure on this machine"
 	@echo "make diagram draw the lane's table into README.md"
 	@echo "make clean   remove $(VENV) and caches; models and photographs stay"
@@ -39,6 +42,15 @@ check: $(VENV)/installed-dev
 	$(BIN)/coverage run -m pytest -m real
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+conformance: $(VENV)/installed-dev
+	$(BIN)/pytest tests/conformance --table
+
+fuzz: $(VENV)/installed-dev
+	$(BIN)/python tests/fuzz_wire.py --seconds 10
+
+hil: $(VENV)/installed-dev
+	$(BIN)/python tests/hil/run
 
 bench: $(VENV)/installed
 	$(BIN)/gatefw models install --photos

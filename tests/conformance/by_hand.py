@@ -1,0 +1,72 @@
+"""A bench whose far end is a real device and a pair of hands: what a suite wants done, somebody is asked to do."""
+
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hw
+from gatefw import settings
+from hw import gpio
+
+
+class BenchByHand:
+    """`--device ROLE.HOW=FILE`: the file has the driver's settings, and `factory = "lgpio:LABEL"` if it uses pins."""
+
+    def __init__(self, role: str, how: str, table: dict[str, Any], hands: bool) -> None:
+        self._kind, self._hands, self._opened = hw.schema(role, how), hands, []  # type: ignore[var-annotated]
+        factory = table.pop("factory", None)
+        wrong: list[str] = []
+        self._settings = settings.build(
+            self._kind, table, (role, how), lambda place, why: wrong.append(f"{place}: {why}")
+        )
+        if wrong:
+            pytest.exit(f"--device {role}.{how}: {'; '.join(wrong)}", returncode=2)
+        self._pins = factory is not None
+        self.driver: Any = None
+        if self._pins:
+            gpio.open_factory(factory)
+
+    @classmethod
+    def maker(cls, device: str, config: pytest.Config) -> tuple[str, Callable[[Path], "BenchByHand"]]:
+        """The driver's name, and what makes its bench. Ends the session when the option cannot be understood."""
+        name, _, file = device.partition("=")
+        role, _, how = name.partition(".")
+        if (role, how) not in hw.drivers() or not file:
+            pytest.exit(f"--device {device}: wanted is ROLE.HOW=FILE, with a driver hw/ROLE_HOW.py", returncode=2)
+        hands = config.getoption("capture") == "no" and sys.stdin.isatty()
+
+        def by_hand(_path: Path) -> BenchByHand:
+            return cls(role, how, tomllib.loads(Path(file).read_text()), hands)
+
+        return how, by_hand
+
+    def open(self, **changes: Any) -> Any:
+        if changes:
+            pytest.skip(f"wants other settings than the device has: {', '.join(changes)}")
+        device = self.driver.open(self._settings)
+        self._opened.append(device)
+        return device
+
+    def close(self) -> None:
+        for device in self._opened:
+            device.close()
+        if self._pins:
+            gpio.close_factory()
+
+    def __getattr__(self, deed: str) -> Callable[..., None]:
+        """Everything else that a bench can do is done by whoever stands at the device."""
+        if deed.startswith("_"):
+            raise AttributeError(deed)
+
+        def ask(*given: object, **named: object) -> None:
+            if not self._hands:
+                pytest.skip(f"wants somebody at the device to {deed.replace('_', ' ')}; run it with -s on a terminal")
+            words = [str(each) for each in given] + [f"{name} {value}" for name, value in named.items()]
+            answer = input(f"\n    please {deed.replace('_', ' ')} {' '.join(words)}; then Enter (n: it is not so) ")
+            assert answer.strip().lower() != "n", f"{deed}: not so, says who stands there"
+
+        return ask
