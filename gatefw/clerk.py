@@ -29,16 +29,20 @@ Reply = Callable[[Answer], None]
 
 
 class Clerk:
-    """Works off look-ups and orders one after the other. `now` is wall time in seconds since 1970 UTC."""
+    """Works off look-ups and orders one after the other. `now` is wall time in seconds since 1970 UTC.
+
+    `take` says which identifier to look up for a token, or why this lane does not take it; see `token_check`.
+    """
 
     def __init__(
         self,
         records: Records,
+        take: Callable[[Token], Token | Failed],
         put: Callable[[GateInput], None],
         record: Callable[[Fact], None],
         now: Callable[[], float],
     ) -> None:
-        self._records, self._put, self._record, self._now = records, put, record, now
+        self._records, self._take, self._put, self._record, self._now = records, take, put, record, now
         self._desk: VisionDesk | None = None
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
@@ -84,7 +88,8 @@ class Clerk:
     def _look_up(self, ask: Ask) -> None:
         assert isinstance(ask.request, LookUpRecord)
         try:
-            found = self._records.look_up(ask.request.token, self._now())
+            taken = self._take(ask.request.token)
+            found = taken if isinstance(taken, Failed) else self._records.look_up(taken, self._now())
         except StoreError as error:
             _log.error("%s", error)
             found = Failed(Reason.RECORDS_UNAVAILABLE)

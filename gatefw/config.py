@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatefw.config_reading import Contents, Finding, Lookup, Reading, Schema
-from gatefw.config_tables import Bus, Device, Doors, Face, Gpio, Lane, Timers, VisionTable, Watcher
+from gatefw.config_tables import Bus, Device, Doors, Face, Gpio, Lane, Timers, Tokens, VisionTable, Watcher
 from gatefw.errors import ConfigError
 from gatefw.vision_settings import CameraPlace, VisionSettings
 
@@ -35,6 +35,10 @@ class Paths:
     @property
     def gallery(self) -> Path:
         return self.state / "gallery.sqlite"
+
+    @property
+    def tokens(self) -> Path:
+        return self.state / "tokens.sqlite"
 
     @property
     def models(self) -> Path:
@@ -62,6 +66,7 @@ class Config:
     timers: Timers
     doors: Doors
     face: Face
+    tokens: Tokens
     gpio: Gpio | None
     vision_table: VisionTable
     vision: VisionSettings
@@ -97,6 +102,7 @@ def check(
     """Every problem of the lane file, in the order of its lines; nothing is opened or moved.
 
     `procedure` and `model` look a name up and raise SetupError when there is none; without them that is not checked.
+    `procedure` returns whether a face follows in it.
     """
     reading = Reading(schema, env, procedure, model)
     reading.read(path)
@@ -131,6 +137,7 @@ def _assembled(path: Path, contents: Contents) -> Config:
         timers=sections["timers"],
         doors=sections["doors"],
         face=face,
+        tokens=sections["tokens"],
         gpio=sections["gpio"],
         vision_table=table,
         vision=vision,

@@ -53,6 +53,7 @@ class Reading:
         self._schema, self._env, self._procedure, self._model = schema, env, procedure, model
         self._document = Document("", {}, {})
         self._schemas: dict[Place, type] = {}
+        self._face_follows: bool | None = None
         self.findings: list[Finding] = []
 
     def error(self, place: Place, problem: str) -> None:
@@ -108,7 +109,8 @@ class Reading:
                 )
 
     def _section(self, name: str, kind: type, tables: dict[str, Any]) -> Any:
-        required = any(field.default is dataclasses.MISSING for field in dataclasses.fields(kind))
+        missing = dataclasses.MISSING
+        required = any(field.default is field.default_factory is missing for field in dataclasses.fields(kind))
         if name in tables:
             return settings.build(kind, tables[name], (name,), self.error)
         if not required:
@@ -159,15 +161,19 @@ class Reading:
             if look_up is None or sections[section] is None:
                 continue
             try:
-                look_up(getattr(sections[section], key))
+                found = look_up(getattr(sections[section], key))
             except SetupError as error:
                 self.error((section, key), str(error))
+            else:
+                if key == "procedure":
+                    self._face_follows = found is not False
 
     def _apply_rules(self, roles: config_rules.Roles, sections: dict[str, Any]) -> None:
         lane, gpio = sections["lane"], sections["gpio"]
         config_rules.devices(roles, self._schemas, self.error)
         config_rules.pins(roles, self._schemas, "gpio" in self._document.table, self.error)
         config_rules.times(sections["timers"], sections["doors"], sections["face"], self.error)
+        config_rules.tokens(sections["tokens"], self._face_follows, self.error)
         if sections["vision"] is not None:
             config_rules.cameras(sections["vision"], roles, self.error)
         if lane is not None:

@@ -7,7 +7,8 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gatefw.config_tables import CAUSES, ROLES, Doors, Face, Lane, Timers, VisionTable
+from gatefw import signed_token
+from gatefw.config_tables import CAUSES, ROLES, Doors, Face, Lane, Timers, Tokens, VisionTable
 from gatefw.events import DEVICE
 from gatefw.model import DoorId
 from gatefw.ports import Pin
@@ -112,3 +113,24 @@ def times(timers: Timers | None, doors: Doors | None, face: Face | None, error: 
         error(("doors", "renew_s"), f"is {doors.renew_s:g}; at most half of lease_s, or one late tick drops a door")
     if timers is not None and face is not None and timers.verify_s <= face.deadline_s:
         error(("timers", "verify_s"), f"is {timers.verify_s:g}; it stands behind face.deadline_s = {face.deadline_s:g}")
+
+
+def tokens(given: Tokens | None, face_follows: bool | None, error: Tell) -> None:
+    """What can be copied is no clearance by itself. `face_follows` is None where the procedure is not known."""
+    if given is None:
+        return
+    for key_id, text in given.issuers.items():
+        try:
+            signed_token.public_key(text)
+        except ValueError as problem:
+            error(("tokens", "issuers", key_id), str(problem))
+    if given.issuers and given.direction is None:
+        error(("tokens", "direction"), 'is missing; signed tokens are for one direction: "arrival" or "departure"')
+    if not given.static and not given.issuers:
+        error(("tokens", "static"), "is false, and there are no [tokens.issuers]: nobody could pass")
+    if given.static and face_follows is False:
+        error(
+            ("tokens", "static"),
+            "is true, but in this lane's procedure no face follows: whoever copies a code passes with it; say false, "
+            "and name [tokens.issuers]",
+        )

@@ -1,6 +1,8 @@
 """The tables of a lane file that do not belong to a driver: what each may hold, in which bounds."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from gatefw.model import DoorId, Timer
@@ -11,6 +13,8 @@ Exits = Literal["entry", "exit", "both"]
 Name = Annotated[str, Shape(r"[a-z0-9][a-z0-9\-]{0,39}", "a name of a-z, 0-9 and - (at most 40)")]
 ModelName = Annotated[str, Shape(r"[a-z0-9][a-z0-9_.\-]{0,79}", "a model's name, as `gatefw models list` shows it")]
 Endpoint = Annotated[str, Shape(r"(ipc:///.+)?", "ipc:///ABSOLUTE/PATH; network transports are not there yet")]
+KeyId = Annotated[str, Shape(r"([0-9a-f]{2}){1,16}", "a key id of 2 to 32 hex digits (`gatefw tokens new-issuer`)")]
+PublicKey = Annotated[str, Shape(r"[0-9a-f]{64}", "a public key of 64 hex digits (`gatefw tokens new-issuer`)")]
 CAUSES = ("refusal", "fault", "power_loss", "emergency")
 
 
@@ -89,6 +93,22 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """`[tokens]`: what the lane takes. `static`: identifiers that can be copied, allowed only where a face follows.
+
+    issuers: who may sign tokens, key id to Ed25519 public key; `direction` is then wanted too. A signed token is for
+    this lane's name and direction, for at most `max_life_s`. require_synchronised: none while the kernel does not vouch
+    for the clock.
+    """
+
+    static: bool = True
+    direction: Literal["arrival", "departure"] | None = None
+    max_life_s: Annotated[float, Bound(10.0, 86400.0)] = 600.0
+    require_synchronised: bool = True
+    issuers: Mapping[KeyId, PublicKey] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
 class Gpio:
     """`[gpio]`: which pins, see `hw.gpio`. There is no default and no fall-back."""
 
@@ -144,6 +164,7 @@ SECTIONS: dict[str, type] = {
     "timers": Timers,
     "doors": Doors,
     "face": Face,
+    "tokens": Tokens,
     "gpio": Gpio,
     "vision": VisionTable,
     "bus": Bus,

@@ -2,7 +2,7 @@
 
 The dataclass is the schema: a field without a default must be there; its type says what it takes: bool, int, float,
 str, an Enum, `Literal[...]`, `Pin`, a nested dataclass, any of them `| None`, and `Annotated[..., Bound(low, high)]` or
-`Annotated[str, Shape(...)]` for limits. A unit stands at the end of a field's name.
+`Annotated[str, Shape(...)]` for limits, `Mapping` of texts to any of these. A unit stands at the end of a field's name.
 """
 
 import dataclasses
@@ -61,6 +61,9 @@ def build(kind: type[T], table: object, place: Place, report: Report) -> T | Non
         elif dataclasses.is_dataclass(hints[name]) and hints[name] is not Pin:
             values[name] = build(hints[name], table[name], where, report)
             wrong |= values[name] is None
+        elif get_origin(hints[name]) is Mapping:
+            values[name] = _mapping(hints[name], table[name], where, report)
+            wrong |= values[name] is None
         else:
             try:
                 values[name] = _convert(hints[name], table[name], name)
@@ -68,6 +71,22 @@ def build(kind: type[T], table: object, place: Place, report: Report) -> T | Non
                 report(where, str(problem))
                 wrong = True
     return None if wrong else kind(**values)
+
+
+def _mapping(kind: Any, table: object, place: Place, report: Report) -> Mapping[str, Any] | None:
+    """A table whose keys are the site's own; None after `report` was told of every entry that is wrong."""
+    if not isinstance(table, dict):
+        report(place, f"a table [{'.'.join(place)}] is wanted, not {_spell(table)}")
+        return None
+    key_kind, value_kind = get_args(kind)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        try:
+            own = _convert(key_kind, key, key)
+            values[own] = _convert(value_kind, value, key)
+        except _Wrong as problem:
+            report((*place, key), str(problem))
+    return types.MappingProxyType(values) if len(values) == len(table) else None
 
 
 def unknown(key: str, known: Collection[str], table: Mapping[str, object]) -> str:

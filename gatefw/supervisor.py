@@ -17,7 +17,7 @@ from types import FrameType
 import hw
 from gatefw import __version__
 from gatefw.bus import Bus
-from gatefw.clearance import load
+from gatefw.clearance import face_follows, load
 from gatefw.clerk import Clerk
 from gatefw.config import Config
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
@@ -71,6 +71,8 @@ from gatefw.model import (
 )
 from gatefw.notify import Notifier
 from gatefw.records import Records
+from gatefw.seen_tokens import SeenTokens
+from gatefw.token_check import TokenCheck, TokenTerms
 from gatefw.vision_child import VisionChild
 from gatefw.vision_desk import VisionDesk
 from hw import gpio
@@ -140,7 +142,12 @@ class Supervisor:
         self.gate = Gate(gate_settings(config, self._crew), clear, new_run, self._latch)
         bus = Bus(self._journal, config.bus.events, config.bus.replay, self._bus_failed)
         files.callback(bus.close)
-        self._clerk = Clerk(records, self._inbox.put, self._append, lambda: self._journal.now().ns / 1e9)
+        seen = SeenTokens(config.paths.tokens)
+        files.callback(seen.close)
+        check = TokenCheck(
+            TokenTerms.of(config.lane.name, config.tokens, face_follows(config.lane.procedure)), seen, wall_clock
+        )
+        self._clerk = Clerk(records, check.take, self._inbox.put, self._append, lambda: self._journal.now().ns / 1e9)
 
     def _latched(self) -> Reason | None:
         """Why the lane is in FAULT from before, if it is; a journal that does not hold together is such a reason."""

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gatefw import signed_token
+from gatefw.config_tables import Tokens
+from gatefw.errors import SetupError
 from gatefw.events import WallTime
 from gatefw.model import Failed, Reason, Token
 from gatefw.seen_tokens import SeenTokens
@@ -25,6 +27,21 @@ class TokenTerms:
     max_life_s: float = 600.0
     static: bool = True
     require_synchronised: bool = True
+
+    @classmethod
+    def of(cls, lane: str, table: Tokens, face_follows: bool) -> "TokenTerms":
+        """What the lane file says. Raises SetupError for what `gatefw check` finds before."""
+        if table.static and not face_follows:
+            raise SetupError(
+                f"lane {lane}: tokens.static is true, but in its procedure no face follows: whoever copies a code "
+                "would pass; say false, and name [tokens.issuers]"
+            )
+        try:
+            issuers = {key_id: signed_token.public_key(text) for key_id, text in table.issuers.items()}
+        except ValueError as error:
+            raise SetupError(f"lane {lane}: tokens.issuers: {error}") from error
+        direction = Direction(table.direction) if table.direction else None
+        return cls(lane, direction, issuers, table.max_life_s, table.static, table.require_synchronised)
 
 
 class TokenCheck:

@@ -9,6 +9,7 @@ import pytest
 
 from gatefw.clerk import Clerk
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
+from gatefw.errors import StoreError
 from gatefw.gate_terms import Answered, Ask, GateInput
 from gatefw.model import Fact, FactKind, Failed, LookUpRecord, Reason, RecordFound, RunId, Token
 from gatefw.records import Records, RecordState
@@ -45,8 +46,15 @@ class Counter:
         self.inputs: SimpleQueue[GateInput] = SimpleQueue()
         self.facts: list[Fact] = []
         self.now = NOW
-        self.clerk = Clerk(self.records, self.inputs.put, self.facts.append, lambda: self.now)
+        self.refused: Failed | None = None
+        self.broken = False
+        self.clerk = Clerk(self.records, self.take, self.inputs.put, self.facts.append, lambda: self.now)
         self.clerk.start(self.vision)  # type: ignore[arg-type]
+
+    def take(self, token: Token) -> Token | Failed:
+        if self.broken:
+            raise StoreError("used tokens: disk full")
+        return self.refused or token
 
     def order(self, verb: str, **args: Any) -> Answer:
         answers: SimpleQueue[Answer] = SimpleQueue()
@@ -86,6 +94,20 @@ def test_an_enrolled_traveller_is_found_by_their_token(counter: Counter) -> None
     assert counter.vision.asked[0][1]["subject"] == subject
     assert [fact.kind for fact in counter.facts] == [FactKind.SUBJECT_ENROLLED]
     assert counter.facts[0].subject == subject
+
+
+def test_a_token_that_the_lane_does_not_take_is_not_looked_up(counter: Counter) -> None:
+    counter.enrol()
+    counter.refused = Failed(Reason.TOKEN_REPLAYED)
+    assert counter.look_up(b"A1234567") == Failed(Reason.TOKEN_REPLAYED)
+
+
+def test_a_used_token_that_cannot_be_written_down_is_no_answer_about_the_traveller(counter: Counter) -> None:
+    counter.enrol()
+    counter.broken = True
+    assert counter.look_up(b"A1234567") == Failed(Reason.RECORDS_UNAVAILABLE)
+    counter.broken = False
+    assert isinstance(counter.look_up(b"A1234567"), RecordFound)
 
 
 def test_without_consent_nothing_is_stored_and_vision_is_not_asked(counter: Counter) -> None:

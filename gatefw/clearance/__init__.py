@@ -8,9 +8,13 @@ run itself (tailgating, emergency, lost device), and must not care.
         found = yield LookUpRecord(token)
         ...
         return Decision(Verdict.ADMIT, Reason.OK, found.subject)
+
+A file in which nobody is admitted without a look at their face says `FACE_FOLLOWS = True`; only there may a lane take
+identifiers that can be copied (`[tokens] static`).
 """
 
 import pkgutil
+import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -45,3 +49,8 @@ def load(name: str) -> Clear:
         raise SetupError(f"clearance procedure {name!r} not found among {', '.join(names())}{hint}")
     clear: Clear = import_module(f"{__name__}.{name}").clear
     return clear
+
+
+def face_follows(name: str) -> bool:
+    """Whether the procedure of that name admits nobody without a look at their face. Raises SetupError as `load`."""
+    return getattr(sys.modules[load(name).__module__], "FACE_FOLLOWS", False) is True

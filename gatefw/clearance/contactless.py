@@ -1,7 +1,8 @@
 """Contactless e-Channel: an ID card or QR code in front, the face inside. Nothing is touched.
 
-The code is an identifier and can be copied; it is safe only because a face follows (1:1 against the registered
-template). A face that could not be captured is nobody's fault: the traveller is referred to the counter, not refused.
+An identifier can be copied; it is safe only because a face follows (1:1 against the registered template), as it does
+after a signed token. A face that could not be captured is nobody's fault: the traveller is referred to the counter, not
+refused.
 """
 
 from gatefw.clearance import Procedure, Terms
@@ -18,9 +19,16 @@ from gatefw.model import (
     VerifyFace,
 )
 
+FACE_FOLLOWS = True
 REFUSE_IN_FRONT = {
     Reason.TOKEN_MALFORMED,
     Reason.TOKEN_UNKNOWN,
+    Reason.TOKEN_FORGED,
+    Reason.TOKEN_EXPIRED,
+    Reason.TOKEN_NOT_YET,
+    Reason.TOKEN_ELSEWHERE,
+    Reason.TOKEN_REPLAYED,
+    Reason.TOKEN_NOT_ALLOWED,
     Reason.RECORD_EXPIRED,
     Reason.RECORD_REVOKED,
     Reason.NO_CONSENT,

@@ -41,7 +41,7 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     models = state_dir(os.environ) / "models"
     findings = config.check(
-        arguments.file, hw.schema, procedure=clearance.load, model=lambda name: card.installed(models, name)
+        arguments.file, hw.schema, procedure=clearance.face_follows, model=lambda name: card.installed(models, name)
     )
     errors = sum(not found.warning for found in findings)
     if arguments.json:
