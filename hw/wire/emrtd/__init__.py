@@ -8,11 +8,10 @@ from hw.wire.emrtd.apdu import MAX_ANSWER_BYTES, Chance, Dialogue
 from hw.wire.emrtd.curves import STANDARDISED, Curve
 from hw.wire.emrtd.refusal import ChipRefused, Why
 from hw.wire.emrtd.secure_messaging import SHORT_LE_BYTES
-from hw.wire.emrtd.session import MAX_FILE_BYTES, Proof, Reading, read_chip
+from hw.wire.emrtd.session import Proof, Reading, read_chip
 
 __all__ = [
     "MAX_ANSWER_BYTES",
-    "MAX_FILE_BYTES",
     "SHORT_LE_BYTES",
     "STANDARDISED",
     "Chance",

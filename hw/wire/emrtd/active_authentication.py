@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from hw.wire import der
 from hw.wire.emrtd.apdu import Command
-from hw.wire.emrtd.public_keys import EcKey, RsaKey, public_key, unsupported
-from hw.wire.emrtd.refusal import ChipRefused, Why
-from hw.wire.emrtd.tlv import only
+from hw.wire.emrtd.public_keys import EcKey, RsaKey, public_key
+from hw.wire.emrtd.refusal import ChipRefused, Why, unsupported
+from hw.wire.lds import GROUP_TAGS
 
 CHALLENGE_BYTES = 8
-_DG15 = 0x6F
 _DIGESTS = {"sha1": hashes.SHA1(), "sha224": hashes.SHA224(), "sha256": hashes.SHA256()} | {  # noqa: S303  the chip's
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
@@ -27,8 +27,8 @@ _PARTIAL_RECOVERY = 0x6A
 
 
 def group_15(file: bytes) -> EcKey | RsaKey:
-    """The key in DG15, its own tag included. Raises ChipRefused: malformed, or of a kind that is not done."""
-    return public_key(only(file, _DG15))
+    """The key in DG15, its own tag included. Raises Malformed, ChipRefused (not done)."""
+    return public_key(der.only(file, GROUP_TAGS[15], strict=False).value)
 
 
 def command(key: EcKey | RsaKey, challenge: bytes) -> Command:

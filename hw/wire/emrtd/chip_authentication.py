@@ -6,17 +6,15 @@ A copy of the files cannot answer under the new keys: the proof is the first ans
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hw.wire import der
 from hw.wire.emrtd.apdu import Answer, Chance, Command, Dialogue
 from hw.wire.emrtd.public_keys import EcKey, public_key
 from hw.wire.emrtd.refusal import ChipRefused, Why
 from hw.wire.emrtd.secure_messaging import SecureMessaging
-from hw.wire.emrtd.security_infos import ChipMethod, SecurityInfos
+from hw.wire.emrtd.security_infos import CHIP_ECDH_3DES, ChipMethod, SecurityInfos, identifier
 from hw.wire.emrtd.suites import Suite
-from hw.wire.emrtd.tlv import tlv
 
 Ask = Callable[[Command], Dialogue[Answer]]
-
-_ECDH_3DES = bytes.fromhex("04007F00070202030201")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ def choose(infos: SecurityInfos) -> Way | None:
 
 def _unnamed(number: int | None) -> ChipMethod:
     """What a key without a method means: 3DES (9.2.6)."""
-    return ChipMethod(_ECDH_3DES, Suite.TRIPLE_DES, number)
+    return ChipMethod(CHIP_ECDH_3DES, Suite.TRIPLE_DES, number)
 
 
 def authenticate(way: Way, ask: Ask, chance: Chance) -> Dialogue[SecureMessaging]:
@@ -51,14 +49,22 @@ def authenticate(way: Way, ask: Ask, chance: Chance) -> Dialogue[SecureMessaging
     curve, method = way.key.curve, way.method
     secret = curve.secret(chance(curve.chance_bytes))
     ours = curve.encode(curve.times_generator(secret))
-    reference = b"" if method.number is None else tlv(0x84, _bytes(method.number))
+    reference = b"" if method.number is None else der.encode(0x84, _bytes(method.number))
     if method.suite is Suite.TRIPLE_DES:
-        answer = yield from ask(Command(0x00, 0x22, 0x41, 0xA6, tlv(0x91, ours) + reference))
+        answer = yield from ask(Command(0x00, 0x22, 0x41, 0xA6, der.encode(0x91, ours) + reference))
         answer.expect_ok("MSE:Set KAT for Chip Authentication")
     else:
-        answer = yield from ask(Command(0x00, 0x22, 0x41, 0xA4, tlv(0x80, method.oid) + reference))
+        answer = yield from ask(
+            Command(
+                0x00,
+                0x22,
+                0x41,
+                0xA4,
+                der.encode(0x80, identifier(method.protocol)) + reference,
+            )
+        )
         answer.expect_ok("MSE:Set AT for Chip Authentication")
-        answer = yield from ask(Command(0x00, 0x86, 0x00, 0x00, tlv(0x7C, tlv(0x80, ours)), le=0x100))
+        answer = yield from ask(Command(0x00, 0x86, 0x00, 0x00, der.encode(0x7C, der.encode(0x80, ours)), le=0x100))
         answer.expect_ok("GENERAL AUTHENTICATE for Chip Authentication")
     return SecureMessaging(method.suite, curve.agree(secret, way.key.point))
 

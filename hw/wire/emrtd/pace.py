@@ -6,14 +6,13 @@ Not done, and refused as unsupported: integrated mapping, chip authentication ma
 import hashlib
 import hmac
 
+from hw.wire import der
 from hw.wire.emrtd.apdu import OK, WRONG_KEY, Answer, Chance, Command, Dialogue, plain
 from hw.wire.emrtd.curves import STANDARDISED, Curve, Point
-from hw.wire.emrtd.public_keys import unsupported
-from hw.wire.emrtd.refusal import ChipRefused, Why, unreadable
+from hw.wire.emrtd.refusal import ChipRefused, Why, unreadable, unsupported
 from hw.wire.emrtd.secure_messaging import SecureMessaging
-from hw.wire.emrtd.security_infos import PaceInfo
+from hw.wire.emrtd.security_infos import PaceInfo, identifier
 from hw.wire.emrtd.suites import FOR_MAC, FOR_PASSWORD, MAC_BYTES, Suite
-from hw.wire.emrtd.tlv import objects, only, tlv
 
 _MRZ_PASSWORD = b"\x01"
 _NONCE_BYTES = 16
@@ -54,16 +53,16 @@ def _suite(info: PaceInfo) -> Suite:
 
 def _set(info: PaceInfo, ambiguous: bool) -> Dialogue[None]:
     """Name the protocol and the password; the domain parameters only where the chip has several."""
-    data = tlv(0x80, info.oid) + tlv(0x83, _MRZ_PASSWORD)
+    data = der.encode(0x80, identifier(info.protocol)) + der.encode(0x83, _MRZ_PASSWORD)
     if ambiguous:
-        data += tlv(0x84, bytes([info.parameter or 0]))
+        data += der.encode(0x84, bytes([info.parameter or 0]))
     answer = yield from plain(Command(0x00, 0x22, 0xC1, 0xA4, data))
     answer.expect_ok("MSE:Set AT for PACE")
 
 
 def _nonce(suite: Suite, password: bytes) -> Dialogue[int]:
-    answer = yield from plain(Command(0x10, 0x86, 0x00, 0x00, tlv(_DYNAMIC, b""), le=0x100))
-    encrypted = only(only(answer.expect_ok("PACE nonce"), _DYNAMIC), 0x80)
+    answer = yield from plain(Command(0x10, 0x86, 0x00, 0x00, der.encode(_DYNAMIC, b""), le=0x100))
+    encrypted = _part(answer.expect_ok("PACE nonce"), 0x80)
     if len(encrypted) != _NONCE_BYTES:
         raise unreadable(f"PACE: a nonce of {len(encrypted)} bytes")
     return int.from_bytes(suite.decrypt(password, bytes(suite.block_bytes), encrypted), "big")
@@ -80,13 +79,13 @@ def _map(curve: Curve, nonce: int, chance: Chance) -> Dialogue[Point]:
 
 
 def _exchange(tag: int, sent: bytes, answer_tag: int, step: str) -> Dialogue[bytes]:
-    answer = yield from plain(Command(0x10, 0x86, 0x00, 0x00, tlv(_DYNAMIC, tlv(tag, sent)), le=0x100))
-    return only(only(answer.expect_ok(f"PACE {step}"), _DYNAMIC), answer_tag)
+    answer = yield from plain(Command(0x10, 0x86, 0x00, 0x00, der.encode(_DYNAMIC, der.encode(tag, sent)), le=0x100))
+    return _part(answer.expect_ok(f"PACE {step}"), answer_tag)
 
 
 def _confirm(info: PaceInfo, curve: Curve, key_mac: bytes, ours: Point, theirs: Point) -> Dialogue[None]:
     """Each end shows that it has the same keys, by a MAC over the other's public key."""
-    proof = tlv(_DYNAMIC, tlv(0x85, token(info, curve, key_mac, theirs)))
+    proof = der.encode(_DYNAMIC, der.encode(0x85, token(info, curve, key_mac, theirs)))
     answer = yield from plain(Command(0x00, 0x86, 0x00, 0x00, proof, le=0x100))
     if answer.status in WRONG_KEY:
         raise ChipRefused(Why.KEY_WRONG, f"PACE: the chip answered {answer.status:04X} to our token")
@@ -94,9 +93,15 @@ def _confirm(info: PaceInfo, curve: Curve, key_mac: bytes, ours: Point, theirs: 
         raise ChipRefused(Why.KEY_WRONG, "PACE: the chip's token is wrong: it has another key, or is not the chip")
 
 
+def _part(data: bytes, tag: int) -> bytes:
+    """The one part of an answer's dynamic authentication data."""
+    return der.only(der.only(data, _DYNAMIC, strict=False).value, tag, strict=False).value
+
+
 def _token_of(answer: Answer) -> bytes:
     """The chip's token; references to certificates, which only Terminal Authentication needs, may follow it."""
-    parts = objects(only(answer.data, _DYNAMIC)) if answer.status == OK else []
+    whole = der.only(answer.data, _DYNAMIC, strict=False) if answer.status == OK else None
+    parts = der.elements(whole.value, strict=False) if whole is not None else []
     if not parts or parts[0].tag != 0x86 or len(parts[0].value) != MAC_BYTES:
         raise unreadable(f"PACE token: answered {answer.status:04X}, not with a token")
     return parts[0].value
@@ -104,4 +109,9 @@ def _token_of(answer: Answer) -> bytes:
 
 def token(info: PaceInfo, curve: Curve, key_mac: bytes, public: Point) -> bytes:
     """The MAC over a public key, written as a data object (9.4.3)."""
-    return _suite(info).mac(key_mac, tlv(0x7F49, tlv(0x06, info.oid) + tlv(0x86, curve.encode(public))))
+    return _suite(info).mac(
+        key_mac,
+        der.encode(
+            0x7F49, der.encode(der.OBJECT_ID, identifier(info.protocol)) + der.encode(0x86, curve.encode(public))
+        ),
+    )

@@ -1,29 +1,30 @@
-"""A chip's own public key, as DG14 and DG15 hold it (SubjectPublicKeyInfo, RFC 5280; BSI TR-03111 for explicit curves).
+"""A chip's own public key, as DG14 and DG15 hold it (SubjectPublicKeyInfo, RFC 5280; ICAO 9303-11, 9.4.4).
 
-Read here and not by a library: half of the documents in use write their curve out number by number.
+Read here and not by a library: half of the documents in use write their curve out number by number. Such a curve must
+be one of ours to the last bit, its base point too.
 """
 
 from dataclasses import dataclass, field
 
+from hw.wire import der
+from hw.wire.certificate import Algorithm, algorithm
+from hw.wire.der import BIT_STRING, INTEGER, OBJECT_ID, OCTET_STRING, SEQUENCE, Items
 from hw.wire.emrtd.curves import STANDARDISED, Curve, Point
-from hw.wire.emrtd.refusal import ChipRefused, Why, unreadable
-from hw.wire.emrtd.tlv import Object, number, objects, only
+from hw.wire.emrtd.refusal import unsupported
 
-_RSA, _EC = bytes.fromhex("2A864886F70D010101"), bytes.fromhex("2A8648CE3D0201")
-_PRIME_FIELD = bytes.fromhex("2A8648CE3D0101")
-_STANDARDISED_DOMAIN = bytes.fromhex("04007F00070102")
+_RSA, _EC, _STANDARDISED_DOMAIN = "1.2.840.113549.1.1.1", "1.2.840.10045.2.1", "0.4.0.127.0.7.1.2"
+_PRIME_FIELD = "1.2.840.10045.1.1"
 _NAMED = {
-    bytes.fromhex("2B81040021"): 10,
-    bytes.fromhex("2A8648CE3D030107"): 12,
-    bytes.fromhex("2B2403030208010107"): 13,
-    bytes.fromhex("2B81040022"): 15,
-    bytes.fromhex("2B240303020801010B"): 16,
-    bytes.fromhex("2B240303020801010D"): 17,
-    bytes.fromhex("2B81040023"): 18,
+    "1.3.132.0.33": 10,
+    "1.2.840.10045.3.1.7": 12,
+    "1.3.36.3.3.2.8.1.1.7": 13,
+    "1.3.132.0.34": 15,
+    "1.3.36.3.3.2.8.1.1.11": 16,
+    "1.3.36.3.3.2.8.1.1.13": 17,
+    "1.3.132.0.35": 18,
 }
-MIN_RSA_BITS, MAX_RSA_BITS = 1024, 4096
-
-SEQUENCE, INTEGER, BIT_STRING, OCTET_STRING, OID = 0x30, 0x02, 0x03, 0x04, 0x06
+RSA_BITS = range(1024, 4097)
+_RSA_EXPONENTS = range(3, 2**32, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,70 +43,58 @@ class RsaKey:
         return (self.modulus.bit_length() + 7) // 8
 
 
-def unsupported(message: str) -> ChipRefused:
-    return ChipRefused(Why.UNSUPPORTED, message)
-
-
 def public_key(info: bytes) -> EcKey | RsaKey:
-    """The key of a SubjectPublicKeyInfo. Raises ChipRefused: malformed, or of a kind that is not done."""
-    match objects(only(info, SEQUENCE)):
-        case [Object(tag=0x30) as algorithm, Object(tag=0x03) as bits] if bits.value[:1] == b"\x00":
-            encoded = bits.value[1:]
-        case _:
-            raise unreadable("a public key that is not an algorithm and a whole number of bytes")
-    match objects(algorithm.value):
-        case [Object(tag=0x06, value=name), *_] if name == _RSA:
-            return _rsa(encoded)
-        case [Object(tag=0x06, value=name), parameters] if name in (_EC, _STANDARDISED_DOMAIN):
-            curve = _curve(parameters)
-            return EcKey(curve, curve.decode(encoded))
-    raise unsupported("a public key that is neither RSA nor on an elliptic curve")
+    """The key of a SubjectPublicKeyInfo. Raises Malformed, ChipRefused (of a kind that is not done)."""
+    parts = Items(der.only(info, SEQUENCE))
+    kind, encoded = algorithm(parts.take(SEQUENCE)), der.bits(parts.take(BIT_STRING))
+    parts.end()
+    if kind.name == _RSA:
+        return _rsa(encoded)
+    if kind.name in (_EC, _STANDARDISED_DOMAIN):
+        curve = _curve(kind)
+        return EcKey(curve, curve.decode(encoded))
+    raise unsupported(f"a public key of kind {kind.name}: RSA and elliptic curves are done")
 
 
 def _rsa(encoded: bytes) -> RsaKey:
-    parts = objects(only(encoded, SEQUENCE))
-    if len(parts) != 2:
-        raise unreadable("an RSA key that is not a modulus and an exponent")
-    modulus, exponent = (number(part) for part in parts)
-    if not MIN_RSA_BITS <= modulus.bit_length() <= MAX_RSA_BITS or not modulus & 1:
-        raise unsupported(f"an RSA key of {modulus.bit_length()} bits: from {MIN_RSA_BITS} to {MAX_RSA_BITS} are taken")
-    if not 3 <= exponent < 2**32 or not exponent & 1:
+    parts = Items(der.only(encoded, SEQUENCE))
+    modulus, exponent = der.integer(parts.take(INTEGER)), der.integer(parts.take(INTEGER))
+    parts.end()
+    if modulus < 0 or modulus.bit_length() not in RSA_BITS or modulus % 2 == 0:
+        raise unsupported(
+            f"an RSA key of {modulus.bit_length()} bits: {RSA_BITS.start} to {RSA_BITS.stop - 1} are taken"
+        )
+    if exponent not in _RSA_EXPONENTS:
         raise unsupported("an RSA key whose exponent is even, too small or longer than 32 bits")
     return RsaKey(modulus, exponent)
 
 
-def _curve(parameters: Object) -> Curve:
-    """A curve by its name, by its number, or written out; written out it must be one of ours to the last bit."""
-    if parameters.tag == OID and parameters.value in _NAMED:
-        return STANDARDISED[_NAMED[parameters.value]]
-    if parameters.tag == INTEGER and (curve := STANDARDISED.get(number(parameters))):
-        return curve
-    if parameters.tag == SEQUENCE:
-        return _explicit(parameters.value)
-    raise unsupported("a public key on a curve that is not done")
+def _curve(kind: Algorithm) -> Curve:
+    """A curve by its name, by its number, or written out."""
+    parameters = der.read(kind.parameters)
+    number = None
+    if kind.name == _STANDARDISED_DOMAIN:
+        number = der.integer(parameters)
+    elif parameters.tag == OBJECT_ID:
+        number = _NAMED.get(der.object_id(parameters))
+    elif parameters.tag == SEQUENCE:
+        return _written_out(Items(parameters))
+    if number not in STANDARDISED:
+        raise unsupported("a public key on a curve that is not done")
+    return STANDARDISED[number]
 
 
-def _explicit(value: bytes) -> Curve:
-    match objects(value):
-        case [version, Object(tag=0x30) as field_, Object(tag=0x30) as equation, base, order, *cofactor]:
-            pass
-        case _:
-            raise unreadable("a curve that is not written as version, field, equation, base and order")
-    match objects(field_.value):
-        case [Object(tag=0x06, value=kind), prime] if kind == _PRIME_FIELD:
-            pass
-        case _:
-            raise unsupported("a curve over another field than a prime one")
-    match objects(equation.value):
-        case [Object(tag=0x04) as a, Object(tag=0x04) as b, *_] if base.tag == OCTET_STRING and number(version) == 1:
-            numbers = number(prime), int.from_bytes(a.value, "big"), int.from_bytes(b.value, "big"), number(order)
-        case _:
-            raise unreadable("a curve whose equation or base is not written as bytes")
-    if any(number(item) != 1 for item in cofactor):
-        raise unsupported("a curve with a cofactor")
+def _written_out(parts: Items) -> Curve:
+    parts.take(INTEGER)  # version
+    kind, equation = Items(parts.take(SEQUENCE)), Items(parts.take(SEQUENCE))
+    base, order = parts.take(OCTET_STRING).value, der.integer(parts.take(INTEGER))
+    if der.object_id(kind.take(OBJECT_ID)) != _PRIME_FIELD:
+        raise unsupported("a curve over another field than a prime one")
+    prime = der.integer(kind.take(INTEGER))
+    a, b = (int.from_bytes(equation.take(OCTET_STRING).value, "big") for _ in range(2))
     for curve in STANDARDISED.values():
-        if numbers == (curve.prime, curve.a % curve.prime, curve.b, curve.order):
-            if curve.decode(base.value) == curve.generator:
+        if (prime, a, order) == (curve.prime, curve.a % curve.prime, curve.order) and b == curve.b:
+            if base == curve.encode(curve.generator):
                 return curve
             break
     raise unsupported("a curve, written out, that is none of those that are done")

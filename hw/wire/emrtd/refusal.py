@@ -19,5 +19,9 @@ class ChipRefused(Exception):
         super().__init__(message)
 
 
+def unsupported(message: str) -> ChipRefused:
+    return ChipRefused(Why.UNSUPPORTED, message)
+
+
 def unreadable(message: str) -> ChipRefused:
     return ChipRefused(Why.UNREADABLE, message)

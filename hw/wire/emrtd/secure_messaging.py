@@ -7,10 +7,11 @@ order. An answer without a right MAC is not looked at; after one, the session is
 import hmac
 from dataclasses import replace
 
+from hw.wire import der
+from hw.wire.der import Element
 from hw.wire.emrtd.apdu import Answer, Command
 from hw.wire.emrtd.refusal import unreadable
 from hw.wire.emrtd.suites import FOR_ENCRYPTION, FOR_MAC, Suite, pad, unpad
-from hw.wire.emrtd.tlv import Object, objects, tlv
 
 SHORT_LE_BYTES = 223
 """The most data whose protected answer, padded, with status and MAC, still fits into a short answer of 256 bytes."""
@@ -36,24 +37,24 @@ class SecureMessaging:
         if command.data:
             cryptogram = self._suite.encrypt(self._key_enc, self._iv(), pad(command.data, self._suite.block_bytes))
             odd = command.ins & 1
-            body = tlv(_CRYPTOGRAM_ODD, cryptogram) if odd else tlv(_CRYPTOGRAM, b"\x01" + cryptogram)
+            body = der.encode(_CRYPTOGRAM_ODD, cryptogram) if odd else der.encode(_CRYPTOGRAM, b"\x01" + cryptogram)
         if command.le is not None:
             wide = command.le > 0x100
-            body += tlv(_LE, (command.le & 0xFFFF).to_bytes(2, "big") if wide else bytes([command.le & 0xFF]))
+            body += der.encode(_LE, (command.le & 0xFFFF).to_bytes(2, "big") if wide else bytes([command.le & 0xFF]))
         mac = self._mac(pad(masked.header, self._suite.block_bytes) + body)
         le = 0x10000 if (command.le or 0) > SHORT_LE_BYTES else 0x100
-        return replace(masked, data=body + tlv(_MAC, mac), le=le).encode()
+        return replace(masked, data=body + der.encode(_MAC, mac), le=le).encode()
 
     def unwrap(self, answer: bytes) -> Answer:
-        """What the chip said under protection, its status too. Raises ChipRefused: not authentic, or not protected."""
+        """What the chip said under protection. Raises ChipRefused, Malformed: not authentic, or not protected."""
         self._counter += 1
         over, self._over = self._over, True  # until this answer has proven otherwise
         outer = Answer.parse(answer)
-        parts = objects(outer.data)
+        parts = der.elements(outer.data, strict=False)
         tags = tuple(part.tag for part in parts)
         if over or tags[-2:] != (_STATUS, _MAC) or tags[:-2] not in ((), (_CRYPTOGRAM,), (_CRYPTOGRAM_ODD,)):
             raise unreadable(f"an answer {outer.status:04X} outside secure messaging")
-        protected = b"".join(part.raw for part in parts[:-1])
+        protected = b"".join(part.encoded for part in parts[:-1])
         if not hmac.compare_digest(self._mac(protected), parts[-1].value):
             raise unreadable("an answer with a wrong MAC")
         if parts[-2].value != outer.status.to_bytes(2, "big"):
@@ -62,7 +63,7 @@ class SecureMessaging:
         self._over = False
         return Answer(data, outer.status)
 
-    def _decrypt(self, part: Object) -> bytes:
+    def _decrypt(self, part: Element) -> bytes:
         cryptogram = part.value
         if part.tag == _CRYPTOGRAM:
             if cryptogram[:1] != b"\x01":

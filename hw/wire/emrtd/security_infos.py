@@ -2,37 +2,35 @@
 
 from dataclasses import dataclass, field
 
-from hw.wire.emrtd.public_keys import unsupported
-from hw.wire.emrtd.refusal import unreadable
+from hw.wire import der
+from hw.wire.der import INTEGER, OBJECT_ID, SEQUENCE, SET, Items
+from hw.wire.emrtd.refusal import unsupported
 from hw.wire.emrtd.suites import Suite
-from hw.wire.emrtd.tlv import Object, number, objects, only
+from hw.wire.lds import GROUP_TAGS
 
-_SET, _SEQUENCE, _OID, _INTEGER, _DG14 = 0x31, 0x30, 0x06, 0x02, 0x6E
-
-_PACE = bytes.fromhex("04007F0007020204")
-_PACE_ECDH_GENERIC = b"\x02"
-_CHIP_KEY_DH, _CHIP_KEY_ECDH = bytes.fromhex("04007F000702020101"), bytes.fromhex("04007F000702020102")
-_CHIP_ECDH = bytes.fromhex("04007F000702020302")
-_ACTIVE = bytes.fromhex("678108010105")
-_PLAIN_ECDSA = bytes.fromhex("04007F000701010401")
-_PLAIN_ECDSA_DIGESTS = {1: "sha1", 2: "sha224", 3: "sha256", 4: "sha384", 5: "sha512"}
-SUITES = {1: Suite.TRIPLE_DES, 2: Suite.AES_128, 3: Suite.AES_192, 4: Suite.AES_256}
-"""By the last part of a protocol's object identifier."""
+_PACE = "0.4.0.127.0.7.2.2.4."
+_PACE_ECDH_GENERIC = _PACE + "2"
+_CHIP_KEY_DH, _CHIP_KEY_ECDH = "0.4.0.127.0.7.2.2.1.1", "0.4.0.127.0.7.2.2.1.2"
+_CHIP_ECDH = "0.4.0.127.0.7.2.2.3.2"
+_ACTIVE = "2.23.136.1.1.5"
+_PLAIN_ECDSA = {f"0.4.0.127.0.7.1.1.4.1.{at}": f"sha{bits}" for at, bits in enumerate((1, 224, 256, 384, 512), 1)}
+_SUITES = {"1": Suite.TRIPLE_DES, "2": Suite.AES_128, "3": Suite.AES_192, "4": Suite.AES_256}
+CHIP_ECDH_3DES = _CHIP_ECDH + ".1"
 
 
 @dataclass(frozen=True, slots=True)
 class PaceInfo:
-    """One way of doing PACE. `parameter` numbers the standardised domain parameters; None means that it names none."""
+    """One way of doing PACE. `parameter` numbers the standardised domain parameters; None: it names none."""
 
-    oid: bytes
+    protocol: str
     version: int
     parameter: int | None
 
     @property
     def suite(self) -> Suite | None:
         """The ciphers of a generic mapping over an elliptic curve; None for every other kind of PACE."""
-        mapping, last = self.oid[len(_PACE) : -1], self.oid[-1]
-        return SUITES.get(last) if mapping == _PACE_ECDH_GENERIC and self.version == 2 else None
+        mapping, _, cipher = self.protocol.rpartition(".")
+        return _SUITES.get(cipher) if mapping == _PACE_ECDH_GENERIC and self.version == 2 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class ChipKey:
 
 @dataclass(frozen=True, slots=True)
 class ChipMethod:
-    oid: bytes
+    protocol: str
     suite: Suite
     number: int | None
 
@@ -61,47 +59,49 @@ class SecurityInfos:
     active_digest: str | None = None
 
 
+def identifier(protocol: str) -> bytes:
+    """A protocol's object identifier as commands carry it: without tag and length."""
+    return der.read(der.encode_object_id(protocol)).value
+
+
 def card_access(file: bytes) -> SecurityInfos:
-    """The content of EF.CardAccess. Raises ChipRefused: malformed."""
-    return _infos(file)
-
-
-def group_14(file: bytes) -> SecurityInfos:
-    """The content of DG14, its own tag included. Raises ChipRefused: malformed."""
-    return _infos(only(file, _DG14))
-
-
-def _infos(data: bytes) -> SecurityInfos:
+    """The content of EF.CardAccess. Raises Malformed, ChipRefused (a part that is not done)."""
     pace: set[PaceInfo] = set()
     keys: list[ChipKey] = []
     methods: list[ChipMethod] = []
     digest = None
-    for item in objects(only(data, _SET)):
-        oid, parts = _info(item)
-        if oid.startswith(_PACE) and len(oid) == len(_PACE) + 2:
-            pace.add(PaceInfo(oid, number(parts[0]), number(parts[1]) if len(parts) > 1 else None))
-        elif oid in (_CHIP_KEY_DH, _CHIP_KEY_ECDH):
-            keys.append(ChipKey(parts[0].raw, _key_number(parts), oid == _CHIP_KEY_ECDH))
-        elif oid[:-1] == _CHIP_ECDH and oid[-1] in SUITES and number(parts[0]) == 1:
-            methods.append(ChipMethod(oid, SUITES[oid[-1]], _key_number(parts)))
-        elif oid == _ACTIVE:
+    for info in der.only(file, SET).items():
+        parts = Items(info)
+        protocol = der.object_id(parts.take(OBJECT_ID))
+        cipher = protocol.rpartition(".")[2]
+        if protocol.startswith(_PACE) and protocol.count(".") == _PACE.count(".") + 1:
+            pace.add(PaceInfo(protocol, der.integer(parts.take(INTEGER)), _number(parts)))
+        elif protocol in (_CHIP_KEY_DH, _CHIP_KEY_ECDH):
+            keys.append(ChipKey(parts.take(SEQUENCE).encoded, _number(parts), protocol == _CHIP_KEY_ECDH))
+        elif protocol.startswith(_CHIP_ECDH + ".") and cipher in _SUITES and der.integer(parts.take(INTEGER)) == 1:
+            methods.append(ChipMethod(protocol, _SUITES[cipher], _number(parts)))
+        elif protocol == _ACTIVE:
             digest = _digest(parts)
     return SecurityInfos(frozenset(pace), tuple(keys), tuple(methods), digest)
 
 
-def _info(item: Object) -> tuple[bytes, list[Object]]:
-    parts = objects(item.value)
-    if item.tag != _SEQUENCE or not 2 <= len(parts) <= 3 or parts[0].tag != _OID or not 1 <= len(parts[0].value) <= 32:
-        raise unreadable("a security info that is not an identifier and one or two values")
-    return parts[0].value, parts[1:]
+def group_14(file: bytes) -> SecurityInfos:
+    """The content of DG14, its own tag included. Raises Malformed, ChipRefused (a part that is not done)."""
+    return card_access(der.only(file, GROUP_TAGS[14], strict=False).value)
 
 
-def _key_number(parts: list[Object]) -> int | None:
-    return number(parts[1]) if len(parts) > 1 else None
+def _number(parts: Items) -> int | None:
+    """The optional number at the end of an info, at most four bytes long. Raises Malformed."""
+    found = parts.take_if(INTEGER)
+    parts.end()
+    number = None if found is None else der.integer(found)
+    if number is not None and not 0 <= number < 2**32:
+        raise der.Malformed("a security info with a negative or overlong number")
+    return number
 
 
-def _digest(parts: list[Object]) -> str:
-    oid = parts[1].value if len(parts) == 2 and parts[1].tag == _OID else b""
-    if number(parts[0]) != 1 or oid[:-1] != _PLAIN_ECDSA or oid[-1] not in _PLAIN_ECDSA_DIGESTS:
+def _digest(parts: Items) -> str:
+    version, signature = der.integer(parts.take(INTEGER)), der.object_id(parts.take(OBJECT_ID))
+    if version != 1 or signature not in _PLAIN_ECDSA:
         raise unsupported("Active Authentication by a signature other than plain ECDSA")
-    return _PLAIN_ECDSA_DIGESTS[oid[-1]]
+    return _PLAIN_ECDSA[signature]

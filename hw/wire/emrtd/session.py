@@ -7,16 +7,15 @@ the open is held against DG14. Then the chip proves the key of DG14, or else the
 from dataclasses import dataclass, field
 from enum import Enum
 
+from hw.wire import der, lds
+from hw.wire.der import Malformed
 from hw.wire.emrtd import active_authentication, bac, chip_authentication, pace
 from hw.wire.emrtd.apdu import NOT_FOUND, OK, SELECT_APPLICATION, Answer, Chance, Command, Dialogue, plain, select_file
 from hw.wire.emrtd.refusal import ChipRefused, Why, unreadable
 from hw.wire.emrtd.secure_messaging import SHORT_LE_BYTES, SecureMessaging
 from hw.wire.emrtd.security_infos import SecurityInfos, card_access, group_14
-from hw.wire.emrtd.tlv import header, only, tlv
 
 CARD_ACCESS, COM, SOD = 0x011C, 0x011E, 0x011D
-MAX_FILE_BYTES = 256 * 1024
-"""A longer file is not read: a large portrait has 60 kB."""
 MAX_CARD_ACCESS_BYTES = 2048
 
 _HEADER_BYTES = 8  # enough for any file's tag and length; no file is shorter
@@ -46,8 +45,15 @@ def read_chip(key: bytes, chance: Chance, part_bytes: int = SHORT_LE_BYTES) -> D
     """Open, prove and read a chip that was just reset.
 
     `key` is the MRZ information (ICAO 9303-11, 4.3.1); `part_bytes` is how much of a file is asked for at once, 16 to
-    65000: above 223 chip and reader must both know extended lengths. Raises ChipRefused.
+    65000: above 223 chip and reader must both know extended lengths. Raises ChipRefused, and nothing else.
     """
+    try:
+        return (yield from _read_chip(key, chance, part_bytes))
+    except Malformed as malformed:
+        raise unreadable(f"malformed: {malformed}") from malformed
+
+
+def _read_chip(key: bytes, chance: Chance, part_bytes: int) -> Dialogue[Reading]:
     open_infos = yield from _card_access()
     chip = _Chip(part_bytes)
     if open_infos.pace:
@@ -99,7 +105,7 @@ def _prove_by_agreement(chip: "_Chip", infos: SecurityInfos, chance: Chance) -> 
         chip.messaging = yield from chip_authentication.authenticate(way, chip.ask, chance)
         answer = yield from chip.ask(select_file(SOD))
         answer.expect_ok("SELECT EF.SOD after Chip Authentication")
-    except ChipRefused as refused:
+    except (ChipRefused, Malformed) as refused:
         raise ChipRefused(Why.CLONED, f"Chip Authentication with the key of DG14 failed: {refused}") from refused
     return Proof.CHIP
 
@@ -139,12 +145,11 @@ class _Chip:
         if answer.status == NOT_FOUND:
             return None
         answer.expect_ok(f"SELECT file {file_id:04X}")
-        return (yield from self.read_selected(MAX_FILE_BYTES))
+        return (yield from self.read_selected(lds.MAX_FILE_BYTES))
 
     def read_selected(self, max_bytes: int) -> Dialogue[bytes]:
         data = bytearray((yield from self._part(0, _HEADER_BYTES)))
-        _, start, size = header(bytes(data))
-        total = start + size
+        total = lds.file_bytes(bytes(data))
         if not _HEADER_BYTES <= total <= max_bytes:
             raise unreadable(f"a file of {total} bytes: from {_HEADER_BYTES} to {max_bytes} are read")
         while len(data) < total:
@@ -157,10 +162,10 @@ class _Chip:
             answer = yield from self.ask(Command(0x00, 0xB0, offset >> 8, offset & 0xFF, le=size))
             data = answer.expect_ok("READ BINARY")
         else:
-            where = tlv(_OFFSET, offset.to_bytes(3, "big"))
+            where = der.encode(_OFFSET, offset.to_bytes(3, "big"))
             size = max(size - 4, 1)  # the answer is wrapped once more
             answer = yield from self.ask(Command(0x00, 0xB1, 0x00, 0x00, where, le=size + 4))
-            data = only(answer.expect_ok("READ BINARY by written offset"), _DISCRETIONARY)
+            data = der.only(answer.expect_ok("READ BINARY by written offset"), _DISCRETIONARY, strict=False).value
         if not 1 <= len(data) <= size:
             raise unreadable(f"READ BINARY: {len(data)} bytes for {size}")
         return data
