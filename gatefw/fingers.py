@@ -1,0 +1,110 @@
+"""The finger templates of enrolled subjects, sealed at rest. They live here and nowhere else: no sensor keeps one.
+
+A row opens only with the key file and only where it was written: subject, the kind of sensor and the expiry are
+associated data of the seal, so a template that was moved to another subject does not open. What `keep` or `revoke`
+returned from survives a power cut. Revoked bytes are overwritten, in the file (secure_delete) and in the log
+(truncated).
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gatefw import sealing, store
+from gatefw.errors import StoreError
+from gatefw.model import Reason, SubjectId
+
+TEMPLATE_BYTES_MAX = 4096
+_SCHEMA = """
+create table if not exists finger (
+    subject text primary key, kind text not null, expires_at real not null, sealed blob not null) strict;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A template of one finger. Only a sensor of the same `kind` can compare it."""
+
+    kind: str
+    template: bytes = field(repr=False)
+
+
+class Fingers:
+    """The open store, one finger a subject. Any thread may call; every method raises StoreError."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        """Open or create the store at `path`; `key` is its 32 byte key. One that does not open is found now."""
+        self._path, self._key, self._lock = path, sealing.derive(key, "fingers"), threading.Lock()
+        self._database = store.connect(path)
+        try:
+            with self._guarded():
+                self._database.executescript(_SCHEMA)
+                row = self._database.execute("select * from finger limit 1").fetchone()
+            if row is not None:
+                self._unsealed(*row)
+        except StoreError:
+            self._database.close()
+            raise
+
+    def close(self) -> None:
+        """May be called twice."""
+        self._database.close()
+
+    def keep(self, subject: SubjectId, finger: Fingerprint, expires_at: float) -> None:
+        """Keep a subject's finger until `expires_at` (seconds since 1970 UTC), in place of an earlier one."""
+        if not 0 < len(finger.template) <= TEMPLATE_BYTES_MAX:
+            raise StoreError(
+                f"fingers: a template has 1 to {TEMPLATE_BYTES_MAX} bytes, this has {len(finger.template)}"
+            )
+        sealed = sealing.seal(self._key, finger.template, _place(subject, finger.kind, float(expires_at)))
+        self._change("insert or replace into finger values (?, ?, ?, ?)", subject, finger.kind, expires_at, sealed)
+
+    def revoke(self, subject: SubjectId) -> bool:
+        """Destroy a subject's finger; False when there was none."""
+        return self._change("delete from finger where subject = ?", subject) > 0
+
+    def get(self, subject: SubjectId, now: float) -> Fingerprint | Reason:
+        """A subject's finger at the wall time `now`; FINGER_NOT_ENROLLED or RECORD_EXPIRED: that is never compared."""
+        with self._guarded():
+            row = self._database.execute("select * from finger where subject = ?", (subject,)).fetchone()
+        if row is None:
+            return Reason.FINGER_NOT_ENROLLED
+        found = self._unsealed(*row)
+        return Reason.RECORD_EXPIRED if now >= row[2] else found
+
+    def subjects(self) -> list[SubjectId]:
+        """Whose fingers there are, expired ones too."""
+        with self._guarded():
+            return [SubjectId(row[0]) for row in self._database.execute("select subject from finger order by subject")]
+
+    # ---------------------------------------------------------------- inside
+
+    def _unsealed(self, subject: str, kind: str, expires_at: float, sealed: bytes) -> Fingerprint:
+        try:
+            return Fingerprint(kind, sealing.unseal(self._key, sealed, _place(subject, kind, expires_at)))
+        except StoreError as error:
+            raise StoreError(f"fingers {self._path}: a template does not open: {error}") from error
+
+    def _change(self, statement: str, *values: object) -> int:
+        """One change, on disk when this returns, and nothing of what was there before in the log."""
+        with self._guarded():
+            changed = self._database.execute(statement, values).rowcount
+            self._database.execute("pragma wal_checkpoint(truncate)").fetchall()
+            return changed
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise StoreError(f"fingers {self._path}: {error}; look after the disk, or restore the store") from error
+
+
+def _place(subject: str, kind: str, expires_at: float) -> bytes:
+    """Where a template stands, without two ways to read it."""
+    return json.dumps([subject, kind, expires_at]).encode()
