@@ -26,7 +26,7 @@ def load_or_create(path: Path, store_exists: bool) -> bytes:
         if store_exists:
             raise StoreError(f"key file {path}: missing, but its store exists; restore the key from backup")
         _create(path)
-    return _read(path)
+    return read(path)
 
 
 def _create(path: Path) -> None:
@@ -49,7 +49,8 @@ def _create(path: Path) -> None:
         raise StoreError(f"key file {path}: cannot be created: {error.strerror}") from error
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
+    """The 32 byte key in `path`. Raises StoreError: as `load_or_create`, and when it is not there."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
