@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatefw.config_reading import Contents, Finding, Lookup, Reading, Schema
-from gatefw.config_tables import Bus, Device, Doors, Face, Gpio, Lane, Timers, Tokens, VisionTable, Watcher
+from gatefw.config_reading import Contents, Finding, Look, Lookup, Reading, Schema
+from gatefw.config_tables import Bus, Device, Documents, Doors, Face, Gpio, Lane, Timers, Tokens, VisionTable, Watcher
 from gatefw.errors import ConfigError
 from gatefw.vision_settings import CameraPlace, VisionSettings
 
@@ -67,6 +67,7 @@ class Config:
     doors: Doors
     face: Face
     tokens: Tokens
+    documents: Documents
     gpio: Gpio | None
     vision_table: VisionTable
     vision: VisionSettings
@@ -97,14 +98,15 @@ def check(
     schema: Schema,
     procedure: Lookup | None = None,
     model: Lookup | None = None,
+    csca: Look | None = None,
     env: Mapping[str, str] = os.environ,
 ) -> list[Finding]:
     """Every problem of the lane file, in the order of its lines; nothing is opened or moved.
 
     `procedure` and `model` look a name up and raise SetupError when there is none; without them that is not checked.
-    `procedure` returns whether a face follows in it.
+    `procedure` returns whether a face follows in it. `csca` looks into the directory of CSCA certificates.
     """
-    reading = Reading(schema, env, procedure, model)
+    reading = Reading(schema, env, procedure, model, csca)
     reading.read(path)
     return sorted(reading.findings, key=lambda found: found.line or 0)
 
@@ -138,6 +140,7 @@ def _assembled(path: Path, contents: Contents) -> Config:
         doors=sections["doors"],
         face=face,
         tokens=sections["tokens"],
+        documents=sections["documents"],
         gpio=sections["gpio"],
         vision_table=table,
         vision=vision,

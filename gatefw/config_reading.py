@@ -1,19 +1,21 @@
 """One reading of a lane file: every table built, every rule applied, every problem collected with its line and key."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gatefw import config_rules, settings, toml_document
-from gatefw.config_tables import ROLES, SECTIONS, Device
+from gatefw.config_tables import ROLES, SECTIONS, Device, Documents
 from gatefw.errors import ConfigError, SetupError
 from gatefw.state import runtime_dir, state_dir
 from gatefw.toml_document import Document, Place
 
 Schema = Callable[[str, str], type]
 Lookup = Callable[[str], object]
+Look = Callable[[str], Iterable[tuple[str, bool]]]
+"""What is wrong with something that a lane file names, and of each whether it is a warning only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,9 @@ class Reading:
         env: Mapping[str, str],
         procedure: Lookup | None = None,
         model: Lookup | None = None,
+        csca: Look | None = None,
     ) -> None:
-        self._schema, self._env, self._procedure, self._model = schema, env, procedure, model
+        self._schema, self._env, self._procedure, self._model, self._csca = schema, env, procedure, model, csca
         self._document = Document("", {}, {})
         self._schemas: dict[Place, type] = {}
         self._face_follows: bool | None = None
@@ -82,6 +85,7 @@ class Reading:
         sections = {name: self._section(name, kind, tables) for name, kind in SECTIONS.items()}
         devices = self._devices(tables)
         self._find_unavailable(sections)
+        self._find_untrusted(sections["documents"])
         self._apply_rules(_by_role(tables), sections)
         if any(not found.warning for found in self.findings):
             return None
@@ -168,11 +172,19 @@ class Reading:
                 if key == "procedure":
                     self._face_follows = found is not False
 
+    def _find_untrusted(self, given: Documents | None) -> None:
+        """What is wrong in the directory that says whose documents are believed."""
+        if self._csca is None or given is None or not given.csca:
+            return
+        for problem, warning in self._csca(given.csca):
+            self._find(("documents", "csca"), problem, warning)
+
     def _apply_rules(self, roles: config_rules.Roles, sections: dict[str, Any]) -> None:
         lane, gpio = sections["lane"], sections["gpio"]
         config_rules.devices(roles, self._schemas, self.error)
         config_rules.pins(roles, self._schemas, "gpio" in self._document.table, self.error)
         config_rules.times(sections["timers"], sections["doors"], sections["face"], self.error)
+        config_rules.documents(sections["documents"], roles, self.error, self.warn)
         config_rules.tokens(sections["tokens"], self._face_follows, self.error)
         if sections["vision"] is not None:
             config_rules.cameras(sections["vision"], roles, self.error)

@@ -5,10 +5,11 @@ Rules look at the tables as written, so that one wrong key does not hide the nex
 
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from gatefw import signed_token
-from gatefw.config_tables import CAUSES, ROLES, Doors, Face, Lane, Timers, Tokens, VisionTable
+from gatefw.config_tables import CAUSES, ROLES, Documents, Doors, Face, Lane, Timers, Tokens, VisionTable
 from gatefw.events import DEVICE
 from gatefw.model import DoorId
 from gatefw.ports import Pin
@@ -82,6 +83,31 @@ def cameras(vision: VisionTable, roles: Roles, error: Tell) -> None:
         error(
             ("vision", "codes"),
             "names the only camera; one that looks for codes is never used to compare faces, so a lane has another",
+        )
+
+
+def documents(given: Documents | None, roles: Roles, error: Tell, warning: Tell) -> None:
+    """A reader of travel documents needs somebody to trust, and there is one of it: who asks it holds one document."""
+    found = list(roles.get("document", {}))
+    for name in found[1:]:
+        error(("document", name), f"is one too many; a lane has one [document.NAME], and this has {', '.join(found)}")
+    if given is None:
+        return
+    if found and not Path(given.csca).is_absolute():
+        error(
+            ("documents", "csca"),
+            f'is "{given.csca}"; wanted is the whole path of the directory of CSCA certificates and revocation lists, '
+            "without which no document is believed",
+        )
+    if found and given.revocation == "when_there":
+        warning(
+            ("documents", "revocation"),
+            "a signer whose key was stolen is believed wherever its state's revocation list is missing or out of date",
+        )
+    if found and not given.require_synchronised:
+        warning(
+            ("documents", "require_synchronised"),
+            "a document that expired is believed again whenever the clock is wrong",
         )
 
 

@@ -109,6 +109,20 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class Documents:
+    """`[documents]`: whose travel documents are believed. `csca`: the directory that `gatefw.csca_store` reads.
+
+    revocation: `required` believes no signer without a current revocation list of its state; `when_there` does, and
+    still refuses who is on a list. require_synchronised: refuse while nobody vouches for the clock, by which documents
+    and signers expire.
+    """
+
+    csca: str = ""
+    revocation: Literal["required", "when_there"] = "required"
+    require_synchronised: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Gpio:
     """`[gpio]`: which pins, see `hw.gpio`. There is no default and no fall-back."""
 
@@ -165,6 +179,7 @@ SECTIONS: dict[str, type] = {
     "doors": Doors,
     "face": Face,
     "tokens": Tokens,
+    "documents": Documents,
     "gpio": Gpio,
     "vision": VisionTable,
     "bus": Bus,

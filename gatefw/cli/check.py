@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import hw
-from gatefw import clearance, config
+from gatefw import clearance, config, csca_store
 from gatefw.biometrics import card
+from gatefw.events import wall_clock
 from gatefw.state import state_dir
 
 DESCRIPTION = """\
 Reads a lane file as the daemon would and names every problem by file, line and key: misspelt keys (in drivers' tables
-too), wrong units, values out of bounds, pins used twice, missing models, and doors that would shut somebody in or open
-the border. Works on any machine; no hardware is touched.
+too), wrong units, values out of bounds, pins used twice, missing models, bad CSCA certificates, and doors that would
+shut somebody in or open the border. Works on any machine; no hardware is touched.
 
 example:
   gatefw check config/lanes/contactless-e-channel.toml
@@ -41,7 +42,11 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     models = state_dir(os.environ) / "models"
     findings = config.check(
-        arguments.file, hw.schema, procedure=clearance.face_follows, model=lambda name: card.installed(models, name)
+        arguments.file,
+        hw.schema,
+        procedure=clearance.face_follows,
+        model=lambda name: card.installed(models, name),
+        csca=_store,
     )
     errors = sum(not found.warning for found in findings)
     if arguments.json:
@@ -52,6 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
     warnings = len(findings) - errors
     print(f"{arguments.file}: {_count(errors, 'problem')}, {_count(warnings, 'warning')}")
     return 1 if errors else 0
+
+
+def _store(directory: str) -> list[tuple[str, bool]]:
+    _, problems = csca_store.read(Path(directory), wall_clock().utc)
+    return [(str(each), each.warning) for each in problems]
 
 
 def _count(number: int, noun: str) -> str:
