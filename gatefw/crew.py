@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import hw
 from gatefw.clearance import Terms
 from gatefw.config import Config
+from gatefw.document_worker import DocumentWorker, Trusted
 from gatefw.errors import DeviceError
 from gatefw.gate import GateSettings
 from gatefw.gate_terms import GateInput
 from gatefw.lane_terms import Policy
-from gatefw.model import DoorId, Question
+from gatefw.model import DoorId, Question, ReadDocument
 from gatefw.questions import QuestionWorker
 from gatefw.vision_desk import VISION
 from gatefw.watcher import SOCKET, WatcherLine
@@ -62,7 +64,10 @@ class Crew:
 
 
 def muster(config: Config, put: Callable[[GateInput], None]) -> Crew:
-    """A worker for every device of the lane file; none is started and nothing is opened."""
+    """A worker for every device of the lane file; none is started and nothing is opened.
+
+    Raises SetupError: there is no such driver, or the store of those whose documents are believed is bad.
+    """
 
     def opener(role: str, driver: str, settings: object) -> Callable[[], Any]:
         module = hw.load(role, driver)
@@ -81,9 +86,23 @@ def muster(config: Config, put: Callable[[GateInput], None]) -> Crew:
         [SensorsWorker(label, open_device, put, last_resort) for label, open_device in openers("sensors")],
         [ReaderWorker(label, open_device, put) for label, open_device in openers("reader")],
         [IndicatorWorker(label, open_device, put) for label, open_device in openers("indicator")],
-        {},
+        _answering(config, openers, put),
         WatcherWorker(WATCHER, lambda: WatcherLine(path), put) if config.watcher.required else None,
     )
+
+
+def _answering(
+    config: Config, openers: Callable[[str], list[tuple[str, Callable[[], Any]]]], put: Callable[[GateInput], None]
+) -> dict[type[Question], QuestionWorker[Any]]:
+    """Who answers what is asked during a passage, where the lane file has somebody for it."""
+    answering: dict[type[Question], QuestionWorker[Any]] = {}
+    given = config.documents
+    for label, open_device in openers("document"):
+        trusted = Trusted(
+            Path(given.csca), given.revocation == "required", needs_synchronised=given.require_synchronised
+        )
+        answering[ReadDocument] = DocumentWorker(label, open_device, put, trusted)
+    return answering
 
 
 def gate_settings(config: Config, crew: Crew) -> GateSettings:
