@@ -5,23 +5,16 @@ contact here only tells; the doors of the escape plan are freed by the fire syst
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from gatefw.model import Input, Occupancy, Signal, Zone
 from gatefw.ports import Bound, Pin, SensorsReading
-from hw import gpio
-
-_ZONES = {"zone_front": Zone.FRONT, "zone_behind": Zone.BEHIND}
-_INPUTS = {which.value: which for which in Input}
+from hw import contacts, gpio
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Lines by BCM number; what no lane is safe without has no default. `*_normally`: the circuit while it is *not* so.
-
-    A cut wire is an open circuit. "closed" loops therefore report a cut wire as active; an "open" one never tells.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Settings(contacts.Circuits):
+    """Lines by BCM number; what no lane is safe without has no default."""
 
     zone_airlock: Pin  # somebody is between the doors
     zone_airlock_many: Pin  # two or more are
@@ -39,33 +32,15 @@ class Settings:
     officer_close: Pin | None = None
     officer_let_out: Pin | None = None
     officer_reset: Pin | None = None
-    zone_airlock_normally: Literal["open", "closed"] = "open"
-    zone_airlock_many_normally: Literal["open", "closed"] = "open"
-    fire_normally: Literal["open", "closed"] = "closed"
-    call_normally: Literal["open", "closed"] = "open"
-    stop_normally: Literal["open", "closed"] = "closed"
-    officer_evacuate_normally: Literal["open", "closed"] = "open"
-    zone_front_normally: Literal["open", "closed"] = "open"
-    zone_behind_normally: Literal["open", "closed"] = "open"
-    request_to_exit_normally: Literal["open", "closed"] = "open"
-    tamper_normally: Literal["open", "closed"] = "closed"
-    mains_lost_normally: Literal["open", "closed"] = "closed"
-    officer_key_normally: Literal["open", "closed"] = "open"
-    officer_open_normally: Literal["open", "closed"] = "open"
-    officer_close_normally: Literal["open", "closed"] = "open"
-    officer_let_out_normally: Literal["open", "closed"] = "open"
-    officer_reset_normally: Literal["open", "closed"] = "open"
     pull: Literal["up", "down"] = "up"
     debounce_s: Annotated[float, Bound(0.0, 0.1)] = 0.02
 
 
 def open(settings: Settings) -> "GpioSensors":  # noqa: A001  the name every driver exports
     """The sensors. Raises DeviceLost (a line is held by another process), SetupError (no such line)."""
-    named = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    pins = {name: getattr(settings, name) for name in contacts.NAMES}
     wiring = {
-        name: gpio.Wiring(pin, named[f"{name}_normally"], settings.pull)
-        for name, pin in named.items()
-        if isinstance(pin, Pin)
+        name: gpio.Wiring(pin, settings.normally(name), settings.pull) for name, pin in pins.items() if pin is not None
     }
     return GpioSensors(gpio.Contacts(gpio.factory(), wiring, settings.debounce_s))
 
@@ -73,30 +48,14 @@ def open(settings: Settings) -> "GpioSensors":  # noqa: A001  the name every dri
 class GpioSensors:
     """`Sensors`, read from the lines at every call. One that cannot be read raises DeviceLost: all are unknown then."""
 
-    def __init__(self, contacts: gpio.Contacts) -> None:
-        self._contacts = contacts
+    def __init__(self, wired: gpio.Contacts) -> None:
+        self._contacts = wired
 
     def read(self) -> SensorsReading:
-        active = self._contacts.read
-        return SensorsReading(
-            occupancy=_occupancy(active("zone_airlock"), active("zone_airlock_many")),
-            zones={zone: active(name) for name, zone in _ZONES.items() if name in self._contacts},
-            inputs={
-                which: Signal.ON if active(name) else Signal.OFF
-                for name, which in _INPUTS.items()
-                if name in self._contacts
-            },
-        )
+        return contacts.reading({name: self._contacts.read(name) for name in contacts.NAMES if name in self._contacts})
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._contacts.watch(changed)
 
     def close(self) -> None:
         self._contacts.close()
-
-
-def _occupancy(some: bool, many: bool) -> Occupancy:
-    """Many without any cannot be: a wire is cut or a counter is broken, and nobody knows who is inside."""
-    if many and not some:
-        return Occupancy.UNKNOWN
-    return Occupancy.MANY if many else Occupancy.ONE if some else Occupancy.EMPTY

@@ -13,12 +13,19 @@ from typing import cast
 
 from gatefw.errors import SetupError
 from hw.gpio.countdown import Countdown
+from hw.gpio.drive import Drive, DriveLimits, Felt, Motion
 from hw.gpio.lines import Contact, Contacts, Output, PinFactory, Pull, Wiring
+from hw.gpio.motor import Motor
 
 __all__ = [
     "Contact",
     "Contacts",
     "Countdown",
+    "Drive",
+    "DriveLimits",
+    "Felt",
+    "Motion",
+    "Motor",
     "Output",
     "PinFactory",
     "Pull",

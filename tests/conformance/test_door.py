@@ -8,16 +8,19 @@ from typing import Any, Literal
 
 import pytest
 from lines import Lines, MockLines, SocketLines
+from modbus_peers import MAP, InMemory, ModbusPeer, OnAPty, opened
 from peers import until
 
-from gatefw.errors import DeviceLost, SetupError
-from gatefw.model import Beam, Position
+from gatefw.errors import DeviceLost, Refusal, SetupError
+from gatefw.model import Beam, DoorId, Position
 from gatefw.ports import Pin
 from hw import gpio
 from hw.door_gpio import GpioDoor, Settings
 
 ROLE = "door"
 RELEASE, CLOSED, LOCKED, BEAM = 17, 27, 22, 5
+LINES: dict[str, Any] = {"release": Pin(RELEASE), "closed": Pin(CLOSED), "locked": Pin(LOCKED), "beam": Pin(BEAM)}
+UNMANNED: dict[str, Any] = {"unpowered": "secured", "off_held_by": "resistor", "hardware_limit_s": 20.0}
 
 
 class _GpioDoorBench:
@@ -29,9 +32,8 @@ class _GpioDoorBench:
         self._opened: list[Any] = []
 
     def settings(self, **changes: Any) -> Any:
-        named = {"release": RELEASE, "closed": CLOSED, "locked": LOCKED, "beam": BEAM}
-        pins = {name: Pin(number) for name, number in named.items()}
-        return self.driver.Settings(**{**pins, "unpowered": "secured", "debounce_s": 0.0, **changes})
+        quick = {"debounce_s": 0.0, "max_lease_s": FOREVER_S}
+        return self.driver.Settings(**{**LINES, **UNMANNED, **quick, **changes})
 
     def open(self, **changes: Any) -> Any:
         door = self.driver.open(self.settings(**changes))
@@ -47,8 +49,8 @@ class _GpioDoorBench:
         for number, circuit_closed in contacts.items():
             (self.lines.close_circuit if circuit_closed else self.lines.open_circuit)(number)
 
-    def expect_released(self, released: bool) -> None:
-        self.lines.expect_level(RELEASE, int(released))
+    def is_released(self) -> bool:
+        return self.lines.level(RELEASE) == 1
 
     def was_released_and_is_not(self) -> bool:
         return self.lines.history(RELEASE)[-2:] == [1, 0]
@@ -62,6 +64,44 @@ class _GpioDoorBench:
         self.lines.close()
 
 
+class _ModbusDoorBench:
+    """A door controller on a line, of which only the wire is known to the driver."""
+
+    def __init__(self, peer: ModbusPeer) -> None:
+        self.peer, self.site = peer, peer.site
+        self.driver: Any = None
+        self._opened: list[Any] = []
+
+    def open(self, **changes: Any) -> Any:
+        settings = self.driver.Settings(**{"link": self.peer.url, **MAP, **changes})
+        door = opened(lambda: self.driver.open(settings))
+        self._opened.append(door)
+        return door
+
+    def put(self, position: Position, beam: Beam = Beam.CLEAR) -> None:
+        closed = position is not Position.OPEN
+        self.site.doors[DoorId.ENTRY].opening = 0.0 if closed else 1.0
+        self.site.circuits |= {
+            "entry_door.closed": closed,
+            "entry_door.locked": position is Position.SECURED,
+            "entry_door.beam": beam is Beam.CLEAR,
+        }
+
+    def is_released(self) -> bool:
+        return self.site.shown[DoorId.ENTRY][-1]
+
+    def was_released_and_is_not(self) -> bool:
+        return self.site.shown[DoorId.ENTRY][-2:] == [True, False]
+
+    def lose(self) -> None:
+        self.peer.unplug()
+
+    def close(self) -> None:
+        for door in self._opened:
+            door.close()
+        self.peer.close()
+
+
 def on_mock_pins(path: Path) -> _GpioDoorBench:
     return _GpioDoorBench(MockLines(path))
 
@@ -70,8 +110,30 @@ def on_a_pin_socket(path: Path) -> _GpioDoorBench:
     return _GpioDoorBench(SocketLines(path))
 
 
-BENCHES = {"gpio": [on_mock_pins, on_a_pin_socket]}
+def in_memory(path: Path) -> _ModbusDoorBench:
+    return _ModbusDoorBench(InMemory(path))
+
+
+def on_a_pty(path: Path) -> _ModbusDoorBench:
+    return _ModbusDoorBench(OnAPty(path))
+
+
+BENCHES = {"gpio": [on_mock_pins, on_a_pin_socket], "modbus": [in_memory, on_a_pty]}
 FOREVER_S = 600.0
+
+
+def expect_released(bench: Any, released: bool) -> None:
+    until(lambda: bench.is_released() is released, f"the door is {'released' if released else 'secured'}")
+
+
+def release_seen(bench: Any, door: Any, lease_s: float) -> None:
+    """Extend a short lease until it is seen to act, however slow this machine is."""
+
+    def seen() -> bool:
+        door.release(lease_s)
+        return bool(bench.is_released())
+
+    until(seen, "the door is released")
 
 
 @pytest.mark.parametrize("beam", [Beam.CLEAR, Beam.BROKEN])
@@ -107,35 +169,44 @@ def test_a_watcher_that_raises_leaves_the_door_readable(bench: Any) -> None:
 
 def test_nothing_moves_when_a_door_is_opened_or_closed(bench: Any) -> None:
     bench.open().close()
-    bench.expect_released(False)
+    expect_released(bench, False)
     door = bench.open()
-    bench.expect_released(False)
+    expect_released(bench, False)
     door.release(FOREVER_S)
-    bench.expect_released(True)
+    expect_released(bench, True)
     door.close()
-    bench.expect_released(False)
+    expect_released(bench, False)
 
 
 def test_a_release_ends_when_it_is_secured(bench: Any) -> None:
     door = bench.open()
     door.release(FOREVER_S)
-    bench.expect_released(True)
+    expect_released(bench, True)
     door.secure()
-    bench.expect_released(False)
+    expect_released(bench, False)
 
 
 def test_a_lease_that_nobody_extends_ends_by_itself(bench: Any) -> None:
-    bench.open().release(0.05)
+    release_seen(bench, bench.open(), 0.05)
     until(bench.was_released_and_is_not, "the lease ends")
 
 
 def test_a_lease_that_is_extended_holds_until_the_later_end(bench: Any) -> None:
     door = bench.open()
+    release_seen(bench, door, 0.05)
     began_s = time.monotonic()
-    door.release(0.05)
-    door.release(0.20)
+    release_seen(bench, door, 0.20)
     until(bench.was_released_and_is_not, "the lease ends")
     assert time.monotonic() - began_s >= 0.20
+
+
+def test_a_lease_longer_than_the_drivers_own_maximum_is_refused_and_releases_nothing(bench: Any) -> None:
+    door = bench.open(max_lease_s=2.0)
+    with pytest.raises(Refusal, match="2 are given"):
+        door.release(2.1)
+    expect_released(bench, False)
+    door.release(2.0)
+    expect_released(bench, True)
 
 
 def test_a_lost_door_raises_and_never_guesses(bench: Any) -> None:
@@ -158,7 +229,7 @@ def test_a_closed_door_raises(bench: Any) -> None:
         door.read()
     with pytest.raises(DeviceLost):
         door.release(1.0)
-    bench.expect_released(False)
+    expect_released(bench, False)
 
 
 def raises(call: Any) -> bool:
@@ -194,16 +265,14 @@ def test_polarities_are_per_line(
 ) -> None:
     pins: Any = gpio.open_factory("mock:")
     settings = Settings(
-        Pin(RELEASE),
-        Pin(CLOSED),
-        Pin(LOCKED),
-        Pin(BEAM),
-        "released",
-        active,
-        normally,
-        normally,
-        normally,
+        **LINES,
+        **UNMANNED,
+        release_active=active,
+        closed_normally=normally,
+        locked_normally=normally,
+        beam_normally=normally,
         debounce_s=0.0,
+        max_lease_s=FOREVER_S,
     )
     import hw.door_gpio
 
@@ -231,10 +300,12 @@ def test_a_door_that_the_fire_contact_freed_is_believed_after_the_fire_is() -> N
 
 def test_contacts_that_contradict_each_other_are_unknown_once_they_had_time_to_settle(tmp_path: Path) -> None:
     lines, now_s = MockLines(tmp_path), 100.0
-    settings = Settings(Pin(RELEASE), Pin(CLOSED), Pin(LOCKED), Pin(BEAM), "secured", debounce_s=0.0, settle_s=0.5)
+    settings = Settings(**LINES, **UNMANNED, debounce_s=0.0, settle_s=0.5)
     relay = gpio.Output(lines.pins, settings.release, "high")
-    wiring = {name: gpio.Wiring(getattr(settings, name), "open") for name in ("closed", "locked", "beam")}
-    door = GpioDoor(settings, relay, gpio.Contacts(lines.pins, wiring, 0.0), now_s=lambda: now_s)
+    ends = {name: gpio.Wiring(getattr(settings, name), "open") for name in ("closed", "locked")}
+    positions = gpio.Contacts(lines.pins, ends, 0.0)
+    way = gpio.Contacts(lines.pins, {"beam": gpio.Wiring(settings.beam, "closed")}, 0.0)
+    door = GpioDoor(settings, relay, positions, way, now_s=lambda: now_s)
     lines.close_circuit(LOCKED)
     assert door.read().position is Position.OPEN
     now_s += 0.49
@@ -253,7 +324,7 @@ def test_a_relay_that_could_not_be_dropped_is_told_by_every_later_call(tmp_path:
     lines = MockLines(tmp_path)
     import hw.door_gpio
 
-    door = hw.door_gpio.open(Settings(Pin(RELEASE), Pin(CLOSED), Pin(LOCKED), Pin(BEAM), "secured", debounce_s=0.0))
+    door = hw.door_gpio.open(Settings(**LINES, **UNMANNED, debounce_s=0.0))
     lines.pins.pin(RELEASE).stuck = True
     door.release(0.02)
     until(lambda: raises(door.read), "the end of the lease failed, and reading tells")

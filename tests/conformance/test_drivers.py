@@ -38,14 +38,17 @@ def test_a_driver_exports_frozen_settings_and_open(role: str, how: str) -> None:
     assert list(inspect.signature(hw.load(role, how).open).parameters) == ["settings"]
 
 
-def plain(kind: object) -> bool:
-    """Whether a config can hold it: a plain type, a Pin, a choice of words, or one of these or nothing."""
+def plain(kind: object, bounded: bool = False) -> bool:
+    """Whether a config can hold it: a plain type, a Pin, a choice of words, a bounded number, one of these or none."""
     origin = typing.get_origin(kind)
+    if origin is typing.Annotated:
+        inner, *notes = typing.get_args(kind)
+        return plain(inner, any(isinstance(note, Bound) for note in notes))
     if origin is typing.Literal:
         return all(isinstance(word, str) for word in typing.get_args(kind))
     if origin in (typing.Union, UnionType):
         return all(plain(part) for part in typing.get_args(kind))
-    return kind in CONFIGURABLE
+    return kind in CONFIGURABLE and bounded == (kind in (int, float))
 
 
 @pytest.mark.parametrize(("role", "how"), DRIVERS)
@@ -55,12 +58,9 @@ def test_every_setting_can_stand_in_a_config_and_numbers_have_bounds_that_their_
     settings = hw.schema(role, how)
     hints = typing.get_type_hints(settings, include_extras=True)
     for field in dataclasses.fields(settings):
-        kind, *notes = (
-            typing.get_args(hints[field.name]) if hasattr(hints[field.name], "__metadata__") else [hints[field.name]]
-        )
-        assert plain(kind), field.name
-        bounds = [note for note in notes if isinstance(note, Bound)]
-        assert bool(bounds) == (kind in (int, float)), f"{field.name} needs a Bound"
+        kind = hints[field.name]
+        assert plain(kind), f"{field.name}: a plain type is wanted, and a number needs a Bound"
+        bounds = [note for note in getattr(kind, "__metadata__", ()) if isinstance(note, Bound)]
         if bounds and field.default is not dataclasses.MISSING:
             assert bounds[0].low <= field.default <= bounds[0].high, field.name
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from lines import Lines, MockLines, SocketLines
+from modbus_peers import INPUTS_MAP, InMemory, ModbusPeer, OnAPty, opened
 from peers import until
 
 from gatefw.errors import DeviceLost
@@ -63,6 +64,38 @@ class _GpioSensorsBench:
         self.lines.close()
 
 
+class _ModbusSensorsBench:
+    """A remote I/O module whose channels are the names in PINS, in this order."""
+
+    def __init__(self, peer: ModbusPeer) -> None:
+        self.peer = peer
+        self.driver: Any = None
+        self._opened: list[Any] = []
+
+    def open(self, names: Any = tuple(PINS)) -> Any:
+        for name in PINS:
+            self.put(name, False)
+        channels = {name: channel for channel, name in enumerate(PINS) if name in names}
+        settings = self.driver.Settings(**{"link": self.peer.url, **INPUTS_MAP, **channels})
+        sensors = opened(lambda: self.driver.open(settings))
+        self._opened.append(sensors)
+        return sensors
+
+    def put(self, name: str, active: bool) -> None:
+        self.peer.site.circuits[name] = active != (name in LOOPS)
+
+    def cut_every_wire(self) -> None:
+        self.peer.site.circuits = dict.fromkeys(PINS, False)
+
+    def lose(self) -> None:
+        self.peer.unplug()
+
+    def close(self) -> None:
+        for sensors in self._opened:
+            sensors.close()
+        self.peer.close()
+
+
 def on_mock_pins(path: Path) -> _GpioSensorsBench:
     return _GpioSensorsBench(MockLines(path))
 
@@ -71,7 +104,15 @@ def on_a_pin_socket(path: Path) -> _GpioSensorsBench:
     return _GpioSensorsBench(SocketLines(path))
 
 
-BENCHES = {"gpio": [on_mock_pins, on_a_pin_socket]}
+def in_memory(path: Path) -> _ModbusSensorsBench:
+    return _ModbusSensorsBench(InMemory(path, tuple(PINS)))
+
+
+def on_a_pty(path: Path) -> _ModbusSensorsBench:
+    return _ModbusSensorsBench(OnAPty(path, tuple(PINS)))
+
+
+BENCHES = {"gpio": [on_mock_pins, on_a_pin_socket], "modbus": [in_memory, on_a_pty]}
 
 
 def quiet(sensors: Any) -> bool:

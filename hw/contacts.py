@@ -1,0 +1,59 @@
+"""The contacts of a lane, whatever they hang on: how each circuit is at rest, and what all of them together say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from gatefw.model import Input, Occupancy, Signal, Zone
+from gatefw.ports import SensorsReading
+
+Circuit = Literal["open", "closed"]
+_ZONES = {"zone_front": Zone.FRONT, "zone_behind": Zone.BEHIND}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circuits:
+    """Settings that all sensors have: the circuit of a contact while what it is named after is *not* so.
+
+    A cut wire is an open circuit. "closed" loops therefore report a cut wire as active; an "open" one never tells.
+    """
+
+    zone_airlock_normally: Circuit = "open"
+    zone_airlock_many_normally: Circuit = "open"
+    fire_normally: Circuit = "closed"
+    call_normally: Circuit = "open"
+    stop_normally: Circuit = "closed"
+    officer_evacuate_normally: Circuit = "open"
+    zone_front_normally: Circuit = "open"
+    zone_behind_normally: Circuit = "open"
+    request_to_exit_normally: Circuit = "open"
+    tamper_normally: Circuit = "closed"
+    mains_lost_normally: Circuit = "closed"
+    officer_key_normally: Circuit = "open"
+    officer_open_normally: Circuit = "open"
+    officer_close_normally: Circuit = "open"
+    officer_let_out_normally: Circuit = "open"
+    officer_reset_normally: Circuit = "open"
+
+    def normally(self, name: str) -> Circuit:
+        circuit: Circuit = getattr(self, f"{name}_normally")
+        return circuit
+
+
+NAMES = tuple(field.name.removesuffix("_normally") for field in fields(Circuits))
+
+
+def reading(active: Mapping[str, bool]) -> SensorsReading:
+    """What the contacts say; one that is not wired is not in `active`."""
+    return SensorsReading(
+        occupancy=_occupancy(active["zone_airlock"], active["zone_airlock_many"]),
+        zones={zone: active[name] for name, zone in _ZONES.items() if name in active},
+        inputs={which: Signal.ON if active[which] else Signal.OFF for which in Input if which in active},
+    )
+
+
+def _occupancy(some: bool, many: bool) -> Occupancy:
+    """Many without any cannot be: a wire is cut or a counter is broken, and nobody knows who is inside."""
+    if many and not some:
+        return Occupancy.UNKNOWN
+    return Occupancy.MANY if many else Occupancy.ONE if some else Occupancy.EMPTY
