@@ -189,7 +189,7 @@ def issue(
     picture: bytes = b"",
     groups: Mapping[int, bytes] = MappingProxyType({}),
 ) -> Passport:
-    """A whole document of the `kind` TD1, TD2 or TD3. `groups` are further ones, whole: the chip's keys (DG14, DG15)."""
+    """A whole document of the `kind` TD1, TD2 or TD3; `groups` are further ones, whole: DG14 and DG15 with keys."""
     printed = (holder or Holder()).lines(kind)
     written = {1: group_1(printed), 2: group_2(picture or drawn_portrait()), **groups}
     return Passport(printed, common(written), signer.sign(written), written)
