@@ -89,15 +89,25 @@ class LiveGate:
 
 @contextmanager
 def live_gate(
-    models: Path, photos: Path, *, keep: bool = False, watcher: bool = True, hardware_limit_s: float = 20.0
+    models: Path,
+    photos: Path,
+    *,
+    keep: bool = False,
+    watcher: bool = True,
+    hardware_limit_s: float = 20.0,
+    tables: str = "",
 ) -> Iterator[LiveGate]:
-    """A gate in service on simulated hardware; everything is ended and removed with the block."""
+    """A gate in service on simulated hardware; everything is ended and removed with the block.
+
+    `tables` is put at the end of its lane file.
+    """
     with ExitStack() as stack:
         run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gate-")))
         (run / "state").mkdir(mode=0o700)
         (run / "state" / "models").symlink_to(models)
         config = run / "lane.toml"
-        config.write_text(re.sub(r"(?m)^required = \w+", f"required = {str(watcher).lower()}", SIM.read_text()))
+        lane = re.sub(r"(?m)^required = \w+", f"required = {str(watcher).lower()}", SIM.read_text())
+        config.write_text(f"{lane}\n{tables}\n")
         env = {key: value for key, value in os.environ.items() if not key.endswith("_DIRECTORY")}
         env |= {"GATEFW_STATE": str(run / "state"), "GATEFW_RUN": str(run)}
         world = stack.enter_context(launched(run, config, keep=keep, photos=photos, hardware_limit_s=hardware_limit_s))
