@@ -1,5 +1,6 @@
 """From a lane file to the workers that own its devices, and to what the Gate is told about them."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,12 @@ from gatefw.model import DoorId, Question, ReadDocument
 from gatefw.questions import QuestionWorker
 from gatefw.vision_desk import VISION
 from gatefw.watcher import SOCKET, WatcherLine
-from gatefw.worker import Worker
+from gatefw.worker import STUCK_S, Worker
 from gatefw.workers import DoorWorker, IndicatorWorker, LastResort, ReaderWorker, SensorsWorker
 
 WATCHER = "watcher"
 WATCHER_POLL_S = 0.5
+LOOK_S = 0.25  # a door that moved unbidden waits so long for the sensors to be read again
 
 
 class WatcherWorker(Worker[WatcherLine]):
@@ -62,6 +64,24 @@ class Crew:
         asked = list(dict.fromkeys(self.answering.values()))
         return [*self.door_path, *self.readers, *self.indicators, *asked, *watcher]
 
+    def start(self) -> None:
+        for worker in self.all:
+            worker.start()
+
+    def stop(self) -> None:
+        """All end at once, and each closes its device; those that hang are waited for together, not one by one."""
+        for worker in self.all:
+            worker.end()
+        ends_s = time.monotonic() + STUCK_S
+        for worker in self.all:
+            worker.stop(max(0.0, ends_s - time.monotonic()))
+
+    def leave_stuck(self, now_s: float) -> None:
+        """Whoever hangs in a driver is left there; its device is gone, and opened anew by a fresh thread."""
+        for worker in self.all:
+            if worker.overdue(now_s):
+                worker.give_up()
+
 
 def muster(config: Config, put: Callable[[GateInput], None]) -> Crew:
     """A worker for every device of the lane file; none is started and nothing is opened.
@@ -79,11 +99,19 @@ def muster(config: Config, put: Callable[[GateInput], None]) -> Crew:
     named = {device.name: device for device in config.having("door")}
     doors = {door: DoorWorker(door, opener("door", named[door].driver, named[door].settings), put) for door in DoorId}
     last_resort = LastResort(doors, config.lane.way_out.doors("emergency"), config.doors.lease_s)
+    sensors = [SensorsWorker(label, open_device, put, last_resort) for label, open_device in openers("sensors")]
+
+    def look_first() -> None:
+        for each in sensors:
+            each.look_again(LOOK_S)
+
+    for door in doors.values():
+        door.look_first = look_first
     path = config.paths.run / SOCKET
     return Crew(
         doors,
         last_resort,
-        [SensorsWorker(label, open_device, put, last_resort) for label, open_device in openers("sensors")],
+        sensors,
         [ReaderWorker(label, open_device, put) for label, open_device in openers("reader")],
         [IndicatorWorker(label, open_device, put) for label, open_device in openers("indicator")],
         _answering(config, openers, put),

@@ -74,9 +74,7 @@ def permits(command: Release | Keep | Secure, sensed: Sensed) -> Permit:
 def _secure(door: DoorId, sensed: Sensed) -> Permit:
     if sensed.beam(door) is not Beam.CLEAR:
         return _no(Reason.OBSTRUCTED)
-    if (
-        sensed.stop is Signal.ON
-    ):  # pressed and unreadable since is told as ON; a stop that nobody reads holds no door open
+    if sensed.stop is Signal.ON:  # one that nobody reads, and that was not pressed, holds no exit open
         return _no(Reason.STOPPED)
     if Signal.ON in (sensed.fire, sensed.evacuate):
         return _no(Reason.EMERGENCY_INPUT)

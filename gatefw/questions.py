@@ -5,7 +5,6 @@ One question at a time. A newer one, or the end of its run, gives up the one bef
 """
 
 import threading
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -46,7 +45,7 @@ class QuestionWorker(Worker[D]):
             gone = self.device is None
             self._asked = None if gone else ask
         if gone:
-            self._put(Answered(ask.run, ask.number, Failed(self.unavailable)))
+            self._inbox(Answered(ask.run, ask.number, Failed(self.unavailable)))
         self._wake.set()
 
     def cancel(self, run: RunId) -> None:
@@ -54,6 +53,11 @@ class QuestionWorker(Worker[D]):
         with self._lock:
             if self._asked is not None and self._asked.run == run:
                 self._asked = None
+
+    def ended(self, stuck: bool) -> None:  # noqa: ARG002  whoever asked must not wait for a device that is gone
+        ask = self._asked
+        if ask is not None:
+            self._reply(ask, Failed(self.unavailable))
 
     def turn(self, device: D) -> None:
         ask = self._asked
@@ -63,7 +67,7 @@ class QuestionWorker(Worker[D]):
                 self._rest(QUESTION_POLL_S)
             return
         question = ask.request
-        self.turn_ends_s = time.monotonic() + getattr(question, "deadline_s", 0.0) + ANSWER_GRACE_S
+        self._allow(getattr(question, "deadline_s", 0.0) + ANSWER_GRACE_S)
         try:
             reply = self.answer(device, question, lambda: self._asked is not ask)
         except DeviceError:
@@ -78,4 +82,4 @@ class QuestionWorker(Worker[D]):
         with self._lock:
             wanted, self._asked = self._asked is ask, None if self._asked is ask else self._asked
         if wanted:
-            self._put(Answered(ask.run, ask.number, reply))
+            self._inbox(Answered(ask.run, ask.number, reply))

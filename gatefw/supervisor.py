@@ -10,7 +10,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from types import FrameType
 
@@ -20,19 +19,16 @@ from gatefw.bus import Bus
 from gatefw.clearance import face_follows, load
 from gatefw.clerk import Clerk
 from gatefw.config import Config
-from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.control_server import ControlServer
 from gatefw.crew import gate_settings, muster
-from gatefw.errors import GateError, JournalBroken, Overflow
+from gatefw.errors import GateError, Overflow
 from gatefw.events import new_run, wall_clock
 from gatefw.gate import Gate
 from gatefw.gate_terms import (
     Answered,
     Ask,
     CancelAsk,
-    Committed,
     DeviceCame,
-    DoorSensed,
     Drive,
     Drop,
     Effect,
@@ -47,7 +43,6 @@ from gatefw.gate_terms import (
     Tick,
 )
 from gatefw.inbox import Inbox
-from gatefw.journal import Journal
 from gatefw.keys import load_or_create
 from gatefw.leases import NEEDS_COMMIT
 from gatefw.model import (
@@ -61,7 +56,6 @@ from gatefw.model import (
     LookUpRecord,
     Occupancy,
     Phase,
-    Position,
     Reason,
     RunId,
     Started,
@@ -70,7 +64,9 @@ from gatefw.model import (
     VerifyPortrait,
 )
 from gatefw.notify import Notifier
+from gatefw.order_desk import OrderDesk, lane_status
 from gatefw.records import Records
+from gatefw.scribe import Scribe
 from gatefw.seen_tokens import SeenTokens
 from gatefw.token_check import TokenCheck, TokenTerms
 from gatefw.vision_child import VisionChild
@@ -78,6 +74,7 @@ from gatefw.vision_desk import VisionDesk
 from hw import gpio
 
 TICK_S = 0.1
+LATE_S = 1.0  # a tick after so long a silence was held up itself
 BOOT_S = 5.0  # after this the lane starts with what could be read
 DRAIN_S = 30.0  # a traveller under way may finish for so long
 SWITCH_S = 0.0005  # threads that hold the GIL hand over ten times sooner than by default (bench/edge_to_door.py)
@@ -90,7 +87,6 @@ QUIET = (
     Phase.EVACUATED,
     Phase.RECOVERING,
 )
-VERBS = {verb.value: verb for verb in Verb}
 
 _log = logging.getLogger(__name__)
 
@@ -103,15 +99,11 @@ class Supervisor:
         self._config, self._notifier = config, notifier or Notifier()
         self._inbox = Inbox()
         self._timer: tuple[float, Elapsed] | None = None  # the lane's; a new one voids it
-        self._replies: dict[int, Callable[[Answer], None]] = {}
-        self._orders = 0
-        self._ordering = threading.Lock()
         self._stopping = threading.Event()
         self._stop_by_s: float | None = None
         self._hint = ""
-        self._losing_rows = False
         self._fed: dict[str, int] = {}
-        self._fed_s = 0.0
+        self._fed_s = self._ticked_s = 0.0
         self._files = ExitStack()
         try:
             self._open()
@@ -127,11 +119,8 @@ class Supervisor:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         journal_key = load_or_create(config.paths.key("journal"), config.paths.journal.exists())
         records_key = load_or_create(config.paths.key("records"), config.paths.records.exists())
-        self._journal = Journal.open(
-            config.paths.journal, config.lane.name, journal_key, wall_clock, self._journal_failed
-        )
-        files.callback(self._journal.close)
-        self._latch = self._latched()
+        self._scribe = Scribe(config.paths.journal, config.lane.name, journal_key, self._inbox.put)
+        files.callback(self._scribe.close)
         records = Records(config.paths.records, records_key)
         files.callback(records.close)
         if config.gpio is not None:
@@ -139,25 +128,18 @@ class Supervisor:
             files.callback(gpio.close_factory)
         self._crew = muster(config, self._inbox.put)
         clear = load(config.lane.procedure)
-        self.gate = Gate(gate_settings(config, self._crew), clear, new_run, self._latch)
-        bus = Bus(self._journal, config.bus.events, config.bus.replay, self._bus_failed)
+        self.gate = Gate(gate_settings(config, self._crew), clear, new_run, self._scribe.latch)
+        bus = Bus(self._scribe.journal, config.bus.events, config.bus.replay, self._bus_failed)
         files.callback(bus.close)
         seen = SeenTokens(config.paths.tokens)
         files.callback(seen.close)
         check = TokenCheck(
             TokenTerms.of(config.lane.name, config.tokens, face_follows(config.lane.procedure)), seen, wall_clock
         )
-        self._clerk = Clerk(records, check.take, self._inbox.put, self._append, lambda: self._journal.now().ns / 1e9)
-
-    def _latched(self) -> Reason | None:
-        """Why the lane is in FAULT from before, if it is; a journal that does not hold together is such a reason."""
-        try:
-            self._journal.verify()
-        except JournalBroken as error:
-            _log.error("%s", error)
-            self._journal.latch(Reason.JOURNAL_BROKEN)
-            return Reason.JOURNAL_BROKEN
-        return self._journal.latched()
+        self._clerk = Clerk(
+            records, check.take, self._inbox.put, self._scribe.append, lambda: self._scribe.journal.now().ns / 1e9
+        )
+        self._orders = OrderDesk(self._inbox.put, self._stopping.set, self._clerk.order)
 
     # ------------------------------------------------------------ running
 
@@ -178,19 +160,17 @@ class Supervisor:
             if self._config.vision_table.start == "child":
                 self._files.callback(VisionChild(self._config.file).stop)
             self._publish_status()
-            control = ControlServer(self._config.paths.control, self._ordered)
+            control = ControlServer(self._config.paths.control, self._orders.take)
             self._files.callback(control.close)
-            self._append(
-                Fact(FactKind.SERVICE_STARTED, None, (("version", __version__), ("phase", self.gate.state.phase)))
-            )
-            self._end_unfinished()
-            for worker in self._crew.all:
-                self._files.callback(worker.stop)
-                worker.start()
+            started = (("version", __version__), ("phase", self.gate.state.phase))
+            self._scribe.append(Fact(FactKind.SERVICE_STARTED, None, started))
+            self._scribe.end_unfinished()
+            self._files.callback(self._crew.stop)
+            self._crew.start()
             self._boot()
             self._loop()
             self._notifier.say("STOPPING=1")
-            self._append(Fact(FactKind.SERVICE_STOPPED))
+            self._scribe.append(Fact(FactKind.SERVICE_STOPPED))
         return 0
 
     def stop_on_signals(self) -> None:
@@ -201,13 +181,6 @@ class Supervisor:
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-
-    def _end_unfinished(self) -> None:
-        """A passage whose process died has ended; how far its traveller came, nobody saw."""
-        run = self._journal.unfinished()
-        if run is not None:
-            fields = (("passed", False), ("reason", Reason.RESTARTED), ("seconds", 0.0))
-            self._append(Fact(FactKind.PASSAGE_ENDED, run, fields))
 
     def _boot(self) -> None:
         """Nothing moves before every door and sensor was read once, or it is certain that one cannot be."""
@@ -229,7 +202,6 @@ class Supervisor:
             due_s = min(next_tick_s, self._timer[0] if self._timer else next_tick_s)
             event = self._next(due_s - time.monotonic())
             if event is not None:
-                self._sense_first(event)
                 self._handle(event)
             now_s = time.monotonic()
             if self._timer and self._timer[0] <= now_s:
@@ -251,6 +223,9 @@ class Supervisor:
             self._crew.watcher.beat()
 
     def _tick(self, now_s: float) -> None:
+        if now_s - self._ticked_s < LATE_S:  # whoever was kept from running himself calls nobody stuck
+            self._crew.leave_stuck(now_s)
+        self._ticked_s = now_s
         self._handle(Tick())
         self._beat()
         self._publish_status()
@@ -277,16 +252,6 @@ class Supervisor:
         empty = gate.sensed.occupancy is Occupancy.EMPTY
         in_door = any(gate.leases.held(door) and gate.sensed.beam(door) is not Beam.CLEAR for door in DoorId)
         return now_s >= self._stop_by_s or (gate.state.phase in QUIET and empty and not in_door)
-
-    def _sense_first(self, event: GateInput) -> None:
-        """A door that moved unbidden may have been freed by the fire contact: look at that before it looks forced."""
-        if not isinstance(event, DoorSensed) or event.position is Position.SECURED:
-            return
-        secured = self.gate.sensed.position(event.door) is Position.SECURED
-        if secured and self.gate.leases.held(event.door) is None:
-            for sensors in self._crew.sensors:
-                if (fresh := sensors.now()) is not None:
-                    self._handle(fresh)
 
     def _handle(self, event: GateInput) -> None:
         try:
@@ -315,7 +280,7 @@ class Supervisor:
             case Drop(door):
                 self._crew.doors[door].drop()
             case Record(fact, ticket):
-                self._append(fact, ticket)
+                self._scribe.append(fact, ticket)
             case Ask():
                 self._ask(effect)
             case CancelAsk(run):
@@ -331,15 +296,12 @@ class Supervisor:
                 self._desk.want_codes(phase is Phase.IDLE)
                 self._publish_status()
             case Tell():
-                self._tell(effect)
+                self._publish_status()
+                self._orders.tell(effect, self.gate.state.phase.value)
             case KeepLatch(reason):
-                self._latch = self._latch or reason
-                self._journal.latch(reason)
+                self._scribe.keep_latch(reason)
             case ForgetLatch():
-                self._latch = None
-                self._journal.unlatch()
-                if self._journal.broken:  # a lane that can record nothing must not look as if it served
-                    self._inbox.put(Faulted(Reason.JOURNAL_BROKEN))
+                self._scribe.forget_latch()
 
     def _ask(self, ask: Ask) -> None:
         match ask.request:
@@ -352,74 +314,18 @@ class Supervisor:
             case _:  # the lane file has no device for what its procedure wants to know
                 self._inbox.put(Answered(ask.run, ask.number, Failed(Reason.SOFTWARE)))
 
-    def _append(self, fact: Fact, ticket: int | None = None) -> None:
-        try:
-            self._journal.append(fact, None if ticket is None else lambda _n: self._inbox.put(Committed(ticket)))
-        except Overflow as error:
-            self._lost_rows(error, Reason.OVERFLOW)
-        except GateError as error:  # a fact that the schema does not know is our own mistake
-            self._lost_rows(error, Reason.SOFTWARE)
-        else:
-            self._losing_rows = False
-
-    def _lost_rows(self, error: GateError, reason: Reason) -> None:
-        """Say so once: what the fault itself records is lost as well, and must not make another one of it for ever."""
-        if not self._losing_rows:
-            self._losing_rows = True
-            _log.error("%s", error)
-            self._inbox.put(Faulted(reason))
-
-    def _journal_failed(self, error: GateError) -> None:
-        _log.error("%s", error)
-        self._inbox.put(Faulted(Reason.JOURNAL_BROKEN))
-
     def _bus_failed(self, error: GateError) -> None:
         _log.error("%s", error)
 
     def _hinted(self, _run: RunId, hint: str) -> None:
         self._hint = hint
 
-    # ------------------------------------------------------------ orders
-
-    def _ordered(self, order: Order, reply: Callable[[Answer], None]) -> None:
-        """On the control thread: only enqueue, or answer from the last snapshot."""
-        if order.verb == "status":
-            reply(Done(self._status))
-        elif order.verb == "stop":
-            self._stopping.set()
-            reply(Done({"stopping": True}))
-        elif order.verb in VERBS:
-            with self._ordering:
-                self._orders += 1
-                self._replies[self._orders] = reply
-                self._inbox.put(Ordered(self._orders, VERBS[order.verb], order.by, order.expects, order.deadline_s))
-        else:
-            self._clerk.order(order, reply)
-
-    def _tell(self, told: Tell) -> None:
-        self._publish_status()
-        with self._ordering:
-            reply = self._replies.pop(told.ticket, None)
-        if reply is not None:
-            status = {"detail": told.detail, "phase": self.gate.state.phase.value}
-            reply(Done(status) if told.accepted else Rejected(Rejection.REFUSED, told.detail))
-
     def _publish_status(self) -> None:
         """A snapshot for `status`, made by the loop and read by the control thread."""
-        gate, state, sensed = self.gate, self.gate.state, self.gate.sensed
-        self._status: dict[str, object] = {
+        self._orders.status = {
             "lane": self._config.lane.name,
-            "version": __version__,
-            "phase": state.phase.value,
-            "in_service": state.in_service,
-            "doors": {door.value: sensed.position(door).value for door in DoorId},
-            "beams": {door.value: sensed.beam(door).value for door in DoorId},
-            "released": {door.value: str(gate.leases.held(door) or "") for door in DoorId},
-            "occupancy": sensed.occupancy.value,
-            "inputs": {name: getattr(sensed, name).value for name in ("fire", "evacuate", "stop")},
-            "missing": sorted(gate.senses.missing),
-            "impaired": {name: sorted(reasons) for name, reasons in sorted(gate.senses.impaired.items()) if reasons},
-            "latched": self._latch.value if self._latch else None,
+            **lane_status(self.gate),
+            "latched": self._scribe.latch.value if self._scribe.latch else None,
             "hint": self._hint,
-            "journal_head": self._journal.head(),
+            "journal_head": self._scribe.journal.head(),
         }

@@ -3,22 +3,33 @@
 A worker only ever puts inputs into the inbox. A device that fails is gone (`DeviceWent`) from that moment, and back
 (`DeviceCame`) after it was opened again and has answered once; before that, its readings are already in the inbox.
 `progress` counts turns of real work: the watchdog is fed only while the workers on the door path go on.
+
+A driver may hang in a call that never returns, and a thread cannot be ended from outside. So the loop looks at each
+tick whether a turn is `overdue`, and leaves such a thread behind (`give_up`): the device is gone, a fresh thread opens
+it anew, and whatever the one left behind may still bring is nobody's. When its call returns after all, it closes the
+device that it has, and ends.
 """
 
 import logging
 import math
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import Any, Generic, TypeVar
+from contextlib import contextmanager
+from typing import Generic, TypeVar
 
 from gatefw.backoff import Backoff
 from gatefw.errors import DeviceError, DeviceLost, WrongDevice
 from gatefw.gate_terms import DeviceCame, DeviceWent, GateInput
+from gatefw.loan import Loan
 from gatefw.model import Reason
 from gatefw.ports import Device
 
+STUCK_S = 5.0  # a turn, a drive or a close that takes longer will not end any more
+OPEN_S = 30.0  # an opening may wait for a device that starts, resets or proves itself
+LEFT_BEHIND = 3  # threads that may hang in one device; with one more it stays lost until one of them returns
 LOANS = 8  # that may wait for one device at a time
 
 _log = logging.getLogger(__name__)
@@ -27,23 +38,8 @@ T = TypeVar("T")
 Put = Callable[[GateInput], None]
 
 
-class _Loan(Generic[D]):
-    """Something to be done with the device by its owner, for somebody who waits for the result."""
-
-    def __init__(self, use: Callable[[D], Any], result: Future[Any]) -> None:
-        self._use, self.result = use, result
-
-    def carry_out(self, device: D) -> None:
-        """Raises the DeviceError of a device that failed meanwhile; every other mistake is its asker's alone."""
-        if not self.result.set_running_or_notify_cancel():
-            return
-        try:
-            self.result.set_result(self._use(device))
-        except DeviceError as error:
-            self.result.set_exception(error)
-            raise
-        except Exception as error:  # noqa: BLE001  handed on to who asked
-            self.result.set_exception(error)
+class LeftBehind(Exception):
+    """Ends a thread that was given up; raised and caught by the worker alone."""
 
 
 class Worker(Generic[D]):
@@ -52,47 +48,88 @@ class Worker(Generic[D]):
     def __init__(self, name: str, open_device: Callable[[], D], put: Put) -> None:
         self.name, self.progress = name, 0
         self.device: D | None = None
-        self._open, self._put = open_device, put
+        self.turn_ends_s = math.inf  # what is not over by then is stuck
+        self.there: Callable[[], bool] = lambda: False  # whether the device's node exists, where it has one
+        self._open, self._inbox = open_device, put
         self._backoff = Backoff()
-        self._failure: DeviceError | None = None
-        self._told = False  # that the device is gone
-        self.turn_ends_s = math.inf  # a turn that is not over by then is stuck
+        self._failure: Exception | None = None
+        self._told: Reason | None = None  # why the device is gone
         self._wake = threading.Event()
         self._ending = threading.Event()
-        self._lending = threading.Lock()
-        self._loans: deque[_Loan[D]] = deque()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._tenure = threading.RLock()  # held while it is looked whose the device is
+        self._left: set[threading.Thread] = set()
+        self._loans: deque[Loan[D]] = deque()
+        self._thread: threading.Thread | None = self._fresh_thread()
+
+    # ------------------------------------------------------------ for other threads
 
     def start(self) -> None:
-        self._thread.start()
+        if self._thread is not None:
+            self._thread.start()
 
-    def stop(self) -> None:
-        """End the thread; its device is closed by it, outputs unpowered."""
+    def end(self) -> None:
+        """Tell the thread to end, and do not wait for it."""
         self._ending.set()
         self._wake.set()
-        self._thread.join()
 
-    def fail(self, error: DeviceError) -> None:
+    def stop(self, within_s: float = STUCK_S) -> None:
+        """End the thread; its device is closed by it, outputs unpowered. One that hangs is not waited for longer."""
+        self.end()
+        thread = self._thread
+        if thread is None or thread.ident is None:
+            return
+        thread.join(within_s)
+        if thread.is_alive():
+            _log.error("%s: hangs in its driver and does not close its device; the end of the process must", self.name)
+            with self._tenure:
+                self._left.add(thread)
+
+    def fail(self, error: Exception) -> None:
         """A call from another thread found the device gone: the owner closes and opens it again."""
         self._failure = error
         self._wake.set()
 
-    def lend(self, use: Callable[[D], T]) -> Future[T]:
+    def overdue(self, now_s: float) -> bool:
+        """Whether its thread should have been done with what it does by now, and is not."""
+        return now_s > self.turn_ends_s
+
+    def give_up(self) -> None:
+        """Leave a stuck thread behind: the device is gone, and a fresh thread tries to open it anew. Never blocks."""
+        with self._tenure:
+            if self._thread is None or self._ending.is_set():
+                return
+            self._left.add(self._thread)
+            served, self.device, self.turn_ends_s = self.device, None, math.inf
+            if self._told is not Reason.DEVICE_STUCK:
+                self._told = Reason.DEVICE_STUCK
+                self._inbox(DeviceWent(self.name, Reason.DEVICE_STUCK))
+            many = len(self._left) > LEFT_BEHIND
+            self._thread = None if many else self._fresh_thread()
+        _log.error("%s: its driver does not return; %d such threads%s", self.name, len(self._left), " stay" * many)
+        self._end_loans()
+        if served is not None:
+            self.ended(stuck=True)
+        self.start()
+
+    def lend(self, use: Callable[[D], T], within_s: float = STUCK_S) -> Future[T]:
         """Have `use(device)` run on the worker's own thread, between two turns. Any thread may ask, and wait.
 
-        The future fails with DeviceLost when the device is not there, goes first, or has `LOANS` waiting already;
-        else with what `use` raised. After a DeviceError from `use` the device is closed and opened again.
+        The device counts as stuck when `use` takes longer than `within_s` seconds. The future fails with DeviceLost
+        when the device is not there, goes first, or has `LOANS` waiting already; else with what `use` raised. After a
+        DeviceError from `use` the device is closed and opened again.
         """
         result: Future[T] = Future()
-        with self._lending:
+        with self._tenure:
             taken = self.device is not None and len(self._loans) < LOANS
             if taken:
-                self._loans.append(_Loan(use, result))
+                self._loans.append(Loan(use, within_s, result))
         if not taken:
             found = "it is not there" if self.device is None else f"{LOANS} others wait for it"
             result.set_exception(DeviceLost(f"{self.name}: cannot be used now: {found}; try again"))
         self._wake.set()
         return result
+
+    # ------------------------------------------------------------ for subclasses
 
     def began(self, device: D) -> None:
         """After open, before the first turn."""
@@ -100,58 +137,123 @@ class Worker(Generic[D]):
     def turn(self, device: D) -> None:
         raise NotImplementedError
 
+    def ended(self, stuck: bool) -> None:
+        """After each `began`: the device is served no more. Where its driver is stuck, nothing may be waited for."""
+
+    def _put(self, event: GateInput) -> None:
+        with self._ours():
+            self._inbox(event)
+
+    @contextmanager
+    def _ours(self) -> Iterator[None]:
+        """For as long as it is held, the calling thread is not one that was left behind. Raises LeftBehind."""
+        with self._tenure:
+            if threading.current_thread() in self._left:
+                raise LeftBehind(self.name)
+            yield
+
+    def _rest(self, seconds: float) -> None:
+        """Until an edge, a failure, the end, or so long."""
+        self._wake.wait(seconds)
+        self._wake.clear()
+
+    def _allow(self, seconds: float) -> None:
+        """What the thread does now is stuck when it takes longer."""
+        with self._ours():
+            self.turn_ends_s = time.monotonic() + seconds
+
+    # ------------------------------------------------------------ the thread
+
+    def _fresh_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._run, name=self.name, daemon=True)
+
     def _run(self) -> None:
-        while not self._ending.is_set():
-            try:
-                self._serve(self._open())
-            except DeviceError as error:
-                self._went(Reason.DEVICE_WRONG if isinstance(error, WrongDevice) else Reason.DEVICE_LOST, error)
-            except Exception as error:  # noqa: BLE001  one driver's mistake must not take the lane with it
-                self._went(Reason.SOFTWARE, error)
-            if not self._ending.is_set():
-                self._ending.wait(self._backoff.wait_s())
+        try:
+            while not self._ending.is_set():
+                self._try()
+                if not self._ending.is_set():
+                    self._allow(math.inf)
+                    self._backoff.rest(self._ending, self.there)
+        except LeftBehind:
+            _log.warning("%s: the thread that was left behind has returned", self.name)
+        finally:
+            self._returned()
+
+    def _try(self) -> None:
+        try:
+            self._allow(OPEN_S)
+            self._serve(self._open())
+        except LeftBehind:
+            raise
+        except DeviceError as error:
+            self._went(Reason.DEVICE_WRONG if isinstance(error, WrongDevice) else Reason.DEVICE_LOST, error)
+        except Exception as error:  # noqa: BLE001  one driver's mistake must not take the lane with it
+            self._went(Reason.SOFTWARE, error)
 
     def _serve(self, device: D) -> None:
-        self._failure = None
         came = False
         try:
-            self.device = device
+            with self._ours():
+                self.device, self._failure = device, None
+            self._allow(STUCK_S)
             self.began(device)
             while not self._ending.is_set():
+                self._allow(STUCK_S)
                 self.turn(device)
-                self._told = False  # it has been heard: that it goes again must be told again
+                with self._ours():
+                    self._told = None  # it has been heard: that it goes again must be told again
+                    self.progress += 1
                 if self._failure is not None:
                     raise self._failure
-                self.progress += 1
                 if not came:
                     came = True
                     self._backoff.reset()
                     self._put(DeviceCame(self.name))
                 self._carry_out_loans(device)
         finally:
+            self._let_go(device)
+
+    def _let_go(self, device: D) -> None:
+        """Close the device; what else was served with it ends first, if that is still ours to end."""
+        try:
+            self._allow(2 * STUCK_S)
             self._end_loans()
+            self.ended(stuck=False)
+        finally:
             device.close()
 
     def _carry_out_loans(self, device: D) -> None:
-        while self._loans and not self._ending.is_set():
-            self._loans.popleft().carry_out(device)
+        while not self._ending.is_set():
+            with self._ours():
+                loan = self._loans[0] if self._loans else None
+            if loan is None:
+                return
+            self._allow(loan.within_s)
+            loan.carry_out(device)
+            with self._ours():
+                self._loans.popleft()
 
     def _end_loans(self) -> None:
-        with self._lending:
+        with self._tenure:
             self.device, loans = None, list(self._loans)
             self._loans.clear()
         for loan in loans:
-            if loan.result.set_running_or_notify_cancel():
-                loan.result.set_exception(DeviceLost(f"{self.name}: went away before it could be used; try again"))
+            loan.fail(DeviceLost(f"{self.name}: went away before it could be used; try again"))
 
     def _went(self, reason: Reason, error: Exception) -> None:
         """Say once that the device is gone, not at every failed try to get it back."""
-        if not self._told:
-            self._told = True
+        with self._ours():
+            told, self._told = self._told, self._told or reason
+        if told is None:
             _log.warning("%s: %s: %s", self.name, type(error).__name__, error)
             self._put(DeviceWent(self.name, reason))
 
-    def _rest(self, seconds: float) -> None:
-        """Until an edge, a failure, the end, or so long."""
-        self._wake.wait(seconds)
-        self._wake.clear()
+    def _returned(self) -> None:
+        """A thread ends. Where so many had been left behind that none was serving, there is room for one again."""
+        with self._tenure:
+            self._left.discard(threading.current_thread())
+            again = self._thread is None and not self._ending.is_set()
+            if again:
+                self._thread = self._fresh_thread()
+        if again:
+            self.start()

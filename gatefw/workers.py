@@ -5,8 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from gatefw.errors import DeviceError
 from gatefw.gate_terms import DoorSensed, LaneSensed, TokenRead
+from gatefw.hand import Hand
 from gatefw.interlock import permits
 from gatefw.model import Beam, DoorId, Input, Phase, Position, Purpose, Reason, Release, Sensed, Signal
 from gatefw.ports import Door, Indicator, Sensors, SensorsReading, TokenReader
@@ -14,19 +14,36 @@ from gatefw.worker import Put, Worker
 
 LEVEL_POLL_S = 0.1  # levels are read again at least so often, whatever the edges said
 TOKEN_POLL_S = 0.25
+FRESH_S = 1.0  # a door that was not read for so long is unknown
 
 
 class DoorWorker(Worker[Door]):
-    """Reads a door after every edge and on a timer; passes `drive` and `drop` on from the loop at once."""
+    """Reads a door after every edge and on a timer; what the loop wants of it is passed on to its `Hand` at once."""
 
     def __init__(self, door: DoorId, open_device: Callable[[], Door], put: Put) -> None:
         super().__init__(f"door.{door.value}", open_device, put)
         self.door = door
+        self.look_first: Callable[[], None] = lambda: None
+        """Called before it is told that a secured door moved unbidden: fire may have freed it, and is told first."""
         self._driven_until_s = -math.inf
+        self._driving = threading.Lock()
+        self._hand: Hand | None = None
+        self._last: DoorSensed | None = None
+        self._read_s = -math.inf
 
     def began(self, device: Door) -> None:
-        self._last: DoorSensed | None = None
         device.watch(self._wake.set)
+        with self._ours():
+            self._last = None
+            self._hand = Hand(device, lambda error: self._hand_failed(device, error), self._secured)
+
+    def ended(self, stuck: bool) -> None:
+        """What the hand was told is still done; but nobody waits for one that hangs."""
+        hand, self._hand, self._read_s = self._hand, None, -math.inf
+        if hand is not None:
+            hand.end()
+            if not stuck:
+                hand.join()
 
     def turn(self, device: Door) -> None:
         if self._last is not None:
@@ -34,8 +51,15 @@ class DoorWorker(Worker[Door]):
         reading = device.read()
         sensed = DoorSensed(self.door, reading.position, reading.beam)
         if sensed != self._last:
-            self._last = sensed
+            if self._last is not None and self._last.position is Position.SECURED and not self.driven:
+                self.look_first()
             self._put(sensed)
+        with self._ours():
+            self._last, self._read_s = sensed, time.monotonic()
+
+    def overdue(self, now_s: float) -> bool:
+        hand = self._hand
+        return super().overdue(now_s) or (hand is not None and hand.overdue(now_s))
 
     @property
     def driven(self) -> bool:
@@ -43,29 +67,30 @@ class DoorWorker(Worker[Door]):
         return time.monotonic() < self._driven_until_s
 
     def drive(self, lease_s: float) -> None:
-        """Release the door; any thread. A door that is not there was reported already."""
-        self._driven_until_s = time.monotonic() + lease_s
-        self._act(lambda door: door.release(lease_s))
+        """Have the door released; any thread, at once. A door that is not there was reported already."""
+        with self._driving:
+            self._driven_until_s = time.monotonic() + lease_s
+            if self._hand is not None:
+                self._hand.release(self._driven_until_s)
 
     def drop(self) -> None:
-        self._driven_until_s = -math.inf
-        self._act(lambda door: door.secure())
+        """Have the release ended; until the driver was told so, it counts as under way. Any thread, at once."""
+        with self._driving:
+            if self._hand is not None:
+                self._hand.secure()
 
     def position(self) -> Position:
-        """Where the door is now, read past the queue; UNKNOWN when it cannot be read."""
-        device = self.device
-        try:
-            return device.read().position if device is not None else Position.UNKNOWN
-        except DeviceError as error:
-            self.fail(error)
-            return Position.UNKNOWN
+        """Where the door was seen last, past the queue; UNKNOWN when nobody reads it."""
+        last, fresh = self._last, time.monotonic() - self._read_s < FRESH_S
+        return last.position if last is not None and fresh else Position.UNKNOWN
 
-    def _act(self, what: Callable[[Door], None]) -> None:
-        device = self.device
-        try:
-            if device is not None:
-                what(device)
-        except DeviceError as error:
+    def _secured(self) -> None:
+        with self._driving:
+            if self._hand is None or self._hand.idle:
+                self._driven_until_s = -math.inf
+
+    def _hand_failed(self, device: Door, error: Exception) -> None:
+        if self.device is device:
             self.fail(error)
 
 
@@ -112,33 +137,38 @@ class SensorsWorker(Worker[Sensors]):
     def __init__(self, name: str, open_device: Callable[[], Sensors], put: Put, last_resort: LastResort) -> None:
         super().__init__(name, open_device, put)
         self._last_resort = last_resort
+        self._last: LaneSensed | None = None
+        self._looked = threading.Condition()
+        self._looks = self._told_of = 0
 
     def began(self, device: Sensors) -> None:
-        self._last: LaneSensed | None = None
         device.watch(self._wake.set)
+        with self._ours():
+            self._last = None
 
     def turn(self, device: Sensors) -> None:
         if self._last is not None:
             self._rest(LEVEL_POLL_S)
+        self._looks += 1
+        looked = self._looks
         reading = device.read()
-        self._last_resort.act(reading)
-        sensed = _sensed(reading)
-        if sensed != self._last:
-            self._last = sensed
-            self._put(sensed)
+        with self._ours():  # a reading of long ago releases nothing
+            self._last_resort.act(reading)
+            sensed = LaneSensed(reading.occupancy, tuple(reading.zones.items()), tuple(reading.inputs.items()))
+            if sensed != self._last:
+                self._put(sensed)
+                self._last = sensed
+        with self._looked:
+            self._told_of = looked
+            self._looked.notify_all()
 
-    def now(self) -> LaneSensed | None:
-        """The levels as they are now, read past the queue; None when they cannot be read."""
-        device = self.device
-        try:
-            return _sensed(device.read()) if device is not None else None
-        except DeviceError as error:
-            self.fail(error)
-            return None
-
-
-def _sensed(reading: SensorsReading) -> LaneSensed:
-    return LaneSensed(reading.occupancy, tuple(reading.zones.items()), tuple(reading.inputs.items()))
+    def look_again(self, within_s: float) -> None:
+        """Have every level read anew and told, and wait for that, at most `within_s`; not at all for a lost device."""
+        with self._looked:
+            wanted = self._looks + 1
+            self._wake.set()
+            if self.device is not None:
+                self._looked.wait_for(lambda: self._told_of >= wanted, within_s)
 
 
 class ReaderWorker(Worker[TokenReader]):

@@ -1,0 +1,70 @@
+"""Where operators' orders arrive, on the control socket's thread, and where the lane's answers to them go out.
+
+An order for the lane is queued, and answered when the loop has taken it. `status` is answered from a snapshot that the
+loop has made; what is about records goes to the clerk. Nothing here waits.
+"""
+
+import threading
+from collections.abc import Callable
+
+from gatefw import __version__
+from gatefw.control import Answer, Done, Order, Rejected, Rejection
+from gatefw.gate import Gate
+from gatefw.gate_terms import GateInput, Ordered, Tell
+from gatefw.model import DoorId, Verb
+
+VERBS = {verb.value: verb for verb in Verb}
+Reply = Callable[[Answer], None]
+
+
+class OrderDesk:
+    """`stop` ends the daemon; `elsewhere` takes the orders that are not the lane's."""
+
+    def __init__(
+        self, put: Callable[[GateInput], None], stop: Callable[[], None], elsewhere: Callable[[Order, Reply], None]
+    ) -> None:
+        self._put, self._stop, self._elsewhere = put, stop, elsewhere
+        self._taking = threading.Lock()
+        self._waiting: dict[int, Reply] = {}
+        self._tickets = 0
+        self.status: dict[str, object] = {}
+
+    def take(self, order: Order, reply: Reply) -> None:
+        """On the control thread."""
+        if order.verb == "status":
+            reply(Done(self.status))
+        elif order.verb == "stop":
+            self._stop()
+            reply(Done({"stopping": True}))
+        elif order.verb in VERBS:
+            with self._taking:
+                self._tickets += 1
+                self._waiting[self._tickets] = reply
+                self._put(Ordered(self._tickets, VERBS[order.verb], order.by, order.expects, order.deadline_s))
+        else:
+            self._elsewhere(order, reply)
+
+    def tell(self, told: Tell, phase: str) -> None:
+        """On the loop: the answer to an order that it has taken."""
+        with self._taking:
+            reply = self._waiting.pop(told.ticket, None)
+        if reply is not None:
+            done = Done({"detail": told.detail, "phase": phase})
+            reply(done if told.accepted else Rejected(Rejection.REFUSED, told.detail))
+
+
+def lane_status(gate: Gate) -> dict[str, object]:
+    """What anybody may know of a lane now: no traveller, no token."""
+    state, sensed, senses = gate.state, gate.sensed, gate.senses
+    return {
+        "version": __version__,
+        "phase": state.phase.value,
+        "in_service": state.in_service,
+        "doors": {door.value: sensed.position(door).value for door in DoorId},
+        "beams": {door.value: sensed.beam(door).value for door in DoorId},
+        "released": {door.value: str(gate.leases.held(door) or "") for door in DoorId},
+        "occupancy": sensed.occupancy.value,
+        "inputs": {name: getattr(sensed, name).value for name in ("fire", "evacuate", "stop")},
+        "missing": sorted(senses.missing),
+        "impaired": {name: sorted(reasons) for name, reasons in sorted(senses.impaired.items()) if reasons},
+    }
