@@ -44,7 +44,7 @@ class Settings:
     system_id: Annotated[int, Bound(-1, 65535)] = -1
     security_level: Annotated[int, Bound(1, 5)] = 3
     template_bytes: Annotated[int, Bound(128, 4096)] = 512
-    reply_s: Annotated[float, Bound(0.2, 10.0)] = 2.0  # for each answer; a template's data have as long again
+    reply_s: Annotated[float, Bound(0.2, 4.0)] = 2.0  # for each answer; a template has its time on the line besides
 
 
 def open(settings: Settings) -> "FingerSensor":  # noqa: A001  the name every driver exports
@@ -248,7 +248,8 @@ class FingerSensor:
     def _get(self, buffer: int) -> bytes:
         """Upload a template; exactly as long as configured, or it is a BadReply."""
         wanted, data = self._settings.template_bytes, bytearray()
-        packets = self._exchange(Command.UPLOAD, bytes((buffer,)), 2 * self._settings.reply_s)
+        within_s = self._settings.reply_s + 20 * wanted / zfm.BAUD
+        packets = self._exchange(Command.UPLOAD, bytes((buffer,)), within_s)
         self._require(Command.UPLOAD, _reply(packets)[0])
         for packet in packets:
             data += packet.content

@@ -22,12 +22,12 @@ class _SensorBench:
         self._opened: list[Any] = []
 
     def open(self) -> Any:
-        sensor = self.driver.open(self.driver.Settings(link=self._peer.url, reply_s=5.0))
+        sensor = self.driver.open(self.driver.Settings(link=self._peer.url, reply_s=4.0))
         self._opened.append(sensor)
         return sensor
 
     def install(self) -> None:
-        self.driver.install(self.driver.Settings(link=self._peer.url, reply_s=5.0))
+        self.driver.install(self.driver.Settings(link=self._peer.url, reply_s=4.0))
 
     def lay(self, finger: int, quality: str = "good") -> None:
         self._peer.act("lay", finger=finger, quality=quality)
