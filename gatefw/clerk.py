@@ -14,6 +14,9 @@ from typing import Any
 
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.errors import GateError, Refusal, StoreError
+from gatefw.finger_desk import NO_SENSOR, FingerDesk
+from gatefw.finger_worker import FingerWorker
+from gatefw.fingers import Fingers
 from gatefw.gate_terms import Answered, Ask, GateInput
 from gatefw.model import Fact, FactKind, Failed, LookUpRecord, Reason, SubjectId, Token
 from gatefw.records import Consent, Modality, Records
@@ -31,6 +34,8 @@ Reply = Callable[[Answer], None]
 class Clerk:
     """Works off look-ups and orders one after the other. `now` is wall time in seconds since 1970 UTC.
 
+    `fingers` is there where the lane has, or had, a sensor for them.
+
     `take` says which identifier to look up for a token, or why this lane does not take it; see `token_check`.
     """
 
@@ -41,15 +46,20 @@ class Clerk:
         put: Callable[[GateInput], None],
         record: Callable[[Fact], None],
         now: Callable[[], float],
+        fingers: Fingers | None = None,
+        finger_sensor: FingerWorker | None = None,
     ) -> None:
         self._records, self._take, self._put, self._record, self._now = records, take, put, record, now
         self._desk: VisionDesk | None = None
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._fingers = FingerDesk(records, fingers, finger_sensor, record, now, self._work.put) if fingers else None
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
 
     def start(self, desk: VisionDesk) -> None:
         """Begin with what was asked meanwhile."""
         self._desk = desk
+        if self._fingers:
+            self._work.put(self._fingers.reconcile)
         self._thread.start()
 
     def stop(self) -> None:
@@ -63,8 +73,13 @@ class Clerk:
         self._work.put(lambda: self._look_up(ask))
 
     def order(self, order: Order, reply: Reply) -> None:
-        """Do `enrol`, `revoke` or `subjects`."""
-        does = {"enrol": self._enrol, "revoke": self._revoke, "subjects": self._subjects}[order.verb]
+        """Do `enrol`, `enrol_finger`, `revoke` or `subjects`."""
+        does = {
+            "enrol": self._enrol,
+            "enrol_finger": self._enrol_finger,
+            "revoke": self._revoke,
+            "subjects": self._subjects,
+        }[order.verb]
         self._work.put(lambda: self._answered(does, order, reply))
 
     def reconcile(self) -> None:
@@ -127,9 +142,16 @@ class Clerk:
 
         self._ask("enrol", then, subject=subject, photos=[str(path) for path in photos], expires_at=expires_at)
 
+    def _enrol_finger(self, order: Order, reply: Reply) -> None:
+        if self._fingers is None:
+            raise Refusal(NO_SENSOR)
+        self._fingers.enrol(order, reply)
+
     def _revoke(self, order: Order, reply: Reply) -> None:
         subject = SubjectId(_texts({"subject": [order.args.get("subject")]}, "subject")[0])
         self._records.revoke(subject, self._now())
+        if self._fingers:
+            self._fingers.forget(subject)
         self._record(Fact(FactKind.SUBJECT_REVOKED, None, (("by", order.by),), subject))
 
         def then(message: Message) -> None:
@@ -165,6 +187,8 @@ class Clerk:
             self._ask("revoke", lambda _message: None, subject=subject)
         if orphans.templates:
             _log.warning("%d templates had no record and are removed", len(orphans.templates))
+        if self._fingers:
+            self._fingers.reconcile()  # of whom the record was disabled just now
 
 
 def _texts(args: Mapping[str, Any], name: str) -> list[str]:

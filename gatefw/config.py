@@ -37,6 +37,10 @@ class Paths:
         return self.state / "gallery.sqlite"
 
     @property
+    def fingers(self) -> Path:
+        return self.state / "fingers.sqlite"
+
+    @property
     def tokens(self) -> Path:
         return self.state / "tokens.sqlite"
 

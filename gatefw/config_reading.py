@@ -182,6 +182,7 @@ class Reading:
     def _apply_rules(self, roles: config_rules.Roles, sections: dict[str, Any]) -> None:
         lane, gpio = sections["lane"], sections["gpio"]
         config_rules.devices(roles, self._schemas, self.error)
+        config_rules.fingers(roles, self._schemas, self.error, self.warn)
         config_rules.pins(roles, self._schemas, "gpio" in self._document.table, self.error)
         config_rules.times(sections["timers"], sections["doors"], sections["face"], self.error)
         config_rules.documents(sections["documents"], roles, self.error, self.warn)

@@ -86,6 +86,21 @@ def cameras(vision: VisionTable, roles: Roles, error: Tell) -> None:
         )
 
 
+def fingers(roles: Roles, schemas: Schemas, error: Tell, warning: Tell) -> None:
+    """One finger sensor: who asks it has one traveller. A password that everybody knows is none."""
+    found = roles.get("finger", {})
+    for name in list(found)[1:]:
+        error(("finger", name), f"is one too many; a lane has one [finger.NAME], and this has {', '.join(found)}")
+    for name, table in found.items():
+        kind = schemas.get(("finger", name))
+        if kind is not None and "password_file" in typing.get_type_hints(kind) and not table.get("password_file"):
+            warning(
+                ("finger", name, "password_file"),
+                "is not given: the sensor answers to the password that every one is sold with; name a file, then run "
+                "`gatefw device install`",
+            )
+
+
 def documents(given: Documents | None, roles: Roles, error: Tell, warning: Tell) -> None:
     """A reader of travel documents needs somebody to trust, and there is one of it: who asks it holds one document."""
     found = list(roles.get("document", {}))

@@ -11,10 +11,11 @@ from gatefw.clearance import Terms
 from gatefw.config import Config
 from gatefw.document_worker import DocumentWorker, Trusted
 from gatefw.errors import DeviceError
+from gatefw.finger_worker import FingerOf, FingerWorker
 from gatefw.gate import GateSettings
 from gatefw.gate_terms import GateInput
 from gatefw.lane_terms import Policy
-from gatefw.model import DoorId, Question, ReadDocument
+from gatefw.model import DoorId, Question, ReadDocument, VerifyFinger
 from gatefw.questions import QuestionWorker
 from gatefw.vision_desk import VISION
 from gatefw.watcher import SOCKET, WatcherLine
@@ -55,6 +56,11 @@ class Crew:
     watcher: WatcherWorker | None
 
     @property
+    def finger_sensor(self) -> FingerWorker | None:
+        found = self.answering.get(VerifyFinger)
+        return found if isinstance(found, FingerWorker) else None
+
+    @property
     def door_path(self) -> list[Worker[Any]]:
         return [*self.doors.values(), *self.sensors]
 
@@ -83,8 +89,10 @@ class Crew:
                 worker.give_up()
 
 
-def muster(config: Config, put: Callable[[GateInput], None]) -> Crew:
+def muster(config: Config, put: Callable[[GateInput], None], finger_of: FingerOf) -> Crew:
     """A worker for every device of the lane file; none is started and nothing is opened.
+
+    `finger_of` looks up whose finger is asked for.
 
     Raises SetupError: there is no such driver, or the store of those whose documents are believed is bad.
     """
@@ -114,13 +122,16 @@ def muster(config: Config, put: Callable[[GateInput], None]) -> Crew:
         sensors,
         [ReaderWorker(label, open_device, put) for label, open_device in openers("reader")],
         [IndicatorWorker(label, open_device, put) for label, open_device in openers("indicator")],
-        _answering(config, openers, put),
+        _answering(config, openers, put, finger_of),
         WatcherWorker(WATCHER, lambda: WatcherLine(path), put) if config.watcher.required else None,
     )
 
 
 def _answering(
-    config: Config, openers: Callable[[str], list[tuple[str, Callable[[], Any]]]], put: Callable[[GateInput], None]
+    config: Config,
+    openers: Callable[[str], list[tuple[str, Callable[[], Any]]]],
+    put: Callable[[GateInput], None],
+    finger_of: FingerOf,
 ) -> dict[type[Question], QuestionWorker[Any]]:
     """Who answers what is asked during a passage, where the lane file has somebody for it."""
     answering: dict[type[Question], QuestionWorker[Any]] = {}
@@ -130,6 +141,8 @@ def _answering(
             Path(given.csca), given.revocation == "required", needs_synchronised=given.require_synchronised
         )
         answering[ReadDocument] = DocumentWorker(label, open_device, put, trusted)
+    for label, open_device in openers("finger"):
+        answering[VerifyFinger] = FingerWorker(label, open_device, put, finger_of)
     return answering
 
 

@@ -115,7 +115,7 @@ LANE = Code(r"[a-z0-9\-]{1,40}", "the lane's name in its file")
 AIM = Code(r"(\][A-Za-z][0-9A-Za-z])?", "AIM symbology prefix (ISO/IEC 15424), empty when the reader sends none")
 VERSION = Code(r"[0-9]{1,3}(\.[0-9]{1,3}){2}((a|b|rc|\.dev|\.post)[0-9]{1,3})?", "the version of gatefw")
 # Every order over the control socket that changes something: those of the lane, and the others.
-ORDERS = Word("Order", (*(verb.value for verb in Verb), "enrol", "revoke", "stop"))
+ORDERS = Word("Order", (*(verb.value for verb in Verb), "enrol", "enrol_finger", "revoke", "stop"))
 
 _DOOR, _REASON, _PHASE = _any(DoorId), _any(Reason), _any(Phase)
 
@@ -154,6 +154,7 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.OPERATOR_ORDERED: {"verb": ORDERS, "by": OPERATOR, "accepted": Truth(), "reason": _REASON},
     FactKind.SUBJECT_ENROLLED: {"by": OPERATOR},
     FactKind.SUBJECT_REVOKED: {"by": OPERATOR},
+    FactKind.FINGER_ENROLLED: {"by": OPERATOR},
 }
 
 

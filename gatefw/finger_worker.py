@@ -22,6 +22,8 @@ LAYINGS = 3
 LOOK_S = 0.1  # between two looks at the surface
 LIFTED_LOOKS = 2  # so often must nothing lie there
 Sample = Literal[1, 2]
+FingerOf = Callable[[SubjectId], Fingerprint | Reason]
+"""Whose finger is what: a subject's, or why there is none to compare."""
 
 _log = logging.getLogger(__name__)
 
@@ -146,7 +148,7 @@ class FingerWorker(QuestionWorker[FingerScanner]):
         name: str,
         open_device: Callable[[], FingerScanner],
         put: Callable[[GateInput], None],
-        finger_of: Callable[[SubjectId], Fingerprint | Reason],
+        finger_of: FingerOf,
     ) -> None:
         super().__init__(name, open_device, put)
         self._finger_of = finger_of

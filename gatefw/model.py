@@ -608,6 +608,7 @@ class FactKind(StrEnum):
     OPERATOR_ORDERED = "operator.ordered"
     SUBJECT_ENROLLED = "subject.enrolled"
     SUBJECT_REVOKED = "subject.revoked"
+    FINGER_ENROLLED = "subject.finger_enrolled"
 
 
 @dataclass(frozen=True, slots=True)

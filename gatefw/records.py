@@ -178,6 +178,26 @@ class Records:
             for subject, state, to, at, *times in rows
         ]
 
+    def in_use_until(self, subject: SubjectId, now: float) -> float:
+        """Until when an active record holds (seconds since 1970 UTC). Raises Refusal when it does not hold at `now`."""
+        with self._guarded():
+            query = "select state, expires_at from traveller where subject = ?"
+            row = self._database.execute(query, (subject,)).fetchone()
+        if row is None or row[0] != RecordState.ACTIVE or now >= row[1]:
+            found = "there is none with that subject id" if row is None else f"it is {row[0]}, or has expired"
+            raise Refusal(f"record: is not in use: {found}")
+        return float(row[1])
+
+    def agree(self, subject: SubjectId, to: Modality) -> None:
+        """They agreed to one more comparison, beside those of before. Raises Refusal unless the record is active."""
+        with self._transaction() as database:
+            query = "select consent from traveller where subject = ? and state = ?"
+            row = database.execute(query, (subject, RecordState.ACTIVE)).fetchone()
+            if row is None:
+                raise Refusal("record: there is no active one with that subject id")
+            consent = " ".join(sorted({*row[0].split(), to}))
+            database.execute("update traveller set consent = ? where subject = ?", (consent, subject))
+
     def facts(self, subject: SubjectId) -> dict[str, str]:
         """What the document said. Raises Refusal when there is no such record or its facts were erased."""
         with self._guarded():

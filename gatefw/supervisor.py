@@ -23,6 +23,7 @@ from gatefw.control_server import ControlServer
 from gatefw.crew import gate_settings, muster
 from gatefw.errors import GateError, Overflow
 from gatefw.events import new_run, wall_clock
+from gatefw.fingers import Fingerprint, Fingers
 from gatefw.gate import Gate
 from gatefw.gate_terms import (
     Answered,
@@ -59,6 +60,7 @@ from gatefw.model import (
     Reason,
     RunId,
     Started,
+    SubjectId,
     Verb,
     VerifyFace,
     VerifyPortrait,
@@ -126,7 +128,15 @@ class Supervisor:
         if config.gpio is not None:
             gpio.open_factory(config.gpio.factory)
             files.callback(gpio.close_factory)
-        self._crew = muster(config, self._inbox.put)
+        fingers = self._opened_fingers()
+
+        def now() -> float:
+            return self._scribe.journal.now().ns / 1e9
+
+        def finger_of(subject: SubjectId) -> Fingerprint | Reason:
+            return fingers.get(subject, now()) if fingers else Reason.FINGER_NOT_ENROLLED
+
+        self._crew = muster(config, self._inbox.put, finger_of)
         clear = load(config.lane.procedure)
         self.gate = Gate(gate_settings(config, self._crew), clear, new_run, self._scribe.latch)
         bus = Bus(self._scribe.journal, config.bus.events, config.bus.replay, self._bus_failed)
@@ -137,9 +147,18 @@ class Supervisor:
             TokenTerms.of(config.lane.name, config.tokens, face_follows(config.lane.procedure)), seen, wall_clock
         )
         self._clerk = Clerk(
-            records, check.take, self._inbox.put, self._scribe.append, lambda: self._scribe.journal.now().ns / 1e9
+            records, check.take, self._inbox.put, self._scribe.append, now, fingers, self._crew.finger_sensor
         )
         self._orders = OrderDesk(self._inbox.put, self._stopping.set, self._clerk.order)
+
+    def _opened_fingers(self) -> Fingers | None:
+        """The store of fingers, where the lane has a sensor for them or had one: what is revoked must go from it."""
+        paths = self._config.paths
+        if not (self._config.having("finger") or paths.fingers.exists()):
+            return None
+        fingers = Fingers(paths.fingers, load_or_create(paths.key("fingers"), paths.fingers.exists()))
+        self._files.callback(fingers.close)
+        return fingers
 
     # ------------------------------------------------------------ running
 
