@@ -32,28 +32,31 @@ def decode(encoded: bytes) -> Picture:
     if not 0 < len(encoded) <= PORTRAIT_BYTES_MAX:
         raise Refusal(f"portrait: {len(encoded)} bytes; 1 to {PORTRAIT_BYTES_MAX} are taken")
     try:
-        width, height = _jpeg_size(encoded) if encoded.startswith(_JPEG) else _jpeg2000_size(encoded)
+        width, height, how = _jpeg(encoded) if encoded.startswith(_JPEG) else _jpeg2000(encoded)
         if min(width, height) < SIDE_MIN_PX or width * height > PIXELS_MAX:
             raise ValueError(f"{width}x{height} pixels are no portrait")
-        how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), how)
+        picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), how | cv2.IMREAD_IGNORE_ORIENTATION)
     except ValueError as problem:
         raise Refusal(f"portrait of {len(encoded)} bytes: {problem}") from problem
     except cv2.error as problem:
         raise Refusal(f"portrait of {len(encoded)} bytes: is refused by the decoder: {problem.err}") from problem
-    if bgr is None or bgr.shape != (height, width, 3):
+    if picture is None or picture.shape[:2] != (height, width):
         raise Refusal(f"portrait of {len(encoded)} bytes: does not decode as its header says")
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+    grey = picture.ndim == 2
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB if grey else cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _jpeg_size(encoded: bytes) -> tuple[int, int]:
+def _jpeg(encoded: bytes) -> tuple[int, int, int]:
+    """Width, height, and how to decode it. Raises ValueError."""
     if encoded.count(_SCAN) > SCANS_MAX:
         raise ValueError(f"more than {SCANS_MAX} scans")
-    return jpeg.size_px(encoded)
+    return *jpeg.size_px(encoded), cv2.IMREAD_COLOR
 
 
-def _jpeg2000_size(encoded: bytes) -> tuple[int, int]:
+def _jpeg2000(encoded: bytes) -> tuple[int, int, int]:
+    """As `_jpeg`. A grey codestream without a file around it must be asked for in grey, or OpenCV refuses it."""
     found = jpeg2000.header(encoded)
     if found.components not in (1, 3) or found.bits > 8 or found.tiles > TILES_MAX:
         raise ValueError(f"{found.components} components of {found.bits} bits in {found.tiles} tiles are no portrait")
-    return found.width_px, found.height_px
+    how = cv2.IMREAD_GRAYSCALE if found.components == 1 else cv2.IMREAD_COLOR
+    return found.width_px, found.height_px, how

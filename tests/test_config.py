@@ -89,14 +89,15 @@ def test_settings_come_typed_with_their_drivers_own_inside(lane: Lane) -> None:
     assert set(loaded.timers.lengths) == set(Timer)
     assert loaded.lane.way_out.doors("refusal") == (DoorId.ENTRY,)
     assert loaded.lane.way_out.doors("emergency") == (DoorId.ENTRY, DoorId.EXIT)
-    assert loaded.vision.camera == "v4l2"
+    assert [(camera.name, camera.driver) for camera in loaded.vision.cameras] == [("camera.inside", "v4l2")]
     assert loaded.vision.gallery == Path("/state/gallery.sqlite")
     assert loaded.bus.events == "ipc:///run/gate/events.sock"
     assert loaded.paths.control == Path("/run/gate/control.sock")
 
 
 def test_the_runtime_directory_is_put_where_the_file_says_and_nothing_else_is(simulated: Lane) -> None:
-    assert simulated.load().vision.camera_settings == hw.schema("camera", "socket")(path="/run/gate/frames.sock")
+    (camera,) = simulated.load().vision.cameras
+    assert camera.settings == hw.schema("camera", "socket")(path="/run/gate/frames.sock")
     found = simulated.edit("${RUN}/frames.sock", "${HOME}/frames.sock").only()
     assert (found.key, "only ${RUN}" in found.problem) == ("camera.inside.path", True)
 
@@ -200,9 +201,38 @@ def test_a_missing_table_key_or_device_is_named(lane: Lane) -> None:
     assert "line" in {found.key for found in Lane(lane.path).edit("[lane]", "[line]").check()}
 
 
-def test_a_lane_has_one_camera_and_one_set_of_sensors(lane: Lane) -> None:
-    lane.text += '\n[camera.second]\ndriver = "v4l2"\ndevice = "/dev/video1"\n'
-    assert "is one too many" in lane.only().problem
+def with_cameras(lane: Lane, *names: str) -> Lane:
+    for name in names:
+        lane.text += f'\n[camera.{name}]\ndriver = "v4l2"\ndevice = "/dev/v4l/by-id/{name}"\n'
+    return lane
+
+
+def test_a_lane_has_one_set_of_sensors_and_up_to_four_cameras(lane: Lane) -> None:
+    assert [camera.name for camera in with_cameras(lane, "low", "high", "front").load().vision.cameras] == [
+        "camera.inside",
+        "camera.low",
+        "camera.high",
+        "camera.front",
+    ]
+    found = with_cameras(lane, "fifth").only()
+    assert (found.key, "is one too many; 4 [camera.NAME] at most" in found.problem) == ("camera.fifth", True)
+    lane.text += '\n[sensors.second]\ndriver = "gpio"\n'
+    assert any("is one too many; 1 [sensors.NAME] at most" in found.problem for found in lane.check())
+
+
+def test_a_camera_for_codes_is_one_of_several_and_never_sees_faces(lane: Lane) -> None:
+    lane.edit('start = "unit"', 'start = "unit"\ncodes = "front"')
+    assert "no camera is called front; there are inside" in lane.only().problem
+    loaded = with_cameras(lane, "front").load().vision
+    assert [camera.name for camera in loaded.having(codes=True)] == ["camera.front"]
+    assert [camera.name for camera in loaded.having(codes=False)] == ["camera.inside"]
+    lane.edit('codes = "front"', 'codes = "inside"').edit("[camera.front]", "[camera.inside2]")
+    assert lane.load().vision.having(codes=True)
+
+
+def test_the_only_camera_of_a_lane_is_not_for_codes(lane: Lane) -> None:
+    found = lane.edit('start = "unit"', 'start = "unit"\ncodes = "inside"').only()
+    assert (found.key, "names the only camera" in found.problem) == ("vision.codes", True)
 
 
 # ---------------------------------------------------------------- ways out
@@ -382,8 +412,10 @@ def dump(table: Mapping[str, Any]) -> str:
 def test_any_file_is_settings_or_findings(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_text(text, encoding="utf-8")
-    findings = config.check(path, hw.schema, procedure=clearance.load, env=ENV)
-    assert all(str(found).startswith(str(path)) for found in findings)
+    more = config.check(path, hw.schema, procedure=clearance.load, env=ENV)  # who loads it looks for the procedure then
+    findings = config.check(path, hw.schema, env=ENV)
+    assert all(str(found).startswith(str(path)) for found in (*findings, *more))
+    assert {*findings} <= {*more}
     if all(found.warning for found in findings):
         config.load(path, hw.schema, ENV)
     else:

@@ -57,6 +57,43 @@ def test_a_mismatch_is_declared_after_five_good_frames_and_not_before() -> None:
     assert outcome == Outcome(False, Reason.FACE_MISMATCH, pytest.approx(0.87), 0.542, 1e-3, 5)
 
 
+def test_of_several_cameras_the_one_that_sees_the_traveller_counts() -> None:
+    """A short traveller is below the upper camera: that is not what they are told, nor why nothing was decided."""
+    running = verification()
+    assert running.seen(Reason.NO_FACE, 10.1, False, "high") == Hint(Reason.NO_FACE)
+    assert running.seen(Reason.TOO_DARK, 10.2, False, "low") == Hint(Reason.TOO_DARK)
+    for turn in range(5):
+        assert running.seen(Reason.NO_FACE, 10.3 + turn / 10, False, "high") is None
+    assert running.late(18.0) == Outcome(False, Reason.TOO_DARK, None, 0.542, 1e-3, 0)
+    outcome = running.seen(probe(0.4), 10.9, False, "low")
+    assert isinstance(outcome, Outcome)
+    assert outcome.matched
+
+
+def test_what_a_camera_saw_a_while_ago_is_not_what_it_sees() -> None:
+    running = verification()
+    running.seen(Reason.TOO_DARK, 10.1, False, "low")
+    assert running.seen(Reason.NO_FACE, 10.9, False, "high") is None
+    assert running.seen(Reason.NO_FACE, 11.2, False, "high") == Hint(Reason.NO_FACE)
+
+
+def test_a_second_face_in_one_camera_keeps_the_others_from_comparing() -> None:
+    running = verification()
+    running.seen(Reason.TWO_FACES, 10.1, False, "low")
+    assert running.seen(probe(0.1), 10.2, False, "high") is None
+    assert running.seen(Reason.NO_FACE, 10.9, False, "low") == Hint(Reason.OK)
+    assert isinstance(running.seen(probe(0.1), 11.0, False, "high"), Outcome)
+
+
+def test_five_disagreements_of_all_cameras_together_are_a_mismatch() -> None:
+    running = verification()
+    for turn in range(4):
+        assert running.seen(probe(0.9), 11.0 + turn, False, ("low", "high")[turn % 2]) is None
+    outcome = running.seen(probe(0.9), 15.0, False, "low")
+    assert isinstance(outcome, Outcome)
+    assert (outcome.reason, outcome.frames) == (Reason.FACE_MISMATCH, 5)
+
+
 def test_the_best_of_several_frames_counts() -> None:
     running = verification()
     assert running.seen(probe(0.7), 11.0, False) is None

@@ -1,5 +1,6 @@
 """The vision process with its real models: enrol, verify, revoke, and what it survives."""
 
+import base64
 import contextlib
 import os
 import signal
@@ -17,6 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import zxingcpp
 from peers import FrameServer, until
 
 from gatefw import vision
@@ -28,10 +30,11 @@ from gatefw.biometrics.template import Template
 from gatefw.errors import ModelError, SetupError
 from gatefw.model import FaceCompared, Failed, Reason, Reply, SubjectId
 from gatefw.ports import Frame
-from gatefw.vision_client import VisionClient, verify_reply
-from gatefw.vision_feed import Feed
+from gatefw.vision_client import VisionClient
+from gatefw.vision_feed import Eyes, Feeds
 from gatefw.vision_server import Server
-from gatefw.vision_settings import VisionSettings
+from gatefw.vision_settings import CameraPlace, VisionSettings
+from gatefw.vision_wire import code_found, verify_reply
 from gatefw.vision_worker import Vision
 
 pytestmark = pytest.mark.models
@@ -39,11 +42,18 @@ KEY = bytes(range(32))
 FOREVER = 4e9
 
 
+def empty() -> Picture:
+    """Nobody there: a wall and a door frame."""
+    rgb = np.full((480, 640, 3), 110, np.uint8)
+    rgb[:, 200:210] = rgb[:, 430:440] = 40
+    return rgb
+
+
 class Scene:
     """A camera that shows one picture, never twice the same bits, unless it is frozen."""
 
     def __init__(self) -> None:
-        self.rgb: Picture = np.full((480, 640, 3), 110, np.uint8)
+        self.rgb: Picture = empty()
         self.frozen = False
         self._shown = 0
 
@@ -66,26 +76,31 @@ class Lane:
 
     def __init__(self, chain: Chain, settings: VisionSettings) -> None:
         self.log: list[dict[str, Any]] = []
-        self.scene = Scene()
+        self.scene, self.low, self.front = Scene(), Scene(), Scene()
+        faces = {"camera.inside": self.scene.open, "camera.low": self.low.open}
         self._ends = contextlib.ExitStack()
         gallery_ready, self.wall_s = threading.Event(), 1000.0
 
         def work() -> None:
-            with closing(Gallery(settings.gallery, KEY)) as gallery, closing(Feed(self.scene.open)) as feed:
-                self.vision = Vision(settings, chain, gallery, feed, server, wall_s=lambda: self.wall_s)
+            with (
+                closing(Gallery(settings.gallery, KEY)) as gallery,
+                closing(Feeds(faces)) as inside,
+                closing(Feeds({"camera.front": self.front.open})) as before,
+            ):
+                self.vision = Vision(settings, chain, gallery, Eyes(inside, before), server, wall_s=lambda: self.wall_s)
                 gallery_ready.set()
                 self.vision.run()
 
         server = self._ends.enter_context(closing(Server(settings.socket)))
         thread = threading.Thread(target=work)
         thread.start()
-        assert gallery_ready.wait(10)
+        assert gallery_ready.wait(30)
         self._ends.callback(thread.join)
         self._ends.callback(self.vision.stop)
         came = threading.Event()
         self.client = VisionClient(settings.socket, lambda m: self.log.append(dict(m)), lambda why: None, came.set)
         self._ends.callback(self.client.close)
-        assert came.wait(10)
+        assert came.wait(30)
 
     def close(self) -> None:
         self._ends.close()
@@ -94,7 +109,7 @@ class Lane:
         def ended() -> list[dict[str, Any]]:
             return [m for m in self.log if m.get("id") == number and "hint" not in m]
 
-        until(ended, f"the last word on request {number}")
+        until(ended, f"the last word on request {number}", 30)
         (message,) = ended()
         return message
 
@@ -103,6 +118,18 @@ class Lane:
 
     def verify(self, subject: str, deadline_s: float = 20.0) -> Reply | None:
         return verify_reply(self.call("verify", subject=subject, deadline_s=deadline_s))
+
+    def compare(self, portrait: bytes, deadline_s: float = 20.0) -> Reply | None:
+        encoded = base64.b64encode(portrait).decode()
+        return verify_reply(self.call("verify_portrait", portrait=encoded, deadline_s=deadline_s))
+
+    def told(self, camera: str) -> dict[str, str]:
+        """The last that was said of a camera."""
+        health = [message["health"] for message in self.log if "health" in message]
+        return dict(health[-1]["cameras"][camera]) if health else {}
+
+    def codes(self) -> list[tuple[str, bytes]]:
+        return [code_found(message["code"]) for message in self.log if "code" in message]
 
     def hints(self, number: int) -> list[str]:
         return [m["hint"] for m in self.log if m.get("id") == number and "hint" in m]
@@ -120,8 +147,7 @@ def settings(tmp_path: Path, models: Path) -> VisionSettings:
         models=models,
         gallery=tmp_path / "gallery.db",
         key=tmp_path / "gallery.key",
-        camera="socket",
-        camera_settings=None,
+        cameras=(CameraPlace("camera.inside", "socket", None),),
         compare_every_s=0.01,
     )
 
@@ -168,7 +194,7 @@ def test_the_traveller_who_follows_the_hint_is_matched(lane: Lane, anna: str, ph
     good = picture.load(photos / "obama.jpg")
     lane.scene.rgb = good // 8
     number = lane.client.ask("verify", subject=anna, deadline_s=20.0)
-    until(lambda: lane.hints(number) == ["too_dark"], "the hint")
+    until(lambda: "too_dark" in lane.hints(number), "the hint", 30)
     lane.scene.rgb = good
     reply = verify_reply(lane.last_word(number))
     assert isinstance(reply, FaceCompared)
@@ -176,7 +202,8 @@ def test_the_traveller_who_follows_the_hint_is_matched(lane: Lane, anna: str, ph
 
 
 def test_a_frozen_picture_of_the_right_face_admits_nobody(lane: Lane, anna: str, photos: Path) -> None:
-    lane.scene.rgb, lane.scene.frozen = picture.load(photos / "obama.jpg"), True
+    for scene in (lane.scene, lane.low):
+        scene.rgb, scene.frozen = picture.load(photos / "obama.jpg"), True
     lane.verify(anna, deadline_s=0.0)  # one frame at least is old by now
     number = lane.client.ask("verify", subject=anna, deadline_s=0.4)
     reply = verify_reply(lane.last_word(number))
@@ -255,6 +282,7 @@ def test_photographs_of_two_people_or_half_a_face_enrol_nobody(lane: Lane, photo
         ("verify", {"subject": "anna", "deadline_s": True}, "deadline_s must be a number"),
         ("enrol", {"subject": "anna", "expires_at": 1, "photos": "x"}, "photos must be a list"),
         ("cancel", {"of": "x"}, "of must be a number"),
+        ("codes", {"wanted": "yes"}, "wanted must be true or false"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused_and_the_next_is_served(
@@ -276,10 +304,129 @@ def test_a_template_of_another_model_is_never_compared(lane: Lane, chain: Chain,
 
 
 def test_health_is_told_on_connection_and_when_it_changes(lane: Lane) -> None:
-    until(lambda: {"health": {"ok": True, "camera": ""}} in lane.log, "a camera that works")
+    fine = {"lost": "", "ail": "", "why": ""}
+    works = {"ok": True, "cameras": {"camera.inside": fine, "camera.low": fine, "camera.front": fine}}
+    until(lambda: {"health": works} in lane.log, "cameras that work", 30)
+    assert lane.call("health")["done"] == works
     lane.scene.frame = lambda timeout_s: (_ for _ in ()).throw(OSError("unplugged"))  # type: ignore[method-assign]
-    until(lambda: {"health": {"ok": False, "camera": "unplugged"}} in lane.log, "a camera that is gone")
+    gone = {"lost": "device_lost", "ail": "", "why": "unplugged"}
+    until(lambda: lane.told("camera.inside") == gone, "a camera that is gone", 30)
+    lane.front.rgb = np.zeros((480, 640, 3), np.uint8)
+    until(lambda: lane.told("camera.front")["ail"] == "camera_dark", "a camera that is dark", 30)
     assert lane.call("health")["done"]["ok"] is False
+
+
+# ---------------------------------------------------------------- several cameras
+
+
+def test_a_traveller_whom_only_one_camera_sees_is_matched(lane: Lane, anna: str, photos: Path) -> None:
+    lane.low.rgb = picture.load(photos / "obama2.jpg")
+    reply = lane.verify(anna)
+    assert isinstance(reply, FaceCompared)
+    assert reply.matched
+
+
+def test_a_face_before_the_camera_for_codes_is_nobodys(lane: Lane, anna: str, photos: Path) -> None:
+    lane.front.rgb = picture.load(photos / "obama2.jpg")
+    lane.call("codes", wanted=True)
+    assert lane.verify(anna, deadline_s=0.5) == Failed(Reason.NO_FACE)
+
+
+# ---------------------------------------------------------------- codes
+
+
+def code_picture(payload: bytes) -> Picture:
+    """A telephone with a code on it, held before the camera."""
+    rgb = empty()
+    grey = np.array(zxingcpp.create_barcode(payload, zxingcpp.BarcodeFormat.QRCode).to_image(scale=5))
+    rgb[60 : 60 + grey.shape[0], 180 : 180 + grey.shape[1]] = grey[:, :, None]
+    return rgb
+
+
+def test_a_code_before_the_camera_is_told_once_while_it_is_wanted(lane: Lane) -> None:
+    lane.front.rgb = code_picture(b"GWID:first")
+    until(lambda: lane.told("camera.front").get("lost") == "", "the camera works", 30)
+    assert lane.codes() == []
+    assert lane.call("codes", wanted=True)["done"] == {}
+    until(lane.codes, "the code", 30)
+    lane.front.rgb = code_picture(b"\xff\0second")
+    until(lambda: len(lane.codes()) == 2, "the next one", 30)
+    assert lane.codes() == [("camera.front", b"GWID:first"), ("camera.front", b"\xff\0second")]
+    assert lane.call("codes", wanted=False)["done"] == {}
+    lane.front.rgb = code_picture(b"GWID:third")
+    assert lane.verify("bert") == Failed(Reason.NOT_ENROLLED)
+    assert len(lane.codes()) == 2
+
+
+def test_codes_are_found_beside_a_verification(lane: Lane, anna: str) -> None:
+    lane.front.rgb = code_picture(b"GWID:next")
+    lane.call("codes", wanted=True)
+    number = lane.client.ask("verify", subject=anna, deadline_s=60.0)
+    until(lane.codes, "the code", 30)
+    lane.call("cancel", of=number)
+
+
+# ---------------------------------------------------------------- portraits of documents
+
+
+def portrait_of(photo: Path, suffix: str, *how: int) -> bytes:
+    """A photograph as a document holds it: 413 x 531, some 20 kB."""
+    bgr = cv2.imread(str(photo))
+    height = min(bgr.shape[0], bgr.shape[1] * 531 // 413)
+    return cv2.imencode(suffix, cv2.resize(bgr[:height], (413, 531)), how)[1].tobytes()
+
+
+def forms_of(photo: Path) -> dict[str, bytes]:
+    jp2 = portrait_of(photo, ".jp2", cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 40)
+    return {
+        "jpeg": portrait_of(photo, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 70),
+        "jp2": jp2,
+        "codestream": jp2[jp2.index(b"jp2c") + 4 :],
+    }
+
+
+@pytest.mark.parametrize("form", ["jpeg", "jp2", "codestream"])
+def test_the_face_inside_is_compared_with_a_documents_portrait(lane: Lane, photos: Path, form: str) -> None:
+    lane.scene.rgb = picture.load(photos / "obama2.jpg")
+    reply = lane.compare(forms_of(photos / "obama.jpg")[form])
+    assert isinstance(reply, FaceCompared)
+    assert reply.matched
+    assert (reply.threshold, reply.fmr, reply.frames) == (0.542, 1e-3, 1)
+    lane.scene.rgb = picture.load(photos / "biden.jpg")
+    other = lane.compare(forms_of(photos / "obama.jpg")[form])
+    assert isinstance(other, FaceCompared)
+    assert not other.matched
+
+
+@pytest.mark.parametrize("portrait", [b"no picture", b"\xff\xd8\xff", bytes(1000)])
+def test_a_portrait_that_does_not_decode_is_a_document_that_cannot_be_read(
+    lane: Lane, caplog: pytest.LogCaptureFixture, portrait: bytes
+) -> None:
+    assert lane.compare(portrait) == Failed(Reason.DOCUMENT_UNREADABLE)
+    assert "the portrait cannot be compared: document_unreadable" in caplog.text
+
+
+def test_a_portrait_without_a_face_compares_nobody(lane: Lane, photos: Path) -> None:
+    lane.scene.rgb = picture.load(photos / "obama.jpg")
+    blank = cv2.imencode(".jpg", np.full((531, 413, 3), 128, np.uint8))[1].tobytes()
+    assert lane.compare(blank) == Failed(Reason.DOCUMENT_UNREADABLE)
+
+
+def test_nothing_of_a_portrait_is_kept_and_a_newer_question_ends_its_comparison(lane: Lane, photos: Path) -> None:
+    encoded = base64.b64encode(forms_of(photos / "obama.jpg")["jpeg"]).decode()
+    number = lane.client.ask("verify_portrait", portrait=encoded, deadline_s=60.0)
+    assert lane.verify("bert") == Failed(Reason.NOT_ENROLLED)
+    assert lane.last_word(number)["failed"]["kind"] == "cancelled"
+    assert lane.call("list")["done"] == {"subjects": []}
+
+
+def test_a_portrait_that_is_no_base64_is_refused_without_being_repeated(
+    lane: Lane, caplog: pytest.LogCaptureFixture
+) -> None:
+    for wrong in ("not base64!", 12345678):
+        failed = lane.call("verify_portrait", portrait=wrong, deadline_s=1.0)["failed"]
+        assert failed["kind"] == "refuse"
+        assert str(wrong) not in failed["message"] + caplog.text
 
 
 # ---------------------------------------------------------------- as a process
@@ -288,11 +435,12 @@ SERVE = """
 import sys
 from pathlib import Path
 from gatefw.vision import serve
-from gatefw.vision_settings import VisionSettings
+from gatefw.vision_settings import CameraPlace, VisionSettings
 from hw.camera_socket import Settings
 home, models = Path(sys.argv[1]), Path(sys.argv[2])
 serve(VisionSettings(socket=home / "vision.sock", models=models, gallery=home / "gallery.db", key=home / "gallery.key",
-                     camera="socket", camera_settings=Settings(path=str(home / "frames.sock"))), child=True)
+                     cameras=(CameraPlace("camera.inside", "socket", Settings(path=str(home / "frames.sock"))),)),
+      child=True)
 """
 
 
@@ -308,7 +456,7 @@ class Process:
     def end(self) -> int:
         assert self.popen.stdin is not None
         self.popen.stdin.close()
-        return self.popen.wait(20)
+        return self.popen.wait(60)
 
 
 @pytest.mark.real
@@ -339,7 +487,7 @@ def test_a_vision_process_killed_in_the_middle_comes_back_with_its_gallery(
             frames.picture(next(living))
             return [m["done"] for m in log if isinstance(m, dict) and m.get("id") == number and "done" in m]
 
-        until(answers, "an answer to verify", deadline_s=30)
+        until(answers, "an answer to verify", 60)
         assert answers()[0]["matched"]
     finally:
         client.close()
@@ -361,5 +509,6 @@ def test_a_process_that_cannot_start_says_why(
             vision.serve(replace(settings, models=tmp_path), child=False)
     else:
         with pytest.raises(SetupError, match=r"no camera driver 'sockte'.*did you mean 'socket'"):
-            vision.serve(replace(settings, camera="sockte"), child=False)
+            cameras = (CameraPlace("camera.inside", "sockte", None),)
+            vision.serve(replace(settings, cameras=cameras), child=False)
     assert not settings.socket.exists()

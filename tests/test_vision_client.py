@@ -1,5 +1,6 @@
 """The two ends of `vision.sock`, real sockets, no models: what is asked arrives, what is lost is told, once."""
 
+import base64
 import contextlib
 import socket
 import stat
@@ -8,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from peers import until
 
 from gatefw import wire_json
-from gatefw.errors import BadReply, DeviceLost, SetupError
-from gatefw.model import FaceCompared, Failed, Reason
-from gatefw.vision_client import VisionClient, verify_reply
+from gatefw.errors import DeviceLost, SetupError
+from gatefw.vision_client import MESSAGES_PER_S, VisionClient
 from gatefw.vision_server import Asked, Connected, Gone, Server
+from gatefw.vision_wire import PORTRAIT_BYTES_MAX, REQUEST_BYTES
 
 MATCH = {"matched": True, "reason": "ok", "score": 0.3, "threshold": 0.542, "fmr": 1e-3, "frames": 1}
 
@@ -83,7 +82,14 @@ def test_a_second_supervisor_is_turned_away_and_the_first_stays(
 
 @pytest.mark.parametrize(
     "line",
-    [b"hello\n", b"[1]\n", b'{"do":"list"}\n', b'{"id":true,"do":"list"}\n', b'{"id":1,"do":7}\n', b"x" * 70_000],
+    [
+        b"hello\n",
+        b"[1]\n",
+        b'{"do":"list"}\n',
+        b'{"id":true,"do":"list"}\n',
+        b'{"id":1,"do":7}\n',
+        b"x" * (REQUEST_BYTES + 1),
+    ],
 )
 def test_a_line_outside_the_protocol_ends_the_connection_and_the_next_one_is_welcome(
     server: Server, path: Path, line: bytes
@@ -164,43 +170,51 @@ def test_a_supervisor_that_starts_first_waits_and_says_so_once(path: Path) -> No
             supervisor.client.close()
 
 
-# ---------------------------------------------------------------- answers to verify
+def test_the_largest_portrait_fits_into_one_request(server: Server, supervisor: Supervisor) -> None:
+    assert isinstance(server.happenings.get(timeout=30), Connected)
+    until(lambda: supervisor.heard("came"), "the supervisor is connected", 30)
+    portrait = base64.b64encode(bytes(PORTRAIT_BYTES_MAX)).decode()
+    supervisor.client.ask("verify_portrait", portrait=portrait, deadline_s=8.0)
+    asked = server.happenings.get(timeout=30)
+    assert isinstance(asked, Asked)
+    assert asked.fields["portrait"] == portrait
+    assert portrait[:64] not in repr(asked)
 
 
-def test_an_answer_becomes_the_reply_the_procedure_knows() -> None:
-    assert verify_reply({"id": 1, "hint": "too_dark"}) is None
-    assert verify_reply({"id": 1, "done": MATCH}) == FaceCompared(True, 0.3, 0.542, 1e-3, 1)
-    other = MATCH | {"matched": False, "reason": "face_mismatch", "score": 0.8, "frames": 5}
-    assert verify_reply({"id": 1, "done": other}) == FaceCompared(False, 0.8, 0.542, 1e-3, 5)
-    dark = MATCH | {"matched": False, "reason": "too_dark", "score": None}
-    assert verify_reply({"id": 1, "done": dark}) == Failed(Reason.TOO_DARK)
-    assert verify_reply({"id": 1, "failed": {"kind": "stop", "message": "x"}}) == Failed(Reason.VISION_UNAVAILABLE)
+def test_a_process_that_talks_without_end_is_hung_up_on(path: Path) -> None:
+    """Its words become inputs of the supervisor's one queue, which must never be full."""
+    heard: list[object] = []
+    lost: list[str] = []
+    with contextlib.closing(Server(path)) as server:
+        client = VisionClient(path, heard.append, lost.append, lambda: None, now_s=lambda: 7.0)
+        with contextlib.closing(client):
+            connected = server.happenings.get(timeout=30)
+            assert isinstance(connected, Connected)
+            for number in range(2 * MESSAGES_PER_S):
+                connected.client.send({"health": number})
+            until(lambda: lost, "the loss is told", 30)
+            assert "more than 100 things in a second" in lost[0]
+            assert len(heard) == MESSAGES_PER_S
 
 
-anything = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(["ok", "face_mismatch", "x"])
-)
+def test_what_is_said_at_a_bearable_rate_is_heard_for_ever(path: Path) -> None:
+    heard: list[object] = []
+    with contextlib.closing(Server(path)) as server:
+        seconds = iter(range(10**6))
+        client = VisionClient(path, heard.append, heard.append, lambda: None, now_s=lambda: next(seconds) / 50)
+        with contextlib.closing(client):
+            connected = server.happenings.get(timeout=30)
+            assert isinstance(connected, Connected)
+            for number in range(500):
+                connected.client.send({"health": number})
+            until(lambda: len(heard) == 500, "everything is heard", 30)
 
 
-@given(st.dictionaries(st.sampled_from([*MATCH, "id"]), anything))
-def test_nothing_but_a_whole_answer_with_the_reason_ok_and_a_distance_that_fits_is_a_match(
-    change: dict[str, object],
-) -> None:
-    done = MATCH | {"matched": False, "reason": "no_face"} | change
-    try:
-        reply = verify_reply({"id": 1, "done": done})
-    except BadReply:
-        return
-    if isinstance(reply, FaceCompared) and reply.matched:
-        assert done["matched"] is True
-        assert done["reason"] == "ok"
-        assert reply.score <= reply.threshold
-    assert isinstance(reply, FaceCompared) or reply == Failed(Reason(str(done["reason"])))
-
-
-@pytest.mark.parametrize(
-    "message", [{}, {"done": None}, {"done": []}, {"done": {}}, {"done": MATCH | {"frames": None}}]
-)
-def test_half_an_answer_is_a_bad_reply(message: dict[str, object]) -> None:
-    with pytest.raises(BadReply, match="not an answer to verify"):
-        verify_reply(message)
+def test_a_request_beyond_the_longest_ends_the_connection(server: Server, path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(30)
+        client.connect(str(path))
+        assert isinstance(server.happenings.get(timeout=30), Connected)
+        with contextlib.suppress(ConnectionError):
+            client.sendall(b"x" * (REQUEST_BYTES + 70_000))
+        assert isinstance(server.happenings.get(timeout=30), Gone)

@@ -1,5 +1,6 @@
 """The supervisor's side of vision, on a real socket with a scripted vision process at the other end."""
 
+import base64
 import json
 import socket
 import threading
@@ -10,11 +11,16 @@ from typing import Any
 
 import pytest
 
-from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceWent, GateInput
-from gatefw.model import FaceCompared, Failed, Reason, RunId, SubjectId, VerifyFace
+from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceImpaired, DeviceWent, GateInput, TokenRead
+from gatefw.model import FaceCompared, Failed, Reason, RunId, SubjectId, Token, VerifyFace, VerifyPortrait
 from gatefw.vision_desk import VisionDesk
+from gatefw.vision_settings import CameraPlace
+from gatefw.vision_wire import PORTRAIT_BYTES_MAX, CameraState
 
 WAIT_S = 30.0
+INSIDE, FRONT = "camera.inside", "camera.front"
+CAMERAS = (CameraPlace(INSIDE, "socket", None), CameraPlace(FRONT, "socket", None, codes=True))
+FINE, LOST = CameraState(), CameraState(Reason.DEVICE_LOST, why="unplugged")
 ASK = Ask(RunId("a" * 16), 2, VerifyFace(SubjectId("5" * 32), 4.0))
 MATCH = {"matched": True, "reason": "ok", "score": 0.31, "threshold": 0.542, "fmr": 0.001, "frames": 2}
 
@@ -29,11 +35,17 @@ class FakeVision:
         self._listener.settimeout(WAIT_S)
         self._connection: socket.socket | None = None
 
-    def accept(self, ok: bool = True) -> None:
+    def accept(self, inside: CameraState = FINE, front: CameraState = FINE) -> None:
         self._connection, _ = self._listener.accept()
         self._connection.settimeout(WAIT_S)
         self._lines = self._connection.makefile("rb")
-        self.say(health={"ok": ok, "camera": "frames come" if ok else "dark"})
+        self.cameras(inside, front)
+
+    def cameras(self, inside: CameraState = FINE, front: CameraState = FINE) -> None:
+        self.say(health={"ok": False, "cameras": {INSIDE: inside.message(), FRONT: front.message()}})
+
+    def code(self, payload: bytes, camera: str = FRONT) -> None:
+        self.say(code={"camera": camera, "payload": base64.b64encode(payload).decode()})
 
     def say(self, **message: Any) -> None:
         assert self._connection is not None
@@ -60,7 +72,12 @@ class Office:
         self.inputs: SimpleQueue[GateInput] = SimpleQueue()
         self.hints: SimpleQueue[tuple[RunId, str]] = SimpleQueue()
         self.came = threading.Event()
-        self.desk = VisionDesk(path, self.inputs.put, self.came.set, lambda run, hint: self.hints.put((run, hint)))
+        self.desk = VisionDesk(
+            path, CAMERAS, self.inputs.put, self.came.set, lambda run, hint: self.hints.put((run, hint))
+        )
+
+    def next(self) -> GateInput:
+        return self.inputs.get(timeout=WAIT_S)
 
     def until(self, wanted: GateInput) -> None:
         try:
@@ -87,17 +104,144 @@ def office(tmp_path: Path, vision: FakeVision) -> Iterator[Office]:
 
 def test_vision_is_there_once_it_told_how_its_camera_is(vision: FakeVision, office: Office) -> None:
     vision.accept()
-    office.until(DeviceCame("camera"))
-    office.until(DeviceCame("vision"))
+    assert [office.next() for _ in range(3)] == [DeviceCame(INSIDE), DeviceCame(FRONT), DeviceCame("vision")]
     assert office.came.wait(WAIT_S)
 
 
-def test_a_camera_that_goes_dark_and_comes_back_is_a_device_of_its_own(vision: FakeVision, office: Office) -> None:
-    vision.accept(ok=False)
-    office.until(DeviceWent("camera"))
+def test_a_camera_that_goes_and_comes_back_is_a_device_of_its_own_and_told_once(
+    vision: FakeVision, office: Office
+) -> None:
+    vision.accept(inside=LOST)
+    assert [office.next() for _ in range(3)] == [DeviceWent(INSIDE), DeviceCame(FRONT), DeviceCame("vision")]
+    vision.cameras(inside=CameraState(Reason.DEVICE_LOST, why="still unplugged"))
+    vision.cameras(front=CameraState(Reason.DEVICE_STUCK))
+    assert [office.next(), office.next()] == [DeviceCame(INSIDE), DeviceWent(FRONT, Reason.DEVICE_STUCK)]
+
+
+def test_what_ails_a_camera_is_told_as_a_level_and_again_when_it_was_gone(vision: FakeVision, office: Office) -> None:
+    dark, covered = CameraState(ail=Reason.CAMERA_DARK), CameraState(ail=Reason.CAMERA_COVERED)
+    vision.accept(inside=dark)
     office.until(DeviceCame("vision"))
-    vision.say(health={"ok": True, "camera": "frames come"})
-    office.until(DeviceCame("camera"))
+    vision.cameras(inside=covered)
+    assert [office.next(), office.next()] == [
+        DeviceImpaired(INSIDE, Reason.CAMERA_DARK, False),
+        DeviceImpaired(INSIDE, Reason.CAMERA_COVERED, True),
+    ]
+    vision.cameras(inside=LOST)
+    vision.cameras(inside=covered)
+    assert [office.next() for _ in range(3)] == [
+        DeviceWent(INSIDE),
+        DeviceCame(INSIDE),
+        DeviceImpaired(INSIDE, Reason.CAMERA_COVERED, True),
+    ]
+    vision.cameras()
+    assert office.next() == DeviceImpaired(INSIDE, Reason.CAMERA_COVERED, False)
+
+
+def test_a_process_that_comes_back_tells_of_its_cameras_only_what_is_new(vision: FakeVision, office: Office) -> None:
+    vision.accept(inside=CameraState(ail=Reason.CAMERA_DARK))
+    office.until(DeviceCame("vision"))
+    vision.die()
+    assert office.next() == DeviceWent("vision")
+    vision.accept()
+    assert [office.next(), office.next()] == [DeviceImpaired(INSIDE, Reason.CAMERA_DARK, False), DeviceCame("vision")]
+
+
+def test_a_camera_that_is_not_spoken_of_is_lost_and_one_that_is_not_ours_is_nothing(
+    vision: FakeVision, office: Office
+) -> None:
+    vision.accept()
+    office.until(DeviceCame("vision"))
+    vision.say(health={"cameras": {"camera.elsewhere": FINE.message(), FRONT: FINE.message()}})
+    assert office.next() == DeviceWent(INSIDE)
+    vision.say(health={"cameras": {"camera.elsewhere": LOST.message(), INSIDE: FINE.message()}})
+    assert [office.next(), office.next()] == [DeviceCame(INSIDE), DeviceWent(FRONT)]
+
+
+@pytest.mark.parametrize("nonsense", [{"health": None}, {"health": {}}, {"code": 7}, {"health": {"cameras": {"a": 1}}}])
+def test_what_cannot_be_read_changes_nothing(vision: FakeVision, office: Office, nonsense: dict[str, Any]) -> None:
+    vision.accept()
+    office.until(DeviceCame("vision"))
+    vision.say(**nonsense)
+    vision.cameras(inside=LOST)
+    assert office.next() == DeviceWent(INSIDE)
+
+
+# ---------------------------------------------------------------- codes
+
+
+def test_a_code_that_a_camera_saw_is_a_token_of_its_reader_while_it_is_wanted(
+    vision: FakeVision, office: Office
+) -> None:
+    vision.accept()
+    office.until(DeviceCame("vision"))
+    vision.code(b"too early")
+    vision.cameras(front=LOST)
+    assert office.next() == DeviceWent(FRONT)
+    office.desk.want_codes(True)
+    office.desk.want_codes(True)
+    assert vision.hear() | {"id": 0} == {"id": 0, "do": "codes", "wanted": True}
+    vision.code(b"\xff\0GWID", camera=INSIDE)
+    vision.code(b"\xff\0GWID")
+    assert office.next() == TokenRead(FRONT, Token(b"\xff\0GWID", "]Q1"))
+    office.desk.want_codes(False)
+    assert vision.hear() | {"id": 0} == {"id": 0, "do": "codes", "wanted": False}
+    vision.code(b"too late")
+    vision.cameras(inside=LOST, front=LOST)
+    assert office.next() == DeviceWent(INSIDE)
+
+
+def test_a_process_that_comes_back_is_told_that_codes_are_wanted(vision: FakeVision, office: Office) -> None:
+    office.desk.want_codes(True)
+    for _ in range(2):
+        vision.accept()
+        office.until(DeviceCame("vision"))
+        while (heard := vision.hear()) and heard["do"] != "codes":
+            pass
+        assert heard["wanted"] is True
+        vision.die()
+        office.until(DeviceWent("vision"))
+
+
+def test_a_lane_without_a_camera_for_codes_asks_for_none(tmp_path: Path, vision: FakeVision) -> None:
+    inputs: SimpleQueue[GateInput] = SimpleQueue()
+    desk = VisionDesk(tmp_path / "vision.sock", CAMERAS[:1], inputs.put, lambda: None, lambda run, hint: None)
+    try:
+        vision.accept()
+        while inputs.get(timeout=WAIT_S) != DeviceCame("vision"):
+            pass
+        desk.want_codes(True)
+        desk.request("health", lambda message: None)
+        assert vision.hear()["do"] == "health"
+    finally:
+        vision.close()
+        desk.close()
+
+
+# ---------------------------------------------------------------- comparisons
+
+
+def test_a_portrait_goes_along_with_its_question_and_is_answered_like_a_face(
+    vision: FakeVision, office: Office
+) -> None:
+    vision.accept()
+    office.until(DeviceCame("vision"))
+    office.desk.verify(Ask(ASK.run, 3, VerifyPortrait(b"\xff\xd8 a portrait", 4.0)))
+    asked = vision.hear()
+    assert (asked["do"], asked["deadline_s"]) == ("verify_portrait", 4.0)
+    assert base64.b64decode(asked["portrait"]) == b"\xff\xd8 a portrait"
+    vision.say(id=asked["id"], done=MATCH)
+    office.until(Answered(ASK.run, 3, FaceCompared(True, 0.31, 0.542, 0.001, 2)))
+
+
+def test_a_portrait_that_is_none_is_a_document_that_cannot_be_read(vision: FakeVision, office: Office) -> None:
+    vision.accept()
+    office.until(DeviceCame("vision"))
+    office.desk.verify(Ask(ASK.run, 3, VerifyPortrait(bytes(PORTRAIT_BYTES_MAX + 1), 4.0)))
+    assert office.next() == Answered(ASK.run, 3, Failed(Reason.DOCUMENT_UNREADABLE))
+    office.desk.verify(Ask(ASK.run, 4, VerifyPortrait(b"x", 4.0)))
+    vision.say(id=vision.hear()["id"], done=MATCH | {"matched": False, "reason": "document_unreadable", "score": None})
+    assert office.next() == Answered(ASK.run, 4, Failed(Reason.DOCUMENT_UNREADABLE))
 
 
 def test_a_comparison_is_answered_under_its_run_and_number_and_hints_are_not_answers(
@@ -124,8 +268,8 @@ def test_a_cancelled_comparison_is_taken_back_and_its_answer_is_not_passed_on(
     office.desk.cancel(ASK.run)
     assert vision.hear() | {"id": 0} == {"id": 0, "do": "cancel", "of": first}
     vision.say(id=first, done=MATCH)
-    vision.say(health={"ok": False, "camera": "dark"})
-    assert office.inputs.get(timeout=WAIT_S) == DeviceWent("camera")
+    vision.cameras(inside=LOST)
+    assert office.next() == DeviceWent(INSIDE)
 
 
 def test_what_a_dead_process_was_asked_has_failed_at_that_moment(vision: FakeVision, office: Office) -> None:

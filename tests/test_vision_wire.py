@@ -1,0 +1,136 @@
+"""What the vision process says is looked at before it is believed: it decodes what strangers show it."""
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatefw.errors import BadReply
+from gatefw.model import FaceCompared, Failed, Reason
+from gatefw.vision_wire import (
+    AILMENTS,
+    CODE_BYTES_MAX,
+    LOST,
+    PORTRAIT_BYTES_MAX,
+    REQUEST_BYTES,
+    WHY_CHARS_MAX,
+    CameraState,
+    cameras_told,
+    code_found,
+    verify_reply,
+)
+
+MATCH = {"matched": True, "reason": "ok", "score": 0.3, "threshold": 0.542, "fmr": 1e-3, "frames": 1}
+
+
+def test_an_answer_becomes_the_reply_the_procedure_knows() -> None:
+    assert verify_reply({"id": 1, "hint": "too_dark"}) is None
+    assert verify_reply({"id": 1, "done": MATCH}) == FaceCompared(True, 0.3, 0.542, 1e-3, 1)
+    other = MATCH | {"matched": False, "reason": "face_mismatch", "score": 0.8, "frames": 5}
+    assert verify_reply({"id": 1, "done": other}) == FaceCompared(False, 0.8, 0.542, 1e-3, 5)
+    dark = MATCH | {"matched": False, "reason": "too_dark", "score": None}
+    assert verify_reply({"id": 1, "done": dark}) == Failed(Reason.TOO_DARK)
+    assert verify_reply({"id": 1, "failed": {"kind": "stop", "message": "x"}}) == Failed(Reason.VISION_UNAVAILABLE)
+
+
+anything = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(["ok", "face_mismatch", "x"])
+)
+
+
+@given(st.dictionaries(st.sampled_from([*MATCH, "id"]), anything))
+def test_nothing_but_a_whole_answer_with_the_reason_ok_and_a_distance_that_fits_is_a_match(
+    change: dict[str, object],
+) -> None:
+    done = MATCH | {"matched": False, "reason": "no_face"} | change
+    try:
+        reply = verify_reply({"id": 1, "done": done})
+    except BadReply:
+        return
+    if isinstance(reply, FaceCompared) and reply.matched:
+        assert done["matched"] is True
+        assert done["reason"] == "ok"
+        assert reply.score <= reply.threshold
+    assert isinstance(reply, FaceCompared) or reply == Failed(Reason(str(done["reason"])))
+
+
+@pytest.mark.parametrize(
+    "message", [{}, {"done": None}, {"done": []}, {"done": {}}, {"done": MATCH | {"frames": None}}]
+)
+def test_half_an_answer_is_a_bad_reply(message: dict[str, object]) -> None:
+    with pytest.raises(BadReply, match="not an answer to verify"):
+        verify_reply(message)
+
+
+# ---------------------------------------------------------------- how the cameras are
+
+
+states = st.builds(
+    CameraState, st.none() | st.sampled_from(sorted(LOST)), st.none() | st.sampled_from(sorted(AILMENTS)), st.text()
+)
+
+
+@given(st.dictionaries(st.text(max_size=10), states, max_size=4))
+def test_how_a_camera_is_arrives_as_it_was_told_and_its_reason_for_people_is_short(
+    told: dict[str, CameraState],
+) -> None:
+    health = json.loads(json.dumps({"ok": False, "cameras": {name: state.message() for name, state in told.items()}}))
+    heard = cameras_told(health)
+    assert {name: (state.lost, state.ail) for name, state in heard.items()} == {
+        name: (state.lost, state.ail) for name, state in told.items()
+    }
+    assert all(len(state.why) <= WHY_CHARS_MAX for state in heard.values())
+
+
+@pytest.mark.parametrize(
+    "health",
+    [
+        None,
+        {},
+        {"cameras": []},
+        {"cameras": {"a": None}},
+        {"cameras": {"a": {"lost": "", "ail": ""}}},
+        {"cameras": {"a": {"lost": "fire", "ail": "", "why": ""}}},
+        {"cameras": {"a": {"lost": "", "ail": "ok", "why": ""}}},
+        {"cameras": {"a": {"lost": "", "ail": ["x"], "why": ""}}},
+    ],
+)
+def test_half_a_word_on_a_camera_is_a_bad_reply(health: object) -> None:
+    with pytest.raises(BadReply, match="not a word on its health"):
+        cameras_told(health)
+
+
+# ---------------------------------------------------------------- codes
+
+
+@given(st.binary(min_size=1, max_size=CODE_BYTES_MAX))
+def test_a_code_arrives_byte_by_byte(payload: bytes) -> None:
+    found = {"camera": "camera.front", "payload": base64.b64encode(payload).decode()}
+    assert code_found(json.loads(json.dumps(found))) == ("camera.front", payload)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        None,
+        [],
+        {"camera": "a"},
+        {"camera": 7, "payload": "QQ=="},
+        {"camera": "a", "payload": 7},
+        {"camera": "a", "payload": ""},
+        {"camera": "a", "payload": "Q"},
+        {"camera": "a", "payload": "QQ==\u20ac"},
+        {"camera": "a", "payload": base64.b64encode(bytes(CODE_BYTES_MAX + 1)).decode()},
+    ],
+)
+def test_a_code_out_of_bounds_is_a_bad_reply_that_does_not_repeat_it(found: object) -> None:
+    with pytest.raises(BadReply) as refused:
+        code_found(found)
+    assert str(refused.value) == "vision: not a code that a camera saw"
+    assert refused.value.__cause__ is None
+
+
+def test_a_portrait_in_base64_and_what_stands_around_it_fit_into_a_line() -> None:
+    assert len(base64.b64encode(bytes(PORTRAIT_BYTES_MAX))) + 1024 < REQUEST_BYTES
