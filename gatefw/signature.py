@@ -92,8 +92,9 @@ def public_key(encoded: bytes) -> PublicKey:
     if kind.name == _RSA:
         return _rsa_key(value)
     if kind.name == _EC_KEY:
+        curve = _curve(kind.parameters)
         try:
-            return ec.EllipticCurvePublicKey.from_encoded_point(_curve(kind.parameters), value)
+            return ec.EllipticCurvePublicKey.from_encoded_point(curve, value)
         except ValueError as problem:
             raise der.Malformed("a public key is no point of its curve") from problem
     raise NotAllowed(f"keys of kind {kind.name} are not allowed: RSA and elliptic curves are")

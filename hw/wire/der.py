@@ -38,7 +38,7 @@ def read(data: bytes, at: int = 0, strict: bool = True) -> Element:
     at += 1
     if tag & 0x1F == 0x1F:
         second = _byte(data, at)
-        if second & 0x80 or second < 0x1F:
+        if second & 0x80 or (strict and second < 0x1F):  # ICAO 9303-10 has 5F01
             raise Malformed("a tag is longer than two bytes, or longer than it must be")
         tag, at = tag << 8 | second, at + 1
     length, at = _length(data, at, strict)
