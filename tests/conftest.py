@@ -60,3 +60,11 @@ def faces() -> Path:
     if not found.is_dir():
         pytest.skip("the folder of development photographs is not beside this repository")
     return found
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What needs the real smart card daemon runs only where it was asked for: there is one on a machine."""
+    if "pcsc" not in config.getoption("markexpr"):
+        for item in items:
+            if item.get_closest_marker("pcsc"):
+                item.add_marker(pytest.mark.skip(reason="tier 2: run it by tests/hil/run --tier 2"))

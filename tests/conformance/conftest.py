@@ -45,7 +45,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if device:
         benches = [each for each in [BenchByHand.maker(device, metafunc.config)] if each[0] in found]
         benches = benches if device.startswith(f"{module.ROLE}.") else []
-    metafunc.parametrize("bench", benches, ids=[f"{how}-{make.__name__}" for how, make in benches], indirect=True)
+    each = [pytest.param(bench, marks=getattr(bench[1], "marks", ())) for bench in benches]
+    metafunc.parametrize("bench", each, ids=[f"{how}-{make.__name__}" for how, make in benches], indirect=True)
 
 
 @pytest.fixture
