@@ -22,6 +22,7 @@ from gatefw.ports import FingerScanner
 from gatefw.records import Modality, Records, RecordState
 
 ENROL_S = 60.0  # for the whole of it
+GRACE_S = 10.0  # for what the sensor itself takes at the end
 PULSE_S = 1.0
 ABANDONED_S = 5.0
 NO_SENSOR = "enrol_finger: this lane has no finger sensor; its lane file has no [finger.NAME]"
@@ -153,7 +154,7 @@ class FingerDesk:
             raise Refusal("enrol_finger: the finger sensor is in use; wait until it is free")
         self._records.in_use_until(subject, self._now())
         session = self._session = Session(subject, by, self._now_s)
-        made = self._worker.lend(lambda device: self._capture(device, session))
+        made = self._worker.lend(lambda device: self._capture(device, session), ENROL_S + GRACE_S)
         made.add_done_callback(lambda done: self._later(lambda: self._made(session, done)))
         reply(Done({"session": session.id, "prompts": 0, "prompt": None}))
 
