@@ -12,7 +12,7 @@ class TornOff(Exception):
 def torn_off(after: int) -> Fault:
     """The document is taken away after so many commands."""
 
-    def fault(number: int, command: bytes, answer: bytes) -> bytes:
+    def fault(number: int, _command: bytes, answer: bytes) -> bytes:
         if number >= after:
             raise TornOff
         return answer
@@ -23,7 +23,7 @@ def torn_off(after: int) -> Fault:
 def altered(at: int, byte: int, mask: int = 0x01) -> Fault:
     """One byte of the answer to command `at` comes over wrong; `byte` counts around, `mask` says which bits."""
 
-    def fault(number: int, command: bytes, answer: bytes) -> bytes:
+    def fault(number: int, _command: bytes, answer: bytes) -> bytes:
         if number != at:
             return answer
         place = byte % len(answer)
@@ -36,7 +36,7 @@ def replayed(at: int) -> Fault:
     """Command `at` is answered with what the one before it was answered: an old counter."""
     last = b""
 
-    def fault(number: int, command: bytes, answer: bytes) -> bytes:
+    def fault(number: int, _command: bytes, answer: bytes) -> bytes:
         nonlocal last
         sent, last = (last if number == at else answer), answer
         return sent
@@ -47,7 +47,7 @@ def replayed(at: int) -> Fault:
 def garbage(at: int, said: bytes) -> Fault:
     """Command `at` is answered with these bytes."""
 
-    def fault(number: int, command: bytes, answer: bytes) -> bytes:
+    def fault(number: int, _command: bytes, answer: bytes) -> bytes:
         return said if number == at else answer
 
     return fault
@@ -56,7 +56,7 @@ def garbage(at: int, said: bytes) -> Fault:
 def slow(wait: Callable[[], object]) -> Fault:
     """`wait` is called before every answer."""
 
-    def fault(number: int, command: bytes, answer: bytes) -> bytes:
+    def fault(_number: int, _command: bytes, answer: bytes) -> bytes:
         wait()
         return answer
 

@@ -6,6 +6,7 @@ me your ATR; everything else is a command for the chip. Taking the document away
 
 import socket
 import threading
+from contextlib import suppress
 
 from hw.sim.chip import Chip
 from hw.sim.chip_faults import TornOff
@@ -29,10 +30,8 @@ class VirtualDocument:
 
     def take_away(self) -> None:
         """May be called twice."""
-        try:
+        with suppress(OSError):  # it is gone already
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # it is gone already
         self._thread.join()
 
     def _lie(self) -> None:
