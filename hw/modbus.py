@@ -36,6 +36,10 @@ class Line:
     def lost(self) -> bool:
         return bool(self._lost)
 
+    @property
+    def waiting_commands(self) -> int:
+        return self._commands
+
     def ask(self, request: Request, reply_s: float, *, command: bool = False) -> tuple[int, ...]:
         """The values of the reply. Raises DeviceLost (the line, or nothing from the unit within `reply_s`), Refused."""
         with self._turn(command):
@@ -196,12 +200,14 @@ class Rounds:
     what `check` raises from then on: the owner closes the device and opens it anew.
     """
 
-    def __init__(self, name: str, do: Callable[[], bool], period_s: float) -> None:
-        self._do, self._period_s, self._name = do, period_s, name
+    def __init__(
+        self, name: str, do: Callable[[], bool], period_s: float, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._do, self._period_s, self._name, self._now_s = do, period_s, name, now_s
         self._changed: Callable[[], None] | None = None
         self._wake, self._ending = threading.Event(), threading.Event()
         self._error: DeviceError | None = None
-        self._done_s = time.monotonic()
+        self._done_s = self._now_s()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -217,7 +223,7 @@ class Rounds:
             raise self._error
         if self._ending.is_set():
             raise DeviceLost(f"{self._name}: was closed")
-        if time.monotonic() - self._done_s > ROUND_STUCK_S:
+        if self._now_s() - self._done_s > ROUND_STUCK_S:
             raise DeviceLost(f"{self._name}: has not answered for {ROUND_STUCK_S:g} s; its thread is stuck")
 
     def close(self) -> None:
@@ -236,7 +242,7 @@ class Rounds:
                 self._error = error
             except Exception as error:  # noqa: BLE001  a mistake here is this device's failure, and is told as such
                 self._error = DeviceLost(f"{self._name}: {type(error).__name__}: {error}")
-            self._done_s = time.monotonic()
+            self._done_s = self._now_s()
             if changed:
                 self._tell()
             if self._error is None:

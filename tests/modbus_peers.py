@@ -1,5 +1,6 @@
 """Units on a Modbus line for tests: in memory or on a pty, wired to a stand-in for the world that a test moves."""
 
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from peers import until
 
 from gatefw.errors import DeviceLost
 from gatefw.model import DoorId
-from hw.link import plug
+from hw.link import MemoryLink, plug
 from hw.sim.device_modbus_line import DOOR_IDENTITY, INPUTS_IDENTITY, DoorController, ModbusLine, RemoteInputs
 from hw.sim.serial_line import SerialLine
 
@@ -123,29 +124,38 @@ class InMemory(ModbusPeer):
         InMemory._count += 1
         self._name = f"modbus-{InMemory._count}"
         self.url = f"memory:{self._name}"
-        self.plug()
+        self._wants_plug = True
+        self._end: MemoryLink | None = None
         self._thread.start()
-
-    def plug(self) -> None:
-        self._end: Any = plug(self._name)
-
-    def unplug(self) -> None:
-        end, self._end = self._end, None
-        end.close()
+        self.plug()
 
     def serve(self) -> None:
+        """The wire is one thread's: it plugs and unplugs too, and plugs again when the other end was closed."""
         while not self._ending.is_set():
-            now_s = time.monotonic()
+            if self._wants_plug and self._end is None:
+                self._end = plug(self._name)
+            elif not self._wants_plug and self._end is not None:
+                self._end.close()
+                self._end = None
             try:
-                heard = self._end.read(256, max(0.0, min(0.02, self.line.next_s() - now_s)))
-                self.line.receive(heard, time.monotonic())
-                if said := self.line.advance(time.monotonic()):
+                if self._end is None:
+                    self._ending.wait(0.005)
+                else:
+                    waits_s = max(0.0, min(0.01, self.line.next_s() - time.monotonic()))
+                    self.line.receive(self._end.read(256, waits_s), time.monotonic())
+                said = self.line.advance(time.monotonic())
+                if said and self._end is not None:
                     self._end.write(said)
-            except (DeviceLost, AttributeError):  # nobody has the line open: as a unit would, go on alone
-                self.line.advance(time.monotonic())
-                if self._end is not None and not self._ending.is_set():
-                    self.plug()
-                self._ending.wait(0.005)
+            except DeviceLost:
+                self._end = None
+
+    def unplug(self) -> None:
+        self._wants_plug = False
+        until(lambda: self._end is None, "the plug is out")
+
+    def plug(self) -> None:
+        self._wants_plug = True
+        until(lambda: self._end is not None, "the plug is in")
 
     def close(self) -> None:
         super().close()
@@ -166,8 +176,6 @@ class OnAPty(ModbusPeer):
 
     def serve(self) -> None:
         """The line is one thread's: it plugs and unplugs too."""
-        import select
-
         while not self._ending.is_set():
             if self._wants_plug:
                 self._serial.plug(time.monotonic())
