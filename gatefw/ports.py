@@ -108,6 +108,15 @@ class Indicator(Device, Shows, Protocol):
 
 
 @runtime_checkable
+class Triggered(Protocol):
+    """A reader that reads only while it is told to, so that nothing shines at people whom the lane cannot serve."""
+
+    def trigger(self, on: bool) -> None:
+        """Read from now on, or no more. Off after `open`, and by itself when its owner is gone. Raises DeviceLost."""
+        ...
+
+
+@runtime_checkable
 class TamperSwitch(Protocol):
     """A device that feels when its case is opened or it is taken off the wall."""
 

@@ -310,8 +310,8 @@ class Supervisor:
                 self._timer = (time.monotonic() + after_s, Elapsed(timer, generation))
             case Show(phase, reason):
                 self._hint = ""
-                for indicator in self._crew.indicators:
-                    indicator.show(phase, reason)
+                for worker in self._crew.showing:
+                    worker.show(phase, reason)
                 self._desk.want_codes(phase is Phase.IDLE)
                 self._publish_status()
             case Tell():

@@ -9,7 +9,7 @@ from gatefw.gate_terms import DoorSensed, LaneSensed, TokenRead
 from gatefw.hand import Hand
 from gatefw.interlock import permits
 from gatefw.model import Beam, DoorId, Input, Phase, Position, Purpose, Reason, Release, Sensed, Signal
-from gatefw.ports import Door, Indicator, Sensors, SensorsReading, TokenReader
+from gatefw.ports import Door, Indicator, Sensors, SensorsReading, Shows, TokenReader, Triggered
 from gatefw.worker import Put, Worker
 
 LEVEL_POLL_S = 0.1  # levels are read again at least so often, whatever the edges said
@@ -172,10 +172,27 @@ class SensorsWorker(Worker[Sensors]):
 
 
 class ReaderWorker(Worker[TokenReader]):
+    """Hands on what was read. A reader that can is shown what the lane does, and reads only while the lane is idle."""
+
+    _shows: tuple[Phase, Reason | None] = (Phase.RECOVERING, None)
+
+    def began(self, device: TokenReader) -> None:  # noqa: ARG002  as for every worker
+        self._shown: tuple[Phase, Reason | None] | None = None
+
     def turn(self, device: TokenReader) -> None:
+        shows = self._shows
+        if shows != self._shown:
+            self._shown = shows
+            if isinstance(device, Shows):
+                device.show(*shows)
+            if isinstance(device, Triggered):
+                device.trigger(shows[0] is Phase.IDLE)
         token = device.read(TOKEN_POLL_S)
         if token is not None:
             self._put(TokenRead(self.name, token))
+
+    def show(self, phase: Phase, reason: Reason | None) -> None:
+        self._shows = (phase, reason)
 
 
 class IndicatorWorker(Worker[Indicator]):

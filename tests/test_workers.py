@@ -204,6 +204,41 @@ def test_a_reader_hands_on_what_it_read_under_its_own_name(post: Post) -> None:
     worker.stop()
 
 
+class FakeLitReader(FakeReader):
+    """A reader that is triggered and has a lamp of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[object] = []
+
+    def trigger(self, on: bool) -> None:
+        self.told.append(on)
+
+    def show(self, phase: Phase, reason: Reason | None) -> None:
+        self.told.append((phase, reason))
+
+
+def test_a_reader_reads_only_while_the_lane_is_idle_and_is_told_again_when_it_is_back(post: Post) -> None:
+    readers: list[FakeLitReader] = []
+
+    def open_reader() -> FakeLitReader:
+        readers.append(FakeLitReader())
+        return readers[-1]
+
+    worker = ReaderWorker("reader.front", open_reader, post)
+    worker.start()
+    try:
+        until(lambda: readers and readers[0].told == [(Phase.RECOVERING, None), False], "the first word", 30)
+        worker.show(Phase.IDLE, None)
+        until(lambda: readers[0].told[2:] == [(Phase.IDLE, None), True], "the trigger", 30)
+        worker.fail(DeviceLost("pulled out"))
+        until(lambda: len(readers) > 1 and readers[1].told == [(Phase.IDLE, None), True], "the trigger again", 30)
+        worker.show(Phase.REFUSED, Reason.TOKEN_UNKNOWN)
+        until(lambda: readers[1].told[2:] == [(Phase.REFUSED, Reason.TOKEN_UNKNOWN), False], "the light to go", 30)
+    finally:
+        worker.stop()
+
+
 class FakeIndicator:
     def __init__(self) -> None:
         self.shown: SimpleQueue[tuple[Phase, Reason | None]] = SimpleQueue()
