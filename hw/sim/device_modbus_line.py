@@ -10,7 +10,7 @@ A door controller's holding registers, and what it does with them by itself:
     0, 1   identity, 0x47570001        16  status: bit 0 closed, 1 locked, 2 beam broken
     2      command: 1 release, 0 secure        17  fault word, 0 = none (see `act`)
     3      command time-out in 0.1 s; 0 = never. 0 after power-up        18  position, 0 closed to 1000 open
-    4      torque limit in percent, 60 after power-up; over 100 it keeps what it had
+    4      torque limit in percent, 60 after power-up
 
 The command time-out ends a release that nobody repeats. Another unit's number is nobody's: silence.
 """
@@ -53,6 +53,7 @@ class DoorController:
     door: DoorId
     identity: int = DOOR_IDENTITY
     fault: int = 0
+    keeps_torque: bool = False  # it confirms a torque limit and keeps the one it had
     registers: dict[int, int] = field(default_factory=lambda: dict(FRESH))
     commanded_s: float = -math.inf
 
@@ -85,7 +86,7 @@ class DoorController:
         return answer(request, [there[address] for address in wanted])
 
     def _write(self, address: int, value: int, now_s: float) -> None:
-        if address == TORQUE and value > 100:
+        if address == TORQUE and self.keeps_torque:
             return
         self.registers[address] = value
         if address == COMMAND:
