@@ -41,6 +41,10 @@ class SecretFile:
             )
         return found
 
+    def staged(self) -> bytes | None:
+        """The new secret of a change that was never settled, if there is one. Raises StoreError."""
+        return _read(self._staged, self._length_bytes) if self._staged.exists() else None
+
     def stage(self, fresh: bytes) -> None:
         """Keep a new secret beside the old one, durably. Raises StoreError: then the device must not be told."""
         assert len(fresh) == self._length_bytes
@@ -63,7 +67,7 @@ class SecretFile:
         Raises StoreError; both files are then still there, and the next opening settles it.
         """
         try:
-            if self._staged.exists() and known == _read(self._staged, self._length_bytes):
+            if known == self.staged():
                 self._staged.replace(self._path)
             else:
                 self._staged.unlink(missing_ok=True)

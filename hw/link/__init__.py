@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from gatefw.errors import SetupError
-from hw.link.memory import MemoryLink, plug, plugged
+from hw.link.memory import MemoryLink, lay, plug, plugged
 from hw.link.protocol import Link
 from hw.link.recorded import ReplayLink, ReplayMismatch, SpyLink
 from hw.link.serial_port import Parity, SerialLink, SerialPort
@@ -29,6 +29,7 @@ __all__ = [
     "ReplayMismatch",
     "SerialLink",
     "SpyLink",
+    "lay",
     "node_there",
     "open_link",
     "plug",

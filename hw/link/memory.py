@@ -3,6 +3,7 @@
 import threading
 
 from gatefw.errors import DeviceLost
+from hw.link.protocol import Link
 
 _CAP_BYTES = 65536
 
@@ -52,6 +53,7 @@ class MemoryLink:
 
 
 _plugs: dict[str, tuple[_Wire, MemoryLink]] = {}
+_laid: dict[str, Link] = {}
 _plugs_lock = threading.Lock()
 
 
@@ -64,9 +66,22 @@ def plug(name: str) -> MemoryLink:
     return device
 
 
-def plugged(name: str) -> MemoryLink:
+def lay(name: str, link: Link | None) -> None:
+    """Have the next driver that opens `memory:NAME` find this link itself: a device that lives in the driver's thread.
+
+    None takes it away. What answers within a read cannot be late, however busy the machine is.
+    """
+    with _plugs_lock:
+        _laid.pop(name, None)
+        if link is not None:
+            _laid[name] = link
+
+
+def plugged(name: str) -> Link:
     """The driver's end. Raises DeviceLost when nobody is plugged in, or another driver has it."""
     with _plugs_lock:
+        if name in _laid:
+            return _laid.pop(name)
         wire, driver = _plugs.get(name, (None, None))
         if wire is None or driver is None or wire.taken:
             raise DeviceLost(f"memory:{name}: {'already open' if wire else 'nobody is plugged in'}")

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from osdp_bench import Plugged
 from peers import PtyDevice
 
-from gatefw.errors import BadReply, DeviceLost
+from gatefw.errors import BadReply, DeviceError, DeviceLost
 from gatefw.model import Token
 from hw.link import MemoryLink, plug
 from hw.sim.passport import Holder
@@ -38,6 +39,8 @@ class _ScannerBench:
     """`tokens` are three that can be presented; their payloads are what nobody may see in a log."""
 
     tokens = (Token(b"FIRST-1", "]Q1"), Token(b"SECOND"), Token(b"THIRD"))
+    node = "tty-scanner"
+    complains: tuple[type[DeviceError], str] = (BadReply, "terminator")  # of something else on its port
 
     def __init__(self, device: PtyDevice | MemoryDevice, url: str) -> None:
         self._device, self._url = device, url
@@ -97,7 +100,41 @@ def mrz_on_a_memory_link(_path: Path) -> _ScannerBench:
     return _MrzBench(MemoryDevice(), "memory:tty-scanner")
 
 
-BENCHES = {"serial": [on_a_pty, on_a_memory_link], "mrz_serial": [mrz_on_a_pty, mrz_on_a_memory_link]}
+class _OsdpBench:
+    """In the driver's own thread; see `osdp_bench` for why. On a pty: `test_osdp_line`."""
+
+    tokens = (Token(b"card:26:01020340", "]Z2"), Token(b"card:56:04A1B2C3D4E5F6", "]Z2"), Token(b"keys:4711", "]Z0"))
+    node = "tty-card"
+    complains: tuple[type[DeviceError], str] = (DeviceLost, "has not answered")
+
+    def __init__(self, path: Path) -> None:
+        self._reader = Plugged(path)
+        self.plug, self.unplug = self._reader.plug, self._reader.unplug
+        self.driver: Any = None
+
+    def open(self) -> Any:
+        return self.driver.open(self.driver.Settings(**self._reader.settings(silent_s=1.5)))
+
+    def present(self, token: Token) -> None:
+        code = token.payload.removeprefix(b"keys:")
+        self._reader.act("present", code=code if code == token.payload else code + b"#")
+
+    def rave(self) -> None:
+        self._reader.link.noise = bytes(range(128, 256)) * 2
+
+    def close(self) -> None:
+        self._reader.unplug()
+
+
+def osdp_in_the_drivers_thread(path: Path) -> _OsdpBench:
+    return _OsdpBench(path)
+
+
+BENCHES = {
+    "serial": [on_a_pty, on_a_memory_link],
+    "mrz_serial": [mrz_on_a_pty, mrz_on_a_memory_link],
+    "osdp": [osdp_in_the_drivers_thread],
+}
 
 
 def test_a_scan_is_one_token_with_its_symbology(bench: Any) -> None:
@@ -117,7 +154,9 @@ def test_scans_that_come_together_are_read_one_by_one_in_their_order(bench: Any)
 def test_a_token_never_shows_in_a_log(bench: Any) -> None:
     reader = bench.open()
     bench.present(bench.tokens[0])
-    assert "FIRST" not in repr(reader.read(5.0))
+    token = reader.read(5.0)
+    assert token == bench.tokens[0]
+    assert token.payload.decode("ascii")[:5] not in repr(token)
 
 
 def test_nothing_scanned_is_none_after_the_time(bench: Any) -> None:
@@ -126,7 +165,7 @@ def test_nothing_scanned_is_none_after_the_time(bench: Any) -> None:
 
 def test_a_device_that_is_not_there_cannot_be_opened(bench: Any) -> None:
     bench.unplug()
-    with pytest.raises(DeviceLost, match="tty-scanner"):
+    with pytest.raises(DeviceLost, match=bench.node):
         bench.open()
 
 
@@ -159,10 +198,11 @@ def test_a_reader_that_waits_learns_that_it_was_unplugged(bench: Any) -> None:
     assert len(outcome) == 1
 
 
-def test_something_else_on_the_port_is_a_bad_reply_and_never_a_token(bench: Any) -> None:
+def test_something_else_on_the_port_is_an_error_and_never_a_token(bench: Any) -> None:
     reader = bench.open()
     bench.rave()
-    with pytest.raises(BadReply, match="terminator"):
+    error, says = bench.complains
+    with pytest.raises(error, match=says):
         for _ in range(10):
             assert reader.read(timeout_s=1.0) is None
 
