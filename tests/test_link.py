@@ -1,5 +1,6 @@
 """Byte links: what is read, what is written, and what happens when the other end goes away."""
 
+import os
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -10,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from peers import PtyDevice
 
-from gatefw.errors import DeviceLost, SetupError
-from hw.link import Link, ReplayMismatch, SpyLink, open_link, plug
+from gatefw.errors import DeviceLost, SetupError, WrongDevice
+from hw.link import Link, ReplayMismatch, SerialLink, SpyLink, node_there, open_link, plug
+from hw.link.pace import BURST_BYTES, PAUSE_S, Pace
+from hw.link.serial_port import SerialPort
+from hw.link.usb import UsbIdentity, identity
 
 
 @pytest.fixture
@@ -110,6 +114,132 @@ def test_a_port_is_ours_alone(device: PtyDevice, port: Link) -> None:
 def test_a_link_that_means_nothing_is_refused_by_name(url: str) -> None:
     with pytest.raises(SetupError, match="link"):
         open_link(url)
+
+
+def test_a_port_that_is_taken_says_who_has_it(device: PtyDevice, port: Link) -> None:
+    with pytest.raises(DeviceLost, match=rf"process {os.getpid()}, .* \(this very process\), has it"):
+        open_link(f"serial:{device.link}")
+
+
+def test_a_port_is_free_again_after_it_was_closed(device: PtyDevice, port: Link) -> None:
+    port.close()
+    port.close()
+    open_link(f"serial:{device.link}?baud=19200&parity=even&stop=2").close()
+
+
+def test_whether_a_node_is_there_is_seen_without_opening_it(device: PtyDevice, tmp_path: Path) -> None:
+    url = f"spy:{tmp_path / 'heard'}+serial:{device.link}?baud=9600"
+    assert node_there(url)
+    device.unplug()
+    assert not node_there(url)
+    assert not (tmp_path / "heard").exists()
+    assert not node_there("memory:scanner")
+
+
+# ---------------------------------------------------------------- the right device in the socket
+
+
+class Sysfs:
+    """A tree like the kernel's, in which a character device hangs on a USB device."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.device = root / "devices" / "usb1" / "1-1"
+        self.device.mkdir(parents=True)
+
+    def tell(self, vendor: str, product: str, serial: str | None = None) -> None:
+        for name, value in (("idVendor", vendor), ("idProduct", product), ("serial", serial)):
+            if value is not None:
+                (self.device / name).write_text(f"{value}\n")
+
+    def hang(self, path: Path, *below: str) -> None:
+        number = path.stat().st_rdev
+        interface = self.device.joinpath(*below)
+        interface.mkdir(parents=True)
+        (self.root / "dev" / "char").mkdir(parents=True)
+        (self.root / "dev" / "char" / f"{os.major(number)}:{os.minor(number)}").symlink_to(interface)
+
+
+@pytest.fixture
+def sysfs(tmp_path: Path, device: PtyDevice) -> Sysfs:
+    made = Sysfs(tmp_path / "sys")
+    made.hang(device.link, "1-1:1.0", "ttyUSB0", "tty", "ttyUSB0")
+    return made
+
+
+@pytest.mark.parametrize("wanted", ["0403:6001", "0403:6001:A5XK3RJT"])
+def test_the_usb_device_that_is_wanted_is_opened(device: PtyDevice, sysfs: Sysfs, wanted: str) -> None:
+    sysfs.tell("0403", "6001", "A5XK3RJT")
+    SerialLink(SerialPort(str(device.link), usb=UsbIdentity.parse(wanted)), sysfs.root).close()
+
+
+@pytest.mark.parametrize("wanted", ["0403:6015", "1a86:6001", "0403:6001:A5XK3RJX", "0403:6001:a5xk3rjt"])
+def test_another_usb_device_is_the_wrong_one_and_both_are_named(device: PtyDevice, sysfs: Sysfs, wanted: str) -> None:
+    sysfs.tell("0403", "6001", "A5XK3RJT")
+    with pytest.raises(WrongDevice, match=f"usb={wanted} is wanted there, usb=0403:6001:A5XK3RJT was found"):
+        SerialLink(SerialPort(str(device.link), usb=UsbIdentity.parse(wanted)), sysfs.root)
+    open_link(f"serial:{device.link}").close()  # it was given back
+
+
+def test_a_port_without_a_usb_device_behind_it_is_the_wrong_one(device: PtyDevice, tmp_path: Path) -> None:
+    (tmp_path / "sys").mkdir()
+    with pytest.raises(WrongDevice, match="no USB device is behind it"):
+        SerialLink(SerialPort(str(device.link), usb=UsbIdentity("0403", "6001")), tmp_path / "sys")
+
+
+def test_a_link_out_of_sysfs_leads_to_no_usb_device(device: PtyDevice, tmp_path: Path) -> None:
+    """Whoever can write a name beside sysfs must not be able to say which device this is."""
+    outside = Sysfs(tmp_path / "elsewhere")
+    outside.tell("0403", "6001")
+    sysfs = Sysfs(tmp_path / "sys")
+    sysfs.device = outside.device
+    sysfs.hang(device.link, "tty")
+    assert identity(device.link.stat().st_rdev, tmp_path / "sys") is None
+
+
+def test_a_device_that_tells_a_novel_as_its_serial_number_is_cut_short(device: PtyDevice, sysfs: Sysfs) -> None:
+    sysfs.tell("0403", "6001", "x" * 100_000)
+    found = identity(device.link.stat().st_rdev, sysfs.root)
+    assert found is not None
+    assert len(found.serial or "") == 256
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0403", "0403:600", "0403:60011", "g403:6001", "0403:6001:", "0403:6001:" + "x" * 127]
+)
+def test_a_usb_identity_that_means_nothing_is_refused(text: str) -> None:
+    with pytest.raises(SetupError, match="usb="):
+        open_link(f"serial:/dev/null?usb={text}")
+
+
+# ---------------------------------------------------------------- a link that is flooded
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 0.5), st.integers(0, 70000)), max_size=60), st.sampled_from([60.0, 1920.0, 8e5])
+)
+def test_a_flood_is_read_no_faster_than_its_pace_and_no_pause_is_long(
+    flood: list[tuple[float, int]], per_s: float
+) -> None:
+    pace, now_s, read = Pace(per_s), 100.0, 0
+    for later_s, waiting in flood:
+        now_s += later_s
+        pause_s = pace.pause_s(now_s)
+        assert 0.0 <= pause_s <= PAUSE_S + 1.0 / per_s
+        now_s += pause_s
+        count = min(waiting, pace.most(now_s))
+        pace.took(count)
+        read += count
+        assert read <= BURST_BYTES + (now_s - 100.0) * per_s + len(flood)
+
+
+def test_a_device_that_does_not_flood_is_never_kept_waiting() -> None:
+    pace, now_s = Pace(1920.0), 5.0
+    for _ in range(1000):
+        assert pace.pause_s(now_s) == 0.0
+        assert pace.most(now_s) >= 4096
+        pace.took(96)
+        now_s += 0.1
 
 
 def test_a_memory_link_carries_bytes_both_ways_until_one_end_hangs_up() -> None:

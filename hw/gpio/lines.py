@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 
 Circuit = Literal["open", "closed"]
 Pull = Literal["up", "down"]
+CHATTER_EDGES, CHATTER_S = 500, 1.0  # more edges in so long are no contact that somebody moves
 
 
 class PinFactory(Protocol):
@@ -48,7 +49,7 @@ class _Line:
     """A claimed line. Translates what gpiozero and lgpio raise, and reserves the line in this process."""
 
     def __init__(self, pins: PinFactory, number: int) -> None:
-        self._pins, self._number, self._closed = pins, number, False
+        self._pins, self.number, self._closed = pins, number, False
         with self.translated("claim it"):
             self.pin = pins.pin(number)
             pins.reserve_pins(self, number)
@@ -59,7 +60,7 @@ class _Line:
     @contextmanager
     def translated(self, what: str) -> Iterator[None]:
         if self._closed:
-            raise DeviceLost(f"GPIO {self._number}: cannot {what}: the line was given back")
+            raise DeviceLost(f"GPIO {self.number}: cannot {what}: the line was given back")
         try:
             yield
         except GateError:
@@ -68,8 +69,8 @@ class _Line:
             from gpiozero.exc import GPIOPinInUse, PinFixedPull, PinInvalidPin
 
             if isinstance(problem, GPIOPinInUse | PinFixedPull | PinInvalidPin):
-                raise SetupError(f"GPIO {self._number}: {problem}: correct the pin in the config") from problem
-            raise DeviceLost(f"GPIO {self._number}: cannot {what}: {problem}") from problem
+                raise SetupError(f"GPIO {self.number}: {problem}: correct the pin in the config") from problem
+            raise DeviceLost(f"GPIO {self.number}: cannot {what}: {problem}") from problem
 
     def close(self) -> None:
         if self._closed:
@@ -81,7 +82,7 @@ class _Line:
         except DeviceLost as problem:
             _log.info("%s", problem)
         self._closed = True
-        self._pins.release_pins(self, self._number)
+        self._pins.release_pins(self, self.number)
 
 
 class Output:
@@ -124,6 +125,7 @@ class Contact:
         self._lock = threading.Lock()
         self._since_s: float | None = None  # since when the line differs from what is believed
         self._changed: Callable[[], None] | None = None
+        self._edges, self._counted_since_s, self._deaf = 0, now_s(), False
         self._line = _Line(pins, wiring.pin.number)
         try:
             with self._line.translated("read it"):
@@ -135,6 +137,7 @@ class Contact:
 
     def read(self) -> bool:
         """Whether the contact is active, from the line as it stands now. Raises DeviceLost."""
+        self._bear_chatter()
         level = self._level()
         with self._lock:
             if level == self._believed:
@@ -156,7 +159,25 @@ class Contact:
         self._changed = changed
         with self._line.translated("watch it"):
             self._line.pin.edges = "both"
-            self._line.pin.when_changed = self._edge
+        self._listen(True)
+
+    def _listen(self, listening: bool) -> None:
+        with self._line.translated("watch it"):
+            self._line.pin.when_changed = self._edge if listening else None
+
+    def _bear_chatter(self) -> None:
+        """Edges cost work: a contact that chatters is not listened to for a while, and read on the timer as ever."""
+        if self._changed is None:
+            return
+        if not self._deaf and self._edges > CHATTER_EDGES:
+            _log.warning("GPIO %d chatters: for a second it is read on the timer alone", self._line.number)
+            self._deaf, self._counted_since_s = True, self._now_s()
+            self._listen(False)
+        elif self._now_s() - self._counted_since_s >= CHATTER_S:
+            self._edges, self._counted_since_s = 0, self._now_s()
+            if self._deaf:
+                self._deaf = False
+                self._listen(True)
 
     def close(self) -> None:
         self._line.close()
@@ -166,6 +187,7 @@ class Contact:
             return bool(self._line.pin.state) == self._active_level
 
     def _edge(self, _ticks: object, _state: object) -> None:
+        self._edges += 1
         try:
             with suppress(DeviceLost):  # whoever reads next is told
                 level = self._level()

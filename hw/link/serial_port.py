@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import termios
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from gatefw.errors import DeviceLost
+from hw.link.pace import Pace
 from hw.link.usb import SYSFS, UsbIdentity, require
 
 _BY_ID = Path("/dev/serial/by-id")
@@ -43,6 +45,7 @@ class SerialLink:
         import serial
 
         self._path = port.path
+        self._pace = Pace(2 * port.baud / 10)  # twice what the line can carry; a USB device knows no line speed
         self._lost: tuple[type[Exception], ...] = (serial.SerialException, OSError, termios.error)
         with self._translated("open"):
             self._port = serial.Serial(
@@ -64,13 +67,18 @@ class SerialLink:
             raise
 
     def read(self, max_bytes: int, timeout_s: float) -> bytes:
+        pause_s = self._pace.pause_s(time.monotonic())
+        if pause_s:  # what does not fit into the kernel's buffer meanwhile is lost, as it is with a slow reader
+            time.sleep(pause_s)
         with self._translated("read"):
             if self._port.timeout != timeout_s:  # setting it configures the port anew
                 self._port.timeout = timeout_s
             first: bytes = self._port.read(1)
             if not first:
                 return b""
-            more: bytes = self._port.read(min(self._port.in_waiting, max_bytes - 1))
+            most = min(max_bytes, self._pace.most(time.monotonic()))
+            more: bytes = self._port.read(min(self._port.in_waiting, most - 1))
+            self._pace.took(1 + len(more))
             return first + more
 
     def write(self, data: bytes) -> None:
