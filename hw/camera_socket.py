@@ -24,7 +24,7 @@ class Settings:
     """`path` of the socket; limits of one picture, kept before a decoder sees a byte of it."""
 
     path: str
-    stale_s: Annotated[float, Bound(0.2, 30.0)] = 2.0
+    stale_s: Annotated[float, Bound(0.2, 30.0)] = 1.5
     max_frame_bytes: Annotated[int, Bound(1024, 16777216)] = 2097152
     max_side_px: Annotated[int, Bound(64, 8192)] = 2048
 

@@ -11,10 +11,19 @@ T = TypeVar("T")
 
 
 class Newest(Generic[T]):
-    """Holds one picture: a new one replaces one that nobody took. Silence for `stale_s` means the camera is lost."""
+    """Holds one picture: a new one replaces one that nobody took. Silence for `stale_s` means the camera is lost.
 
-    def __init__(self, name: str, stale_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
-        self._name, self._stale_s, self._now_s = name, stale_s, now_s
+    dropped: is given every picture that nobody will take any more, on whatever thread; for those that must be returned.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stale_s: float,
+        now_s: Callable[[], float] = time.monotonic,
+        dropped: Callable[[T], None] = lambda _picture: None,
+    ) -> None:
+        self._name, self._stale_s, self._now_s, self._dropped = name, stale_s, now_s, dropped
         self._changed = threading.Condition()
         self._picture: tuple[T, float] | None = None
         self._heard_s = now_s()
@@ -24,8 +33,9 @@ class Newest(Generic[T]):
         """A picture was received just now."""
         with self._changed:
             self._heard_s = self._now_s()
-            self._picture = (picture, self._heard_s)
+            old, self._picture = self._picture, (picture, self._heard_s)
             self._changed.notify()
+        self._drop(old)
 
     def alive(self) -> None:
         """The camera says that it is there and has no new picture."""
@@ -47,9 +57,17 @@ class Newest(Generic[T]):
         with self._changed:
             self._changed.wait_for(lambda: self._picture is not None or self._failure is not None, timeout_s)
             picture, self._picture = self._picture, None
-            if self._failure is not None:
-                raise self._failure
-            silent_s = self._now_s() - self._heard_s
-            if silent_s > self._stale_s:
-                raise DeviceLost(f"{self._name}: nothing for {silent_s:.1f} s; is it stuck or unplugged?")
-            return picture if picture and self._now_s() - picture[1] <= self._stale_s else None
+            failure, now_s = self._failure, self._now_s()
+            silent_s = now_s - self._heard_s
+        if picture is not None and failure is None and now_s - picture[1] <= self._stale_s:
+            return picture
+        self._drop(picture)
+        if failure is not None:
+            raise failure
+        if silent_s > self._stale_s:
+            raise DeviceLost(f"{self._name}: nothing for {silent_s:.1f} s; is it stuck or unplugged?")
+        return None
+
+    def _drop(self, old: tuple[T, float] | None) -> None:
+        if old is not None:
+            self._dropped(old[0])
