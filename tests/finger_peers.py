@@ -5,8 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gatefw.errors import DeviceLost
 from hw.finger_r30x import FingerSensor, Settings
-from hw.link import DeviceLost, MemoryLink, plug
+from hw.link import MemoryLink, plug
 from hw.sim.device_finger_r30x import FingerDevice
 from hw.sim.finger_chip import Options
 from hw.sim.serial_line import LineAilment, SerialLine
