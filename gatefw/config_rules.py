@@ -40,15 +40,20 @@ def way_out(lane: Lane, roles: Roles, error: Tell, warning: Tell) -> None:
             "contact into the supply of the locks, then say true",
         )
     for door in DoorId:
-        unpowered = roles.get("door", {}).get(door, {}).get("unpowered")
+        table = roles.get("door", {}).get(door, {})
+        unpowered, covered = table.get("unpowered"), table.get("covered_by")
         named = door in plan.doors("power_loss")
+        problem = ""
         if unpowered == "secured" and named and not plan.external_egress:
-            error(("door", door, "unpowered"), "is secured, but lane.way_out.power_loss lets people out by this door")
+            problem = "is secured, but lane.way_out.power_loss lets people out by this door"
         if unpowered == "released" and not named:
-            error(
-                ("door", door, "unpowered"),
-                f"is released: without power this door is open, but lane.way_out.power_loss names {plan.power_loss}",
+            problem = (
+                f"is released: without power this door is open, but lane.way_out.power_loss names {plan.power_loss}"
             )
+        if problem and isinstance(covered, str) and covered.strip():
+            warning(("door", door, "unpowered"), f"{problem}; covered by {covered}")
+        elif problem:
+            error(("door", door, "unpowered"), problem)
 
 
 def devices(roles: Roles, schemas: Schemas, error: Tell) -> None:

@@ -17,6 +17,7 @@ Rules for every driver:
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
 
 from gatefw.errors import Refusal
@@ -76,6 +77,62 @@ class Door(Device, Protocol):
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call `changed` after every edge of a contact; levels are read again by the caller, never inferred."""
+        ...
+
+
+class Plight(StrEnum):
+    """When nobody commands a door."""
+
+    UNPOWERED = "unpowered"  # the site has no current
+    AT_BOOT = "at_boot"
+    ON_EXIT = "on_exit"
+    ON_CRASH = "on_crash"
+    ON_HANG = "on_hang"  # the process is there and does nothing
+
+
+class DeadOutputs(StrEnum):
+    """What the kernel does with the outputs of a dead process."""
+
+    KEPT = "kept"
+    FREED = "freed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Where a door is left alone. `after_*_s`: until the watcher has dropped its lines; infinite without one."""
+
+    outputs: DeadOutputs
+    after_crash_s: float
+    after_hang_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """What a door does then. `lasts_s`: how long a release that was under way may still last, at most."""
+
+    state: Literal["secured", "released", "undefined"]
+    lasts_s: float
+    because: str
+
+
+class DoorSettings(Protocol):
+    """What the `Settings` of every door driver state beside the wiring: it is checked before the door is opened."""
+
+    @property
+    def max_lease_s(self) -> float: ...
+
+    @property
+    def covered_by(self) -> str:
+        """The hardware, in the fitter's words, that makes good what the door does when it is left alone."""
+        ...
+
+    def left_alone(self, around: Alone) -> Mapping[Plight, LeftAlone]:
+        """What the door does in every plight."""
+        ...
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Settings that contradict each other or harm somebody: key, and what is wrong with it."""
         ...
 
 

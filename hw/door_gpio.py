@@ -10,6 +10,7 @@ With a motor the leaf opens while the door is released and closes afterwards; `h
 the leaf is pushed, or its own operator follows the relay.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -18,8 +19,10 @@ from typing import Annotated, Literal
 
 from gatefw.errors import DeviceLost, Refusal, SetupError
 from gatefw.model import Beam, Position
-from gatefw.ports import Bound, DoorReading, Pin
+from gatefw.ports import Alone, Bound, DeadOutputs, DoorReading, LeftAlone, Pin, Plight
 from hw import gpio
+
+HALF_A_MOTOR = "a door's motor has motor_open, motor_close and opened: all three are wired, or none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +61,59 @@ class Settings:
     pause_s: Annotated[float, Bound(0.02, 2.0)] = 0.2  # at rest between two motions
     clear_s: Annotated[float, Bound(0.0, 30.0)] = 1.0  # so long is the way clear before the leaf closes again
     reversals: Annotated[int, Bound(1, 20)] = 3  # after so many in one closing the leaf stays open
+    motor_stopped_by: Literal["hardware", "program"] = "program"  # what stops a closing leaf when this program is dead
+    covered_by: str = ""  # hardware that makes good what the door does without us; `gatefw check` then only warns
+
+    def left_alone(self, around: Alone) -> dict[Plight, LeftAlone]:
+        """What the door does in every plight: the lock, then what holds the line, then whoever ends a release."""
+        held = self.off_held_by == "resistor"
+        off = LeftAlone("secured", 0.0, "a resistor holds the release line off")
+        floats = LeftAlone("undefined", 0.0, "nothing holds the release line off while nobody drives it")
+        limit_s = self.hardware_limit_s or math.inf
+        kept = around.outputs is not DeadOutputs.FREED
+
+        def ends(watcher_s: float) -> LeftAlone:
+            last_s = min(limit_s, watcher_s)
+            by = "neither watcher nor timer" if math.isinf(last_s) else "watcher" if watcher_s < limit_s else "timer"
+            return LeftAlone("secured", last_s, f"the line may stay as driven; what ends it: {by}")
+
+        freed = off if held else floats
+        return {
+            Plight.UNPOWERED: LeftAlone(self.unpowered, 0.0, "the lock without current"),
+            Plight.AT_BOOT: freed,
+            Plight.ON_EXIT: freed,
+            Plight.ON_CRASH: ends(around.after_crash_s) if kept and held else freed,
+            Plight.ON_HANG: ends(around.after_hang_s),
+        }
+
+    def problems(self) -> list[tuple[str, str]]:
+        """A motor that is half wired, or that nothing but this program stops; a release that no hardware ends."""
+        found = []
+        if len({self.motor_open is None, self.motor_close is None, self.opened is None}) > 1:
+            found.append(("motor_open", HALF_A_MOTOR))
+        if self.motor_close is not None and self.motor_stopped_by == "program" and not self.covered_by:
+            found.append(
+                (
+                    "motor_stopped_by",
+                    "is program: a process that dies while the leaf closes sees nobody in its way; let beam and edge "
+                    'cut the supply of the motor, then say "hardware"',
+                )
+            )
+        if not self.hardware_limit_s and not self.covered_by:
+            found.append(
+                (
+                    "hardware_limit_s",
+                    "is 0: nothing but software ends a release; put a timer relay in front of the lock, or set the one "
+                    "in its controller, and say after how many seconds",
+                )
+            )
+        return found
 
 
 def open(settings: Settings) -> "GpioDoor":  # noqa: A001  the name every driver exports
     """The door, not released. Raises DeviceLost (a line is held by another process), SetupError (no such line)."""
     if len({settings.motor_open is None, settings.motor_close is None, settings.opened is None}) > 1:
-        raise SetupError("a door's motor has motor_open, motor_close and opened: all three are wired, or none")
+        raise SetupError(HALF_A_MOTOR)
     pins, taken = gpio.factory(), list[gpio.Output | gpio.Contacts]()
     try:
         relay = gpio.Output(pins, settings.release, settings.release_active)

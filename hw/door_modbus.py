@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from gatefw.errors import DeviceError, DeviceLost, Refusal, SetupError
 from gatefw.model import Beam, Position
-from gatefw.ports import Bound, DoorReading
+from gatefw.ports import Alone, Bound, DoorReading, LeftAlone, Plight
 
 if TYPE_CHECKING:
     from hw.modbus import Unit
@@ -63,6 +63,30 @@ class Settings:
     settle_s: Annotated[float, Bound(0.05, 5.0)] = 0.5  # so long may position and contacts contradict each other
     reply_s: Annotated[float, Bound(0.02, 5.0)] = 0.1
     poll_s: Annotated[float, Bound(0.01, 1.0)] = 0.04
+    covered_by: str = ""  # hardware that makes good what the door does without us; `gatefw check` then only warns
+
+    def left_alone(self, around: Alone) -> dict[Plight, LeftAlone]:  # noqa: ARG002  no line of ours is involved
+        """What the door does in every plight: the controller ends what nobody repeats, whatever became of us."""
+        ended = LeftAlone("secured", self.command_timeout_s, "the controller's command time-out ends a release")
+        return {
+            Plight.UNPOWERED: LeftAlone(self.unpowered, 0.0, "the lock without current"),
+            Plight.AT_BOOT: LeftAlone(self.at_boot, 0.0, "the controller while it starts"),
+            Plight.ON_EXIT: LeftAlone("secured", 0.0, "it is told to secure; else its command time-out"),
+            Plight.ON_CRASH: ended,
+            Plight.ON_HANG: ended,
+        }
+
+    def problems(self) -> list[tuple[str, str]]:
+        """A register map that cannot be read in one piece; a time-out that is shorter than it takes to repeat."""
+        found = []
+        first, last = _block(self)
+        if last - first >= BLOCK_REGISTERS:
+            found.append(("status_register", _too_far(last - first)))
+        if self.command_timeout_s < 4 * self.reply_s:
+            found.append(
+                ("command_timeout_s", f"is {self.command_timeout_s:g}; at least 4 reply_s, or a release flutters")
+            )
+        return found
 
 
 def open(settings: Settings) -> "ModbusDoor":  # noqa: A001  the name every driver exports
@@ -71,10 +95,7 @@ def open(settings: Settings) -> "ModbusDoor":  # noqa: A001  the name every driv
 
     first, last = _block(settings)
     if last - first >= BLOCK_REGISTERS:
-        raise SetupError(
-            f"door unit {settings.unit}: status, fault and position registers lie {last - first} apart; within "
-            f"{BLOCK_REGISTERS} they can be read together, and only then do they belong to one moment"
-        )
+        raise SetupError(f"door unit {settings.unit}: {_too_far(last - first)}")
     unit = join(settings.link, settings.unit, settings.reply_s)
     try:
         unit.prove(settings.identity_register, settings.identity)
@@ -210,6 +231,13 @@ def fault_text(settings: Settings, word: int) -> str:
 def _block(settings: Settings) -> tuple[int, int]:
     registers = (settings.status_register, settings.fault_register, settings.position_register)
     return min(registers), max(registers)
+
+
+def _too_far(apart: int) -> str:
+    return (
+        f"status, fault and position registers lie {apart} apart; within {BLOCK_REGISTERS} they can be read together, "
+        "and only then do they belong to one moment"
+    )
 
 
 def _timeout_steps(settings: Settings) -> int:

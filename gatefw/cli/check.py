@@ -3,20 +3,25 @@
 import argparse
 import dataclasses
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 import hw
-from gatefw import clearance, config, csca_store
+from gatefw import clearance, config, csca_store, door_table, toml_document
 from gatefw.biometrics import card
+from gatefw.door_table import Row
 from gatefw.events import wall_clock
 from gatefw.state import state_dir
+from hw.gpio.persistence import dead_outputs
 
 DESCRIPTION = """\
 Reads a lane file as the daemon would and names every problem by file, line and key: misspelt keys (in drivers' tables
 too), wrong units, values out of bounds, pins used twice, missing models, bad CSCA certificates, and doors that would
-shut somebody in or open the border. Works on any machine; no hardware is touched.
+shut somebody in or open the border. Then it shows what every door does when nobody commands it: without power, at
+boot, after an end, a crash and a hang. Works on any machine, best on the gate's own board, whose kernel it asks what
+becomes of the outputs of a dead process; no hardware is touched.
 
 example:
   gatefw check config/lanes/contactless-e-channel.toml
@@ -48,15 +53,52 @@ def run(arguments: argparse.Namespace) -> int:
         model=lambda name: card.installed(models, name),
         csca=_store,
     )
+    doors, objections = _doors(arguments.file, findings)
+    findings += objections
     errors = sum(not found.warning for found in findings)
     if arguments.json:
-        print(json.dumps({"findings": [dataclasses.asdict(found) for found in findings]}, indent=2))
+        told = [dataclasses.asdict(found) for found in findings]
+        print(json.dumps({"findings": told, "doors": [_plain(row) for row in doors]}, indent=2))
         return 1 if errors else 0
     for found in findings:
         print(found)
+    _print_doors(doors)
     warnings = len(findings) - errors
     print(f"{arguments.file}: {_count(errors, 'problem')}, {_count(warnings, 'warning')}")
     return 1 if errors else 0
+
+
+def _doors(path: Path, findings: list[config.Finding]) -> tuple[list[Row], list[config.Finding]]:
+    """What the doors do when they are left alone, and what is wrong with it; nothing for a file that cannot be read."""
+    if any(not found.warning for found in findings):
+        return [], []
+    lane, lines = config.load(path, hw.schema), toml_document.read(path)
+    outputs = dead_outputs(lane.gpio.factory if lane.gpio else "")
+    objections = [
+        config.Finding(str(path), lines.line(each.place), ".".join(each.place), each.problem, each.warning)
+        for each in door_table.objections(lane, outputs)
+    ]
+    return door_table.rows(lane, outputs), objections
+
+
+def _plain(row: Row) -> dict[str, object]:
+    lasts_s = None if math.isinf(row.alone.lasts_s) else row.alone.lasts_s
+    return {
+        "door": row.door,
+        "when": row.plight,
+        "state": row.alone.state,
+        "lasts_s": lasts_s,
+        "why": row.alone.because,
+    }
+
+
+def _print_doors(doors: list[Row]) -> None:
+    """A release under way may last so many seconds more; the door is then as the table says."""
+    if doors:
+        print(f"{'door':<12}{'when':<12}{'it is':<11}{'after s':>8}  because")
+    for row in doors:
+        lasts = "never" if math.isinf(row.alone.lasts_s) else f"{row.alone.lasts_s:g}"
+        print(f"{row.door:<12}{row.plight:<12}{row.alone.state:<11}{lasts:>8}  {row.alone.because}")
 
 
 def _store(directory: str) -> list[tuple[str, bool]]:

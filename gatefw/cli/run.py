@@ -46,9 +46,13 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from gatefw import door_table
     from gatefw.supervisor import Supervisor
+    from hw.gpio.persistence import dead_outputs
 
-    supervisor = Supervisor(config.load(arguments.file, hw.schema))
+    lane = config.load(arguments.file, hw.schema)
+    door_table.refuse(lane, dead_outputs(lane.gpio.factory if lane.gpio else ""))
+    supervisor = Supervisor(lane)
     supervisor.stop_on_signals()
     return supervisor.run()
 
