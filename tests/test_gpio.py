@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -182,6 +183,88 @@ def test_a_callback_that_raises_harms_no_other_pin_on_the_socket(server: PinServ
     assert faulty.read() is sound.read() is True
     faulty.close()
     sound.close()
+
+
+def _with_lgpio(program: str, tmp_path: Path) -> str:
+    """What a process prints that uses the real lgpio, which needs no chip for this: its thread reads from a FIFO."""
+    if find_spec("lgpio") is None:
+        pytest.skip("lgpio is not installed")
+    heading = """
+import os, struct, sys, threading
+from gpiozero.pins.mock import MockFactory
+from hw import gpio
+from hw.gpio.lgpio_pins import _import_lgpio
+from gatefw.ports import Pin
+here = os.getcwd()
+lgpio = _import_lgpio()
+assert os.getcwd() == here
+fifo = os.open(os.path.join(os.environ["LG_WD"], f".lgd-nfy{lgpio._notify_thread._notify}"), os.O_WRONLY)
+def edge(number):
+    os.write(fifo, struct.pack("QBBBBI", 1, 0, number, 1, 0, 0))
+"""
+    environment = {**os.environ, "RUNTIME_DIRECTORY": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[1])}
+    ran = subprocess.run(
+        [sys.executable, "-c", heading + program], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_a_callback_that_raises_harms_no_other_pin_on_lgpios_own_thread(tmp_path: Path) -> None:
+    program = """
+told = threading.Event()
+def fails():
+    raise RuntimeError("a callback with a fault")
+pins, watched = MockFactory(), []
+for number, changed in ((22, fails), (27, told.set)):
+    contact = gpio.Contact(pins, gpio.Wiring(Pin(number), "open"))
+    contact.watch(changed)
+    watched.append(lgpio.callback(0, number, lgpio.BOTH_EDGES, lambda *what, contact=contact: contact._edge(0, 1)))
+edge(22)
+edge(27)
+print("heard" if told.wait(60) else "deaf", lgpio._notify_thread.is_alive())
+"""
+    assert _with_lgpio(program, tmp_path) == "heard True\n"
+
+
+def test_each_process_hears_its_own_edges_and_leaves_no_directory_behind(tmp_path: Path) -> None:
+    """Though the unit file, or a shell, names one directory for both."""
+    first, second = (_with_lgpio('print(os.environ["LG_WD"])', tmp_path) for _ in range(2))
+    assert first != second
+    assert Path(first.strip()).parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_contact_that_chatters_is_not_listened_to_for_a_while_and_read_all_the_same(mock: Any) -> None:
+    now_s, told = 0.0, []
+    contact = gpio.Contact(mock, gpio.Wiring(Pin(22), "open"), now_s=lambda: now_s)
+    contact.watch(lambda: told.append(1))
+    for _ in range(300):
+        mock.pin(22).drive_low()
+        mock.pin(22).drive_high()
+    heard = len(told)
+    assert heard == 600
+    assert contact.read() is False
+    mock.pin(22).drive_low()
+    assert len(told) == heard
+    assert contact.read() is True
+    now_s = 1.0
+    assert contact.read() is True
+    mock.pin(22).drive_high()
+    assert len(told) == heard + 1
+    contact.close()
+
+
+def test_a_contact_that_is_moved_by_hands_is_always_listened_to(mock: Any) -> None:
+    now_s, told = 0.0, []
+    contact = gpio.Contact(mock, gpio.Wiring(Pin(22), "open"), now_s=lambda: now_s)
+    contact.watch(lambda: told.append(1))
+    for step in range(1000):
+        now_s = step / 100
+        mock.pin(22).drive_low() if step % 2 else mock.pin(22).drive_high()
+        contact.read()
+    assert len(told) == 999
+    contact.close()
 
 
 def test_a_pin_is_used_once_and_free_again_after_it_was_given_back(mock: Any) -> None:

@@ -1,10 +1,13 @@
 """The kernel's GPIO lines, through lgpio and gpiozero. The only file that knows lgpio.
 
-What lgpio does to a process, each tried: importing it makes a FIFO in `$LG_WD` and *moves the process there*; claiming
-an output first drives it low; a callback that raises ends the thread of all callbacks.
+What lgpio does to a process, each tried: importing it makes a FIFO in `$LG_WD` and *moves the process there*, and two
+processes with one `$LG_WD` take each other's edges; claiming an output first drives it low; a callback that raises ends
+the thread of all callbacks. What gpiozero does: it gives a line back only when the whole chip is closed.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import chdir
@@ -29,6 +32,12 @@ def open_chip(label: str) -> PinFactory:
         def output_with_state(self, state: bool) -> None:
             """Claim with the level it shall have: a relay that is active low must not see a low level first."""
             lgpio.gpio_claim_output(self.factory._handle, self._number, int(state))
+
+        def close(self) -> None:
+            """An input first, then nobody's: the next owner, in whatever process, finds it free."""
+            super().close()
+            if self.factory._handle is not None:
+                lgpio.gpio_free(self.factory._handle, self._number)
 
     class ChipFactory(LGPIOFactory):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -56,17 +65,18 @@ def choose(label: str, labels: Mapping[int, str]) -> int:
 
 
 def _import_lgpio() -> Any:
-    directory = (
-        os.environ.get("LG_WD") or os.environ.get("RUNTIME_DIRECTORY") or tempfile.mkdtemp(prefix="gatefw-lgpio-")
-    )
-    os.environ["LG_WD"] = directory
+    """The library, in a directory of this process alone, which goes with it."""
     try:
+        runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+        directory = tempfile.mkdtemp(prefix="gatefw-lgpio-", dir=runtime or None)
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        os.environ["LG_WD"] = directory
         with chdir(Path.cwd()):
             import lgpio
     except (ImportError, OSError) as problem:
         raise SetupError(
             f"pins lgpio: the library cannot be used: {problem}; install lgpio (Debian: python3-lgpio), "
-            f"and see that {directory} may be written"
+            "and see that the runtime directory may be written"
         ) from problem
     return lgpio
 
