@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import hw
 from gatefw.clearance import Terms
 from gatefw.config import Config
+from gatefw.config_tables import Device
+from gatefw.device_secrets import Installer
 from gatefw.document_worker import DocumentWorker, Trusted
 from gatefw.errors import DeviceError
 from gatefw.finger_worker import FingerOf, FingerWorker
@@ -54,6 +56,8 @@ class Crew:
     answering: dict[type[Question], QuestionWorker[Any]]
     """Which device answers what; one that the lane file does not have is not there."""
     watcher: WatcherWorker | None
+    installers: dict[str, Installer] = field(default_factory=dict)
+    """How each device is opened, by its name in events, or given its first secret."""
 
     @property
     def finger_sensor(self) -> FingerWorker | None:
@@ -102,15 +106,17 @@ def muster(config: Config, put: Callable[[GateInput], None], finger_of: FingerOf
     Raises SetupError: there is no such driver, or the store of those whose documents are believed is bad.
     """
 
-    def opener(role: str, driver: str, settings: object) -> Callable[[], Any]:
-        module = hw.load(role, driver)
-        return lambda: module.open(settings)
+    installers: dict[str, Installer] = {}
 
-    def openers(role: str) -> list[tuple[str, Callable[[], Any]]]:
-        return [(each.label, opener(role, each.driver, each.settings)) for each in config.having(role)]
+    def opener(device: Device) -> Installer:
+        installers[device.label] = Installer(hw.load(device.role, device.driver), device.settings)
+        return installers[device.label]
+
+    def openers(role: str) -> list[tuple[str, Installer]]:
+        return [(each.label, opener(each)) for each in config.having(role)]
 
     named = {device.name: device for device in config.having("door")}
-    doors = {door: DoorWorker(door, opener("door", named[door].driver, named[door].settings), put) for door in DoorId}
+    doors = {door: DoorWorker(door, opener(named[door]), put) for door in DoorId}
     last_resort = LastResort(doors, config.lane.way_out.doors("emergency"), config.doors.lease_s)
     sensors = [SensorsWorker(label, open_device, put, last_resort) for label, open_device in openers("sensors")]
 
@@ -129,12 +135,13 @@ def muster(config: Config, put: Callable[[GateInput], None], finger_of: FingerOf
         [IndicatorWorker(label, open_device, put) for label, open_device in openers("indicator")],
         _answering(config, openers, put, finger_of),
         WatcherWorker(WATCHER, lambda: WatcherLine(path), put) if config.watcher.required else None,
+        installers,
     )
 
 
 def _answering(
     config: Config,
-    openers: Callable[[str], list[tuple[str, Callable[[], Any]]]],
+    openers: Callable[[str], list[tuple[str, Installer]]],
     put: Callable[[GateInput], None],
     finger_of: FingerOf,
 ) -> dict[type[Question], QuestionWorker[Any]]:

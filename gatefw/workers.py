@@ -5,11 +5,21 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from gatefw.gate_terms import DoorSensed, LaneSensed, TokenRead
+from gatefw.gate_terms import DeviceImpaired, DoorSensed, LaneSensed, TokenRead
 from gatefw.hand import Hand
 from gatefw.interlock import permits
 from gatefw.model import Beam, DoorId, Input, Phase, Position, Purpose, Reason, Release, Sensed, Signal
-from gatefw.ports import Door, Indicator, Sensors, SensorsReading, Shows, TokenReader, Triggered
+from gatefw.ports import (
+    Door,
+    Indicator,
+    Sensors,
+    SensorsReading,
+    Shows,
+    SupplyWatch,
+    TamperSwitch,
+    TokenReader,
+    Triggered,
+)
 from gatefw.worker import Put, Worker
 
 LEVEL_POLL_S = 0.1  # levels are read again at least so often, whatever the edges said
@@ -172,12 +182,16 @@ class SensorsWorker(Worker[Sensors]):
 
 
 class ReaderWorker(Worker[TokenReader]):
-    """Hands on what was read. A reader that can is shown what the lane does, and reads only while the lane is idle."""
+    """Hands on what was read. A reader that can is shown what the lane does, and reads only while the lane is idle.
+
+    One that feels whether its case is open or its supply failed is asked so once a turn.
+    """
 
     _shows: tuple[Phase, Reason | None] = (Phase.RECOVERING, None)
 
     def began(self, device: TokenReader) -> None:  # noqa: ARG002  as for every worker
         self._shown: tuple[Phase, Reason | None] | None = None
+        self._feels: frozenset[Reason] = frozenset()
 
     def turn(self, device: TokenReader) -> None:
         shows = self._shows
@@ -188,8 +202,19 @@ class ReaderWorker(Worker[TokenReader]):
             if isinstance(device, Triggered):
                 device.trigger(shows[0] is Phase.IDLE)
         token = device.read(TOKEN_POLL_S)
+        self._feel(device)
         if token is not None:
             self._put(TokenRead(self.name, token))
+
+    def _feel(self, device: TokenReader) -> None:
+        asked = {
+            Reason.TAMPERED: isinstance(device, TamperSwitch) and device.tampered(),
+            Reason.MAINS_LOST: isinstance(device, SupplyWatch) and device.mains_lost(),
+        }
+        felt = frozenset(reason for reason, so in asked.items() if so)
+        for reason in sorted(felt ^ self._feels):
+            self._put(DeviceImpaired(self.name, reason, reason in felt))
+        self._feels = felt
 
     def show(self, phase: Phase, reason: Reason | None) -> None:
         self._shows = (phase, reason)
