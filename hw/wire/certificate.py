@@ -63,4 +63,6 @@ def subject(certificate: Signed) -> Subject:
     issuer, _validity, name, key = (parts.take(SEQUENCE).encoded for _ in range(4))
     if inner != certificate.algorithm:
         raise der.Malformed("a certificate names two signature algorithms")
+    if serial <= 0:
+        raise der.Malformed("a certificate has no serial number of its own (RFC 5280, 4.1.2.2)")
     return Subject(serial, issuer, name, key)

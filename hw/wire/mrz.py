@@ -16,7 +16,8 @@ FORMATS: Mapping[str, tuple[int, int]] = {"TD1": (3, 30), "TD2": (2, 36), "TD3":
 """Lines, and characters of each."""
 MAX_BYTES = 96  # the longest zone, with its line ends
 
-_LETTERS, _ANY = r"[A-Z<]*", r"[A-Z0-9<]*"
+_SIGNS = re.compile(rb"[A-Z0-9<\r\n]*")
+_LETTERS = r"[A-Z<]*"
 _CODE = re.compile(r"[A-Z][A-Z<]{2}|[A-Z]{2}<|D<<")
 
 
@@ -50,11 +51,9 @@ def parse(data: bytes) -> Mrz:
     """The zone in `data`: its lines joined by CR, LF or CRLF, or run together as in DG1. Raises Malformed."""
     if len(data) > MAX_BYTES:
         raise Malformed(f"{len(data)} bytes are more than any machine readable zone has")
-    try:
-        text = data.decode("ascii")
-    except UnicodeDecodeError:
-        raise Malformed("signs that no machine readable zone has") from None
-    lines = [line for line in re.split(r"[\r\n]+", text) if line]
+    if not _SIGNS.fullmatch(data):
+        raise Malformed("signs that no machine readable zone has")
+    lines = data.decode("ascii").split()
     if len(lines) == 1:
         lines = _split(lines[0])
     for name, (count, width) in FORMATS.items():
@@ -104,7 +103,6 @@ def _td3(lines: list[str]) -> Mrz:
     _names(upper[5:])
     number = _number(lower[:9], lower[9], "")
     personal, digit = lower[28:42], lower[42]
-    _kind("optional", _ANY, personal)
     if digit != "<" or personal.strip("<"):  # an empty field may go without its digit
         _holds("optional", personal, digit)
     _holds("whole zone", lower[:10] + lower[13:20] + lower[21:43], lower[43])
@@ -114,7 +112,6 @@ def _td3(lines: list[str]) -> Mrz:
 def _td2(lines: list[str]) -> Mrz:
     upper, lower = lines
     _names(upper[5:])
-    _kind("optional", _ANY, lower[28:35])
     number = _number(lower[:9], lower[9], lower[28:35])
     _holds("whole zone", lower[:10] + lower[13:20] + lower[21:35], lower[35])
     return _mrz("TD2", lines, upper, number, lower[10:13], lower[13:28])
@@ -123,7 +120,6 @@ def _td2(lines: list[str]) -> Mrz:
 def _td1(lines: list[str]) -> Mrz:
     upper, middle, names = lines
     _names(names)
-    _kind("optional", _ANY, upper[15:] + middle[18:29])
     number = _number(upper[5:14], upper[14], upper[15:])
     _holds("whole zone", upper[5:] + middle[:7] + middle[8:15] + middle[18:29], middle[29])
     return _mrz("TD1", lines, upper, number, middle[15:18], middle[:15])
@@ -149,7 +145,6 @@ def _mrz(name: str, lines: list[str], upper: str, number: str, nationality: str,
 
 def _number(first: str, digit: str, optional: str) -> str:
     """The document number; one of over nine signs goes on in the optional field, where its check digit is too."""
-    _kind("document number", _ANY, first)
     if digit == "<" and "<" not in first and optional:
         rest = optional.split("<", 1)[0]
         if len(rest) < 2:
