@@ -118,6 +118,12 @@ def test_a_signer_whose_certificate_spells_its_curve_out_is_believed(
     assert judged(read, printed=printed).number == HOLDER.number
 
 
+def test_a_signer_may_be_named_by_its_key() -> None:
+    by_key = signer().sign(passport().groups, by_key=True)
+    assert sod.parse(by_key).signer.key_identifier
+    assert judged(as_read(passport(), sod=by_key)).number == HOLDER.number
+
+
 # ---------------------------------------------------------------- altered
 
 
@@ -183,6 +189,60 @@ def test_a_list_without_its_signers_certificate_is_refused() -> None:
     other = der.encode(der.CONTEXT_0, Signer(authority()).certificate)
     for instead in (b"", other):
         assert refused(as_read(passport(), sod=repacked(instead))) == Reason.DOCUMENT_SIGNER_UNKNOWN
+
+
+def with_signer_info(change: Callable[[list[bytes]], list[bytes]]) -> ChipRead:
+    """The document with other parts in the one SignerInfo of its list: 3 is what is attested, 4 the algorithm."""
+    info = der.only(der.only(passport().sod, 0x77).value, der.SEQUENCE).items()
+    parts = der.only(info[1].value, der.SEQUENCE).items()
+    (one,) = parts[-1].items()
+    infos = change([each.encoded for each in one.items()])
+    signed_data = der.encode(der.SEQUENCE, *(each.encoded for each in parts[:-1]), der.encode(der.SET, *infos))
+    outer = der.encode(der.SEQUENCE, info[0].encoded, der.encode(der.CONTEXT_0, signed_data))
+    return as_read(passport(), sod=der.encode(0x77, outer))
+
+
+def attested(*attributes: bytes) -> Callable[[list[bytes]], list[bytes]]:
+    changed = der.encode(der.CONTEXT_0, *attributes)
+    return lambda parts: [der.encode(der.SEQUENCE, *parts[:3], changed, *parts[4:])]
+
+
+def attribute(kind: str, *values: bytes) -> bytes:
+    return der.encode(der.SEQUENCE, der.encode_object_id(kind), der.encode(der.SET, *values))
+
+
+KIND = der.encode_object_id(sod.SECURITY_OBJECT)
+DIGEST = der.encode(der.OCTET_STRING, bytes(32))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda parts: [],
+        lambda parts: [der.encode(der.SEQUENCE, *parts)] * 2,
+        lambda parts: [der.encode(der.SEQUENCE, *parts[:3], *parts[4:])],
+        lambda parts: [der.encode(der.SEQUENCE, *parts, der.encode(der.NULL))],
+        attested(),
+        attested(attribute(sod.MESSAGE_DIGEST, DIGEST)),
+        attested(attribute(sod.CONTENT_TYPE, KIND)),
+        attested(attribute(sod.CONTENT_TYPE, KIND), attribute(sod.MESSAGE_DIGEST)),
+        attested(attribute(sod.CONTENT_TYPE, KIND), attribute(sod.MESSAGE_DIGEST, DIGEST, DIGEST)),
+        attested(attribute(sod.CONTENT_TYPE, KIND), *[attribute(sod.MESSAGE_DIGEST, DIGEST)] * 2),
+        attested(attribute(sod.CONTENT_TYPE, DIGEST), attribute(sod.MESSAGE_DIGEST, DIGEST)),
+        attested(attribute(sod.CONTENT_TYPE, der.encode_object_id("1.2.3")), attribute(sod.MESSAGE_DIGEST, DIGEST)),
+    ],
+    ids=["nobody", "two", "unattested", "more", "nothing", "no kind", "no digest", "empty", "two digests", "twice",
+         "kind is a digest", "another kind"],
+)  # fmt: skip
+def test_a_list_whose_signer_attests_nothing_or_two_things_is_unreadable(
+    change: Callable[[list[bytes]], list[bytes]],
+) -> None:
+    assert refused(with_signer_info(change)) == Reason.DOCUMENT_UNREADABLE
+
+
+def test_a_list_whose_signer_attests_another_content_is_altered() -> None:
+    other = attested(attribute(sod.CONTENT_TYPE, KIND), attribute(sod.MESSAGE_DIGEST, DIGEST))
+    assert refused(with_signer_info(other)) == Reason.DOCUMENT_ALTERED
 
 
 def repacked(certificates: bytes) -> bytes:

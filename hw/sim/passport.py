@@ -6,7 +6,7 @@ made anew each time. Nobody real is in it; the portrait is drawn, or handed in b
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from cryptography import x509
@@ -138,8 +138,11 @@ class Signer:
     def serial(self) -> int:
         return x509.load_der_x509_certificate(self.certificate).serial_number
 
-    def sign(self, groups: Mapping[int, bytes], pss: bool = False, content: bytes = b"") -> bytes:
-        """EF.SOD over whole files of groups; or over other `content`, as an office that makes mistakes would."""
+    def sign(self, groups: Mapping[int, bytes], pss: bool = False, content: bytes = b"", by_key: bool = False) -> bytes:
+        """EF.SOD over whole files of groups; or over other `content`, as an office that makes mistakes would.
+
+        `by_key`: the signer is named by the identifier of its key, not by issuer and serial number.
+        """
         content = content or security_object(groups)
         parsed = x509.load_der_x509_certificate(self.certificate)
         attributes = der.encode(
@@ -151,7 +154,7 @@ class Signer:
         info = der.encode(
             der.SEQUENCE,
             der.encode_integer(1),
-            der.encode(der.SEQUENCE, parsed.issuer.public_bytes(), der.encode_integer(parsed.serial_number)),
+            _key_identifier(parsed) if by_key else _issuer_and_serial(parsed),
             _SHA256,
             der.encode(der.CONTEXT_0, der.only(attributes, der.SET).value),
             named,
@@ -239,15 +242,19 @@ def drawn_portrait() -> bytes:
     return bytes(cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, 80])[1])
 
 
-def yymmdd(day: date) -> str:
-    """A day as it is printed."""
-    return day.strftime("%y%m%d")
-
-
 def _name(country: str, common_name: str) -> x509.Name:
     return x509.Name(
         [x509.NameAttribute(NameOID.COUNTRY_NAME, country), x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
     )
+
+
+def _issuer_and_serial(certificate: x509.Certificate) -> bytes:
+    return der.encode(der.SEQUENCE, certificate.issuer.public_bytes(), der.encode_integer(certificate.serial_number))
+
+
+def _key_identifier(certificate: x509.Certificate) -> bytes:
+    identifier = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    return der.encode(0x80, identifier)
 
 
 def _attribute(kind: str, value: bytes) -> bytes:
