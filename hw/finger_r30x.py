@@ -102,11 +102,9 @@ class FingerSensor:
 
     def __init__(self, settings: Settings, link: Link, now_s: Callable[[], float] = time.monotonic) -> None:
         self._settings, self._link, self._now_s = settings, link, now_s
-        self._decoder = Decoder()
+        self.kind, self._decoder = "zfm", Decoder()
         self._parameters: Parameters | None = None
         self._laden = True  # somebody may be in its working memory
-
-    # ------------------------------------------------------------ opening
 
     def begin(self, passwords: tuple[bytes, ...]) -> None:
         """Password and parameters; see `open`. Whoever does not speak the protocol here is another device."""
@@ -144,10 +142,6 @@ class FingerSensor:
             return zfm.parameters(told)
         except ValueError as problem:
             raise BadReply(f"{self._settings.link}: the finger sensor's {problem}") from problem
-
-    # ------------------------------------------------------------ FingerScanner
-
-    kind = "zfm"
 
     def check(self) -> None:
         if stored := self._stored():
@@ -198,7 +192,7 @@ class FingerSensor:
             self._laden = False
 
     def close(self) -> None:
-        """Nobody stays in its working memory, unless it is gone already."""
+        """Nobody stays in its working memory, unless it is gone or out of step: then the next opening sees to it."""
         try:
             if self._parameters is not None:
                 self.wipe()
@@ -207,8 +201,6 @@ class FingerSensor:
         finally:
             self._parameters = None
             self._link.close()
-
-    # ------------------------------------------------------------ flash and password
 
     def empty(self) -> None:
         """Forget everybody in its flash."""
@@ -291,6 +283,7 @@ class FingerSensor:
             for packet in self._decoder.feed(self._link.read(_READ_BYTES, left_s)):
                 if packet.address == self._settings.address:
                     yield packet
+        self._parameters = None  # the session is over: an answer that comes now belongs to nobody
         if noise := self._decoder.skipped_bytes + len(self._decoder):
             raise BadReply(f"{self._settings.link}: {noise} bytes that are no packet answer {command.name}")
         raise DeviceLost(

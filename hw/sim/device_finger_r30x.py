@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hw.sim.physics import World
 
 RECEIVED_BYTES_MAX = 65536
+HEARD = 100_000  # the commands that are kept to be looked at
 
 
 def make(options: Mapping[str, Any], _world: "World | None") -> "FingerDevice":
@@ -89,6 +90,7 @@ class FingerDevice:
 
     def _obey(self, command: int, given: bytes, now_s: float) -> None:
         """Answer a command; one that comes in the middle of a download ends it."""
+        del self.heard[HEARD:]
         self.heard.append(command)
         code, told = self.chip.obey(command, given)
         takes_s = self._options.look_s if command in (Command.LOOK, Command.EXTRACT) else 0.0

@@ -70,7 +70,7 @@ class FingerChip:
 
     def enrol(self, finger: int) -> None:
         """Somebody is stored in its flash."""
-        self.flash[len(self.flash)] = self._features(finger)
+        self.flash[len(self.flash)] = self.features(finger)
 
     def fill(self, buffer: int, data: bytearray) -> None:
         """A template came over the line."""
@@ -106,10 +106,11 @@ class FingerChip:
         if quality != "good":
             return (Code.MESSY if quality == "smudged" else Code.TOO_FEW_POINTS), b""
         self._looks += 1
-        self.buffers[buffer_of(given)] = self._features(finger, self._looks)
+        self.buffers[buffer_of(given)] = self.features(finger, self._looks)
         return Code.OK, b""
 
-    def _features(self, finger: int, look: int = 0) -> bytes:
+    def features(self, finger: int, look: int = 0) -> bytes:
+        """What this finger looks like, at a look of this number; at none, without noise."""
         features = bytearray(random.Random(finger).randbytes(self._size))
         noise = random.Random(look)
         for _ in range(self._size // NOISE if look else 0):
