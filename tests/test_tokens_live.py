@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from live_gate import LiveGate, live_gate
+from peers import until
 
 from gatefw import signed_token
 from gatefw.signed_token import Claims, Direction
@@ -54,3 +55,37 @@ def test_a_signed_token_lets_one_traveller_through_once_though_the_daemon_is_kil
         assert _shown(gate, "anna-again", _token(subject)) == ("passed", "ok")
         assert gate.world.violations() == []
         assert (gate.run / "state" / "tokens.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+SECOND_READER = """
+[reader.second]
+driver = "serial"
+link = "serial:${RUN}/tty-second?baud=115200"
+family = "newland"
+product = "GATE-2D"
+[world.lines.second]
+device = "scanner"
+baud = 115200
+family = "newland"
+held_s = 60.0
+"""
+
+
+def _started_by(gate: LiveGate) -> list[str]:
+    return [e["data"]["reader"] for e in gate.events() if e["type"] == "gatefw.passage.started.v1"]
+
+
+def test_a_scanner_that_is_spoken_to_is_lit_by_the_idle_lane_and_set_up_again_when_it_was_pulled_out(
+    models: Path, photos: Path
+) -> None:
+    with live_gate(models, photos, tables=SECOND_READER) as gate:
+        code = gate.enrol(photos / "obama.jpg")
+        gate.world.do("present", scanner="second", code=code)
+        until(lambda: _started_by(gate) == ["reader.second"], "a passage to begin with its code", 60)
+        gate.await_phase("idle", deadline_s=60)
+        gate.world.do("line", line="second", plugged=False)
+        until(lambda: gate.ask("status")["missing"] == ["reader.second"], "the scanner to be missed", 60)
+        gate.world.do("line", line="second", plugged=True)
+        gate.await_phase("idle", deadline_s=60)
+        gate.world.do("present", scanner="second", code=code)
+        until(lambda: _started_by(gate) == ["reader.second"] * 2, "another passage to begin with its code", 60)
