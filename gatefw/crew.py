@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from gatefw.vision_desk import VISION
 from gatefw.watcher import SOCKET, WatcherLine
 from gatefw.worker import STUCK_S, Worker
 from gatefw.workers import DoorWorker, IndicatorWorker, LastResort, ReaderWorker, SensorsWorker
+from hw.link import node_there
 
 WATCHER = "watcher"
 WATCHER_POLL_S = 0.5
@@ -127,7 +129,7 @@ def muster(config: Config, put: Callable[[GateInput], None], finger_of: FingerOf
     for door in doors.values():
         door.look_first = look_first
     path = config.paths.run / SOCKET
-    return Crew(
+    crew = Crew(
         doors,
         last_resort,
         sensors,
@@ -137,6 +139,17 @@ def muster(config: Config, put: Callable[[GateInput], None], finger_of: FingerOf
         WatcherWorker(WATCHER, lambda: WatcherLine(path), put) if config.watcher.required else None,
         installers,
     )
+    _watch_nodes(config, crew)
+    return crew
+
+
+def _watch_nodes(config: Config, crew: Crew) -> None:
+    """A device whose node comes back is opened at once, not at the next try."""
+    links = {each.label: getattr(each.settings, "link", None) for each in config.devices}
+    for worker in crew.all:
+        link = links.get(worker.name)
+        if isinstance(link, str):
+            worker.there = partial(node_there, link)
 
 
 def _answering(

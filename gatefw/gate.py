@@ -84,7 +84,7 @@ from gatefw.model import (
     Verdict,
 )
 from gatefw.passage import Passage
-from gatefw.senses import ALARMING, News, Senses
+from gatefw.senses import News, Senses
 
 BETWEEN_RUNS = (Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.RECOVERING, Phase.DEGRADED, Phase.MAINTENANCE, Phase.EXERCISE)
 
@@ -146,7 +146,7 @@ class Gate:
             case DeviceCame(device):
                 self._learn(self.senses.device_came(device))
             case DeviceImpaired():
-                self._device_impaired(event)
+                self._learn(self.senses.device_impaired(event))
             case Ordered():
                 self._ordered(event)
             case Started():
@@ -171,10 +171,13 @@ class Gate:
 
     def _learn(self, news: list[News]) -> None:
         for item in news:
-            if isinstance(item, Fact):
-                self._effects.append(Record(replace(item, run=self._tag)))
-            else:
-                self._lane(item)
+            match item:
+                case Fact():
+                    self._effects.append(Record(replace(item, run=self._tag)))
+                case Alarm(reason):
+                    self._alarm(reason)
+                case _:
+                    self._lane(item)
 
     def _device_went(self, event: DeviceWent) -> None:
         """That it is missing is told before what nobody senses any more: a lost door is not a forced one."""
@@ -184,12 +187,6 @@ class Gate:
         for door in DoorId:
             if event.device == f"door.{door}" and self.leases.lost(door, self.state.wants(door), self._now_s):
                 self._record(FactKind.DOOR_SECURED, door=door)
-
-    def _device_impaired(self, event: DeviceImpaired) -> None:
-        news = self.senses.device_impaired(event)
-        self._learn(news)
-        if news and event.impaired and event.reason in ALARMING:
-            self._alarm(event.reason)
 
     def _tell_health(self) -> None:
         """What only keeps new travellers out is told when nobody is under way."""

@@ -1,7 +1,7 @@
 """What the gate senses and what it lacks: doors, people, inputs, and devices that are missing or work badly.
 
-Each method takes one input from the edge and returns what is new in it, facts to record and events for the lane, in
-that order. Nothing here decides; `Gate` records the facts and hands the events on.
+Each method takes one input from the edge and returns what is new in it, facts to record, alarms, and events for the
+lane. Nothing here decides; `Gate` records the facts and hands the events on.
 
 A device that is *missing*, or that was *tampered* with, ends what is under way: nobody is admitted on its word. What
 only *keeps out* (no mains, no camera that sees anything) lets the traveller under way finish, and nobody else begin.
@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from gatefw.gate_terms import DeviceImpaired, DeviceWent, DoorSensed, LaneSensed
 from gatefw.model import (
+    Alarm,
     Beam,
     DoorId,
     DoorIs,
@@ -32,14 +33,14 @@ from gatefw.model import (
 
 BLIND = frozenset({Reason.CAMERA_DARK, Reason.CAMERA_BLINDED, Reason.CAMERA_COVERED, Reason.CAMERA_FROZEN})
 """What keeps new passages out once it is said of every camera."""
-KEEPS_OUT: frozenset[Reason] = frozenset()
+KEEPS_OUT = frozenset({Reason.MAINS_LOST})
 """What keeps new passages out though it is said of one device alone."""
-KEEPS_OUT_INPUTS: frozenset[Input] = frozenset()
+KEEPS_OUT_INPUTS = frozenset({Input.MAINS_LOST})
 """Inputs that keep new passages out while they are on."""
-ALARMING = frozenset({Reason.TAMPERED})
+ALARMING = frozenset({Reason.TAMPERED, Reason.MAINS_LOST})
 """What raises an alarm as soon as a device says it."""
 
-News = Fact | LaneEvent
+News = Fact | Alarm | LaneEvent
 
 
 class Senses:
@@ -93,7 +94,8 @@ class Senses:
         else:
             reasons.discard(event.reason)
         kind = FactKind.DEVICE_IMPAIRED if event.impaired else FactKind.DEVICE_RESTORED
-        return [Fact(kind, None, (("device", event.device), ("reason", event.reason)))]
+        fact = Fact(kind, None, (("device", event.device), ("reason", event.reason)))
+        return [fact, Alarm(event.reason)] if event.impaired and event.reason in ALARMING else [fact]
 
     def unread(self, device: str) -> list[News]:
         """The levels that nobody reads any more, now that this device is gone."""
@@ -124,6 +126,8 @@ class Senses:
                 if self.started or signal is not Signal.OFF:
                     news.append(Fact(FactKind.INPUT_CHANGED, None, (("input", which), ("signal", signal))))
                 news.append(InputIs(which, signal))
+                if which is Input.MAINS_LOST and signal is Signal.ON:
+                    news.append(Alarm(Reason.MAINS_LOST))
         for zone, present in event.zones:
             if self._zones.get(zone) is not present:
                 self._zones[zone] = present

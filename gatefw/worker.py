@@ -30,6 +30,7 @@ from gatefw.ports import Device
 STUCK_S = 5.0  # a turn, a drive or a close that takes longer will not end any more
 OPEN_S = 30.0  # an opening may wait for a device that starts, resets or proves itself
 LEFT_BEHIND = 3  # threads that may hang in one device; with one more it stays lost until one of them returns
+CHATTER_S = 0.002  # between two turns that an edge each woke: a contact that chatters must not keep a thread busy
 LOANS = 8  # that may wait for one device at a time
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Worker(Generic[D]):
         self._failure: Exception | None = None
         self._told: Reason | None = None  # why the device is gone
         self._wake = threading.Event()
+        self._woken_s = -math.inf
         self._ending = threading.Event()
         self._tenure = threading.RLock()  # held while it is looked whose the device is
         self._left: set[threading.Thread] = set()
@@ -153,9 +155,11 @@ class Worker(Generic[D]):
             yield
 
     def _rest(self, seconds: float) -> None:
-        """Until an edge, a failure, the end, or so long."""
+        """Until an edge, a failure, the end, or so long; however many edges there are, no oftener than `CHATTER_S`."""
         self._wake.wait(seconds)
+        self._ending.wait(max(0.0, self._woken_s + CHATTER_S - time.monotonic()))
         self._wake.clear()
+        self._woken_s = time.monotonic()
 
     def _allow(self, seconds: float) -> None:
         """What the thread does now is stuck when it takes longer."""

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+from gatefw.flood import Flood
 from gatefw.gate_terms import DeviceImpaired, DoorSensed, LaneSensed, TokenRead
 from gatefw.hand import Hand
 from gatefw.interlock import permits
@@ -24,6 +25,7 @@ from gatefw.worker import Put, Worker
 
 LEVEL_POLL_S = 0.1  # levels are read again at least so often, whatever the edges said
 TOKEN_POLL_S = 0.25
+FLOOD_PAUSE_S = 0.05  # after each token that is dropped
 FRESH_S = 1.0  # a door that was not read for so long is unknown
 
 
@@ -184,7 +186,8 @@ class SensorsWorker(Worker[Sensors]):
 class ReaderWorker(Worker[TokenReader]):
     """Hands on what was read. A reader that can is shown what the lane does, and reads only while the lane is idle.
 
-    One that feels whether its case is open or its supply failed is asked so once a turn.
+    One that feels whether its case is open or its supply failed is asked so once a turn. While one floods, what it
+    brings is dropped, and read slowly: it is said to be impaired until nothing came for a second.
     """
 
     _shows: tuple[Phase, Reason | None] = (Phase.RECOVERING, None)
@@ -192,6 +195,7 @@ class ReaderWorker(Worker[TokenReader]):
     def began(self, device: TokenReader) -> None:  # noqa: ARG002  as for every worker
         self._shown: tuple[Phase, Reason | None] | None = None
         self._feels: frozenset[Reason] = frozenset()
+        self._flood = Flood()
 
     def turn(self, device: TokenReader) -> None:
         shows = self._shows
@@ -201,13 +205,20 @@ class ReaderWorker(Worker[TokenReader]):
                 device.show(*shows)
             if isinstance(device, Triggered):
                 device.trigger(shows[0] is Phase.IDLE)
-        token = device.read(TOKEN_POLL_S)
+        token, passes = device.read(TOKEN_POLL_S), True
+        if token is None:
+            self._flood.silent(time.monotonic())
+        else:
+            passes = self._flood.passes(time.monotonic())
         self._feel(device)
-        if token is not None:
+        if not passes:
+            self._ending.wait(FLOOD_PAUSE_S)
+        elif token is not None:
             self._put(TokenRead(self.name, token))
 
     def _feel(self, device: TokenReader) -> None:
         asked = {
+            Reason.DEVICE_FLOODS: self._flood.flooding,
             Reason.TAMPERED: isinstance(device, TamperSwitch) and device.tampered(),
             Reason.MAINS_LOST: isinstance(device, SupplyWatch) and device.mains_lost(),
         }

@@ -355,6 +355,25 @@ def test_what_only_keeps_new_travellers_out_lets_the_one_under_way_finish_and_no
     assert bench.phase is Phase.DEGRADED
 
 
+@pytest.mark.parametrize("input_or_device", ["input", "device"])
+def test_a_lane_without_mains_alarms_lets_the_traveller_finish_and_nobody_else_begin(
+    bench: Bench, input_or_device: str
+) -> None:
+    bench.inside()
+    if input_or_device == "input":
+        bench.people(Occupancy.ONE, Input.MAINS_LOST)
+    else:
+        bench.ill("reader.front", Reason.MAINS_LOST)
+    assert [dict(f.fields) for f in bench.facts(FactKind.ALARM_RAISED)] == [{"reason": "mains_lost"}]
+    bench.answer(MATCH).commit().commit().door(EXIT, Position.OPEN)
+    out = [Input.MAINS_LOST] if input_or_device == "input" else []
+    bench.people(Occupancy.EMPTY, *out).door(EXIT, Position.SECURED)
+    assert dict(bench.facts(FactKind.PASSAGE_ENDED)[0].fields)["passed"] is True
+    assert bench.phase is Phase.DEGRADED
+    bench.people(Occupancy.EMPTY).ill("reader.front", Reason.MAINS_LOST, impaired=False)
+    assert bench.phase is Phase.RECOVERING
+
+
 def test_sensors_lost_during_an_admission_do_not_leave_the_exit_released(bench: Bench) -> None:
     bench.inside().answer(MATCH).commit().commit()
     assert bench.gate.leases.held(EXIT) is Purpose.ADMIT

@@ -1,6 +1,7 @@
 """The threads that own devices, with scripted devices and no time of their own."""
 
 import math
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
@@ -8,9 +9,11 @@ import pytest
 from peers import until
 
 from gatefw.errors import BadReply, DeviceLost, WrongDevice
-from gatefw.gate_terms import DeviceCame, DeviceWent, DoorSensed, GateInput, LaneSensed, TokenRead
+from gatefw.flood import BURST
+from gatefw.gate_terms import DeviceCame, DeviceImpaired, DeviceWent, DoorSensed, GateInput, LaneSensed, TokenRead
 from gatefw.model import Beam, DoorId, Input, Occupancy, Phase, Position, Reason, Signal, Token
 from gatefw.ports import DoorReading, SensorsReading
+from gatefw.worker import CHATTER_S
 from gatefw.workers import DoorWorker, IndicatorWorker, LastResort, ReaderWorker, SensorsWorker
 
 WAIT_S = 30.0
@@ -237,6 +240,35 @@ def test_a_reader_reads_only_while_the_lane_is_idle_and_is_told_again_when_it_is
         until(lambda: readers[1].told[2:] == [(Phase.REFUSED, Reason.TOKEN_UNKNOWN), False], "the light to go", 30)
     finally:
         worker.stop()
+
+
+def test_a_reader_that_floods_is_said_to_and_hands_on_nothing_until_it_is_calm(post: Post) -> None:
+    """However much it brings, the loop hears of a burst and of the flood, each once."""
+    reader = FakeReader()
+    for _ in range(5 * BURST):
+        reader.tokens.put(Token(b"ABC"))
+    worker = ReaderWorker("reader.front", lambda: reader, post)
+    worker.start()
+    handed_on = 0
+    while (told := post.next()) != DeviceImpaired("reader.front", Reason.DEVICE_FLOODS, True):
+        handed_on += isinstance(told, TokenRead)
+    assert BURST <= handed_on < 5 * BURST
+    assert post.next() == DeviceImpaired("reader.front", Reason.DEVICE_FLOODS, False)
+    reader.tokens.put(Token(b"DEF"))
+    assert post.next() == TokenRead("reader.front", Token(b"DEF"))
+    worker.stop()
+
+
+def test_a_door_whose_contacts_chatter_is_read_and_told_of_no_oftener_than_its_thread_bears(post: Post) -> None:
+    door = FakeDoor()
+    worker = DoorWorker(DoorId.ENTRY, lambda: door, post)
+    worker.start()
+    post.until(DeviceCame("door.entry_door"))
+    before, began_s = worker.progress, time.monotonic()
+    while worker.progress < before + 50:
+        door.changed()
+    assert time.monotonic() - began_s >= 48 * CHATTER_S
+    worker.stop()
 
 
 class FakeIndicator:
