@@ -25,6 +25,7 @@ ROWS = {
         for kind in ("pss", "rss")
     },
     "journal": {"sync", "insert", "1 in flight", "20 in flight"},
+    "tokens": {"verify", "sync", "read", "take"},
 }
 KEYS = {"name", "unit", "median", "least", "p99", "rounds", "ratios", "note"}
 
