@@ -235,17 +235,19 @@ def hand_over(
     Waits up to `within_s` seconds for such a reader. Whether it took the key is for `join` to find out. Raises
     DeviceLost: nobody answers. WrongDevice: whoever answers is not in its install mode.
     """
-    ends_s = now_s() + within_s
+    ends_s, has_another_mode = now_s() + within_s, False
     while True:
         session = Session(link, address, key, hand_over=True, now_s=now_s)
-        while not (session.refused or session.in_clear):
+        while not (session.refused or session.in_clear) and now_s() < ends_s:
             session.turn()
             if session.secure or any(good for _, good in session.outcomes):
                 return
-            if now_s() >= ends_s:
-                raise _nobody(who, session)
+        has_another_mode |= session.refused or session.in_clear
         if now_s() >= ends_s:
-            raise WrongDevice(
-                f"{who}: answers, and is not in its install mode: put it there by its maker's procedure, and try again"
-            )
+            break
         time.sleep(HAND_OVER_AGAIN_S)
+    if has_another_mode:
+        raise WrongDevice(
+            f"{who}: answers, and is not in its install mode: put it there by its maker's procedure, and try again"
+        )
+    raise _nobody(who, session)

@@ -30,7 +30,7 @@ TOKENS_MAX = 64
 QUIET_ANSWERS = 3  # polls in a row that brought nothing: the reader keeps nothing from before
 LOST_SESSIONS_MAX, LOST_WITHIN_S = 3, 60.0
 REFUSALS_MAX = 2  # of one kind of command, until it is left alone
-INSTALL_WINDOW_S = 20.0
+INSTALL_WINDOW_S = 15.0
 
 _CARD_READ, _KEY_PRESS, _STATUS, _LOCAL_STATUS = 1, 2, 4, 2  # libosdp's numbers of events and of osdp_LSTATR
 _KEYSET, _ASK_STATUS = 5, 9  # and of commands
@@ -52,7 +52,7 @@ class Settings:
     address: Annotated[int, Bound(0, 126)] = 0
     vendor: str = ""
     serial: str = ""
-    answer_s: Annotated[float, Bound(1.0, 10.0)] = 3.0  # until a secure session stands, and again until it is quiet
+    answer_s: Annotated[float, Bound(1.0, 7.0)] = 3.0  # until a secure session stands, and again until it is quiet
     silent_s: Annotated[float, Bound(1.5, 8.0)] = 2.5  # without an answer: the reader is lost; it is asked each second
     key_gap_s: Annotated[float, Bound(1.0, 60.0)] = 8.0  # between two keys of one entry
     max_keys: Annotated[int, Bound(1, 64)] = 20

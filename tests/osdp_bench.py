@@ -81,7 +81,7 @@ class Plugged:
 
     def settings(self, **other: Any) -> dict[str, Any]:
         """Long times: nothing here waits for them, and a machine may stall."""
-        return {"link": self.url, "key_file": str(self.key_file), "answer_s": 10.0, "silent_s": 8.0, **other}
+        return {"link": self.url, "key_file": str(self.key_file), "answer_s": 7.0, "silent_s": 8.0, **other}
 
 
 def write_key(path: Path, key: bytes, mode: int = 0o600) -> None:

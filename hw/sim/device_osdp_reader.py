@@ -38,6 +38,8 @@ _CAPABILITIES = {
     osdp_sys.CAP_COMMUNICATION_SECURITY: (1, 1),
     osdp_sys.CAP_READERS: (1, 1),
 }
+_START, _SECURITY_BLOCK, _CRC_FOLLOWS = b"\x53", 8, 4
+_NAK_NO_SECURITY = b"\x41\x05"
 _FLAGS = {"secure": osdp_sys.FLAG_ENFORCE_SECURE, "install": osdp_sys.FLAG_INSTALL_MODE, "clear": 0}
 
 
@@ -59,6 +61,16 @@ def make(options: Mapping[str, Any], world: "World | None") -> "OsdpReaderDevice
     if chosen.mode not in _FLAGS or (chosen.mode == "secure") != (len(bytes.fromhex(chosen.key)) == 16):
         raise ValueError(f"mode is one of {', '.join(_FLAGS)}, with a key of 32 hex digits for secure and none else")
     return OsdpReaderDevice(chosen)
+
+
+def _crc(frame: bytes) -> int:
+    """CRC-16 of IEC 60839-11-5: polynomial 0x1021, begun with 0x1D0F."""
+    remainder = 0x1D0F
+    for byte in frame:
+        remainder ^= byte << 8
+        for _ in range(8):
+            remainder = (remainder << 1 ^ (0x1021 if remainder & 0x8000 else 0)) & 0xFFFF
+    return remainder
 
 
 class _Wire:
@@ -107,9 +119,11 @@ class OsdpReaderDevice:
         return bool(self._reader.is_sc_active())
 
     def receive(self, data: bytes, now_s: float) -> None:
+        self._next_s = now_s
+        if self.mode == "clear":
+            data = self._without_security(data)
         self._wire.heard += data
         del self._wire.heard[:-BUFFER_BYTES_MAX]
-        self._next_s = now_s
 
     def advance(self, now_s: float) -> bytes:
         if now_s >= self._next_s:
@@ -180,6 +194,19 @@ class OsdpReaderDevice:
             self._tell_status()
         return 0, command
 
+    def _without_security(self, data: bytes) -> bytes:
+        """Answer NAK to every frame with a security block, as a reader does that has never heard of them.
+
+        The library's own reader would take the factory's key. Frames come whole: each is one write of the panel.
+        """
+        start = data.find(_START)
+        if start < 0 or len(data) < start + 6 or not data[start + 4] & _SECURITY_BLOCK:
+            return data
+        sequence = data[start + 4] & 3
+        nak = bytes((_START[0], self._options.address | 0x80, 9, 0, sequence | _CRC_FOLLOWS, *_NAK_NO_SECURITY))
+        self._wire.said += nak + _crc(nak).to_bytes(2, "little")
+        return b""
+
     def _about(self) -> dict[str, Any]:
         return {
             "name": "simulated", "address": self._options.address, "flags": _FLAGS[self.mode], "scbk": self.key,
@@ -189,8 +216,10 @@ class OsdpReaderDevice:
         }  # fmt: skip
 
     def _capabilities(self) -> list[dict[str, int]]:
+        missing = set() if self._options.display else {osdp_sys.CAP_READER_TEXT_OUTPUT}
+        missing |= {osdp_sys.CAP_COMMUNICATION_SECURITY} if self.mode == "clear" else set()
         return [
             {"function_code": code, "compliance_level": level, "num_items": count}
             for code, (level, count) in _CAPABILITIES.items()
-            if self._options.display or code != osdp_sys.CAP_READER_TEXT_OUTPUT
+            if code not in missing
         ]

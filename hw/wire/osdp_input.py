@@ -61,7 +61,9 @@ class Keypad:
 
     def feed(self, keys: bytes, now_s: float) -> list[bytes]:
         """The entries that these keys complete, as texts. `now_s` is when they were reported, monotonic seconds."""
-        if keys and now_s - self._last_key_s > self._gap_s:
+        if not keys:
+            return []
+        if now_s - self._last_key_s > self._gap_s:
             self.clear()
         self._last_key_s = now_s
         return [entry for key in keys if (entry := self._key(key))]
