@@ -108,7 +108,9 @@ def _any(words: type[StrEnum]) -> Word:
 
 # A run of four digits is where a document number begins: no device of ours is called so.
 DEVICE = Code(r"(?!.*[0-9]{4})[a-z0-9_.\-]{1,40}", "a device's name in the lane file")
-OPERATOR = Code(r"uid-[0-9]{1,10}", "the user on this machine who ordered it, by number")
+OPERATOR = Code(
+    r"uid-[0-9]{1,10}|key-switch", "who ordered it: a user of this machine by number, or whoever has the key"
+)
 RUN = Code(r"[0-9a-f]{16}", "64 random bits, new for each passage")
 EPOCH = Code(r"[0-9a-f]{16}", "64 random bits, new for each journal")
 LANE = Code(r"[a-z0-9\-]{1,40}", "the lane's name in its file")

@@ -13,6 +13,7 @@ person *out* never waits for the journal: it is driven first and recorded when p
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from gatefw import orders
 from gatefw.clearance import Clear, Terms
 from gatefw.gate_terms import (
     Answered,
@@ -122,6 +123,7 @@ class Gate:
         self._releases: dict[DoorId, int] = {}
         self._alarms: set[Reason] = set()
         self._operator = ""
+        self._buttons = orders.Buttons()
 
     @property
     def sensed(self) -> Sensed:
@@ -134,7 +136,7 @@ class Gate:
             case DoorSensed():
                 self._learn(self.senses.door(event))
             case LaneSensed():
-                self._learn(self.senses.lane(event))
+                self._lane_sensed(event)
             case TokenRead(_, token):
                 self._token_read(event.reader, token)
             case Answered():
@@ -178,6 +180,11 @@ class Gate:
                     self._alarm(reason)
                 case _:
                     self._lane(item)
+
+    def _lane_sensed(self, event: LaneSensed) -> None:
+        self._learn(self.senses.lane(event))
+        for verb in self._buttons.pressed(event.inputs):
+            self._ordered(Ordered(0, verb, orders.BY))
 
     def _device_went(self, event: DeviceWent) -> None:
         """That it is missing is told before what nobody senses any more: a lost door is not a forced one."""
