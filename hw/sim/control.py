@@ -11,7 +11,7 @@
 {"do": "stick", "circuit": C, "closed": true|false|null}     a short, a broken wire, mended
 {"do": "scanner", "scanner": S, "plugged": false}            or "ailment": see `scanner.Ailment`, "amount_s"
 {"do": "line", "line": L, "plugged": false}                  or "ailment", or "act" with "with": see `lines.Lines`
-{"do": "camera", "is": M}                                    see `frames.Camera`
+{"do": "camera", "is": M, "at": C}                           see `frames.Camera`; without "at" the one inside
 """
 
 import inspect
@@ -19,7 +19,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gatefw.model import DoorId, Input
-from hw.sim.frames import Camera, Scenes
+from hw.sim.cameras import MAIN, Cameras
+from hw.sim.frames import Camera
 from hw.sim.lines import Lines
 from hw.sim.people import SCRIPTS, send_in
 from hw.sim.physics import World
@@ -31,13 +32,12 @@ Message = dict[str, Any]
 
 
 class Control:
-    """Obeys control messages. `camera` is what ails the camera now."""
+    """Obeys control messages."""
 
     def __init__(
-        self, world: World, pins: PinTable, scanners: Mapping[str, Scanner], scenes: Scenes, lines: Lines
+        self, world: World, pins: PinTable, scanners: Mapping[str, Scanner], cameras: Cameras, lines: Lines
     ) -> None:
-        self._world, self._pins, self._scanners, self._scenes, self._lines = world, pins, scanners, scenes, lines
-        self.camera = Camera.LIVE
+        self._world, self._pins, self._scanners, self._cameras, self._lines = world, pins, scanners, cameras, lines
 
     def obey(self, message: Message) -> Message:
         """Do it and answer. Never raises: what cannot be done is refused with a reason, and nothing has changed."""
@@ -69,7 +69,7 @@ class Control:
             case {"do": "input", "input": which, "on": bool(on)}:
                 world.set_input(Input(which), on)
             case {"do": "present", "scanner": str(scanner), "code": str(code)}:
-                if scanner not in self._lines.named:
+                if scanner not in self._lines.named and not self._cameras.has_front(scanner):
                     self._scanner(scanner)
                 world.present(scanner, code.encode("latin-1"))
             case {"do": "harm", "door": door, **faults}:
@@ -83,8 +83,8 @@ class Control:
             case {"do": "line", "line": str(name)}:
                 self._lines.obey(name, message, world.now_s)
             case {"do": "camera", "is": ailment}:
-                self.camera = Camera(ailment)
-                world.note("camera", ailment=self.camera)
+                self._cameras.ail(str(message.get("at", MAIN)), Camera(ailment))
+                world.note("camera", ailment=Camera(ailment))
             case _:
                 raise ValueError(f"{message!r} is nothing this world can do; see hw/sim/control.py")
 
@@ -104,7 +104,7 @@ class Control:
             if isinstance(value, bool) or not isinstance(value, (int, float) if wanted is float else wanted):
                 raise ValueError(f"{name}: {key} is {value!r}, not a {wanted.__name__}")
         if given.get("photo"):
-            self._scenes.path(given["photo"])
+            self._cameras.path(given["photo"])
         return script(**given)
 
     def _all(self, kind: str) -> list[Message]:

@@ -1,8 +1,8 @@
-"""What the camera between the doors sees, as JPEG pictures made once and shown again.
+"""What a camera of the lane sees, as JPEG pictures made once and shown again.
 
-Every scene exists in a few variants that differ by a little movement and brightness, as no two pictures of a real
-camera are the same; a frozen camera repeats one. Scenes are encoded when first looked at and kept, so that showing them
-costs next to nothing.
+Every scene exists in a few variants that differ by a little movement, brightness and noise, as no two pictures of a
+real camera are the same; a frozen camera repeats one. Scenes are encoded when first looked at and kept, so that showing
+them costs next to nothing.
 """
 
 from enum import StrEnum
@@ -12,26 +12,34 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+import zxingcpp
 
 WIDTH_PX, HEIGHT_PX = 640, 480
-GREY = 112
+GREY, FRAME_GREY, FLOOR_GREY = 112, 60, 90
 VARIANTS = ((0, 0, 0), (2, -1, 2), (-1, 1, -2), (1, 2, 1))
 """Shift right (px), shift down (px), brighter by."""
 QUALITY = 90
+MODULE_PX = 6
 
 Picture = npt.NDArray[np.uint8]
+Sight = tuple[str | None, ...] | bytes
+"""Whose faces are before the camera, each a photograph or None for somebody's back; or the code held up to it."""
 
 
 class Camera(StrEnum):
     LIVE = "live"
     FROZEN = "frozen"  # the same picture for ever
-    BLACK = "black"  # a cover on the lens
+    BLACK = "black"  # a cap on the lens
+    DARK = "dark"  # the lights are out: hardly more than the noise of the sensor
+    BLINDED = "blinded"  # the sun, a lamp
+    COVERED = "covered"  # tape, a hand: light without an edge
     STARVED = "starved"  # alive, but no new picture
     STOPPED = "stopped"  # connected, and silent
+    UNPLUGGED = "unplugged"  # gone: whoever connects is hung up on
 
 
 class Scenes:
-    """Pictures of the people before the camera. `photos` is a directory of JPEG files, None when nobody has a face."""
+    """Pictures of what is before a camera. `photos` is a directory of JPEG files, None when nobody has a face."""
 
     def __init__(self, photos: Path | None) -> None:
         self._photos = photos
@@ -48,34 +56,80 @@ class Scenes:
             raise ValueError(f"photograph {photo!r} is not in {self._photos}")
         return path
 
-    def message(self, camera: Camera, faces: tuple[str | None, ...]) -> bytes:
+    def message(self, camera: Camera, sight: Sight) -> bytes:
         """The next message to a camera client: length and JPEG, length alone, or nothing."""
-        if camera is Camera.STOPPED:
+        if camera in (Camera.STOPPED, Camera.UNPLUGGED):
             return b""
         if camera is Camera.STARVED:
             return (0).to_bytes(4, "big")
         if camera is not Camera.FROZEN:
             self._frozen = None
-        picture = self._frozen or self._next(camera, faces)
+        picture = self._frozen or self._next(camera, sight)
         if camera is Camera.FROZEN:
             self._frozen = picture
         return len(picture).to_bytes(4, "big") + picture
 
-    def _next(self, camera: Camera, faces: tuple[str | None, ...]) -> bytes:
-        if camera is Camera.BLACK:
-            return _jpeg(np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8))
+    def _next(self, camera: Camera, sight: Sight) -> bytes:
         self._turn = (self._turn + 1) % len(VARIANTS)
-        return self._encoded(faces)[self._turn]
+        return self._encoded(Camera.LIVE if camera is Camera.FROZEN else camera, sight)[self._turn]
 
-    def _encode(self, faces: tuple[str | None, ...]) -> tuple[bytes, ...]:
-        scene = np.full((HEIGHT_PX, WIDTH_PX, 3), GREY, np.uint8)
-        for index, face in enumerate(faces):
-            left, right = WIDTH_PX * index // len(faces), WIDTH_PX * (index + 1) // len(faces)
+    def _encode(self, camera: Camera, sight: Sight) -> tuple[bytes, ...]:
+        return tuple(
+            _jpeg(_ailing(camera, _vary(self._scene(sight), *variant), n)) for n, variant in enumerate(VARIANTS)
+        )
+
+    def _scene(self, sight: Sight) -> Picture:
+        scene = _lane()
+        if isinstance(sight, bytes):
+            _hold_up(scene, sight)
+            return scene
+        for index, face in enumerate(sight):
+            left, right = WIDTH_PX * index // len(sight), WIDTH_PX * (index + 1) // len(sight)
             if face is None:
                 _draw_back(scene, (left + right) // 2)
             else:
                 _paste(scene, _load(self.path(face)), left, right)
-        return tuple(_jpeg(_vary(scene, *variant)) for variant in VARIANTS)
+        return scene
+
+
+def _lane() -> Picture:
+    """Nobody there: the wall, a door frame, the floor."""
+    scene = np.full((HEIGHT_PX, WIDTH_PX, 3), GREY, np.uint8)
+    scene[440:] = FLOOR_GREY
+    for left in (90, 540):
+        scene[40:440, left : left + 10] = FRAME_GREY
+    scene[40:50, 90:550] = FRAME_GREY
+    return scene
+
+
+def _ailing(camera: Camera, scene: Picture, seed: int) -> Picture:
+    """The scene as a camera with this ailment shows it; a lens that sees nothing still has a sensor with its noise."""
+    if camera is Camera.LIVE:
+        return scene
+    if camera is Camera.BLACK:
+        return np.zeros_like(scene)
+    noise = np.random.default_rng(seed).normal(0, 4, scene.shape)
+    levels = scene.astype(np.float64)
+    if camera is Camera.DARK:
+        levels = levels / 16
+    elif camera is Camera.BLINDED:
+        levels = levels + 200
+    else:
+        levels = np.repeat(np.linspace(60, 140, WIDTH_PX)[None, :, None], HEIGHT_PX, 0).repeat(3, 2)
+    return np.clip(levels + noise, 0, 255).astype(np.uint8)
+
+
+def _hold_up(scene: Picture, code: bytes) -> None:
+    """A telephone with a QR code on it, in the middle of the scene."""
+    card = np.pad(
+        np.array(zxingcpp.create_barcode(code, zxingcpp.BarcodeFormat.QRCode).to_image(scale=MODULE_PX)),
+        4 * MODULE_PX,
+        constant_values=255,
+    )
+    side = min(card.shape[0], HEIGHT_PX)
+    card = np.asarray(cv2.resize(card, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+    y, x = (HEIGHT_PX - side) // 2, (WIDTH_PX - side) // 2
+    scene[y : y + side, x : x + side] = card[:, :, None]
 
 
 def _load(path: Path) -> Picture:

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hw.sim.cameras import Cameras
 from hw.sim.control import Control
-from hw.sim.frames import Scenes
 from hw.sim.history import Entry
 from hw.sim.lines import Lines
 from hw.sim.peers import Listener, Peer
 from hw.sim.physics import World
 from hw.sim.pins import PinTable
 from hw.sim.scanner import Scanner
-from hw.sim.settings import CONTROL, FRAMES, PINS, WorldSettings
+from hw.sim.settings import CONTROL, PINS, WorldSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,6 @@ class Server:
 
     def __init__(self, options: Options) -> None:
         settings = options.settings
-        self._period_s = 1.0 / settings.frames_per_s
-        self._frame_s = 0.0
         self._running = True
         self.world = World(settings, time.monotonic())
         self._pins = PinTable(self.world, keep=options.keep)
@@ -49,14 +47,15 @@ class Server:
             for name, each in settings.scanners.items()
         }
         self._lines = Lines(options.directory, settings.lines, self.world, self.world.note)
-        self._scenes = Scenes(Path(settings.photos) if settings.photos else None)
-        self._control = Control(self.world, self._pins, self._scanners, self._scenes, self._lines)
+        self._selector = selectors.DefaultSelector()
+        self._cameras = Cameras(
+            self._selector, options.directory, settings.cameras, settings.photos, settings.frames_per_s
+        )
+        self._control = Control(self.world, self._pins, self._scanners, self._cameras, self._lines)
         self.world.on_present = self._present
         self.world.history.follow(self._publish)
         self._subscribers: list[Peer] = []
-        self._selector = selectors.DefaultSelector()
         self._pin_clients = Listener(self._selector, options.directory / PINS, self._on_pins, self._pins_gone)
-        self._frame_clients = Listener(self._selector, options.directory / FRAMES, lambda _peer, _line: None)
         self._control_clients = Listener(
             self._selector, options.directory / CONTROL, self._on_control, self._unsubscribe
         )
@@ -85,7 +84,7 @@ class Server:
             self._wake.send(b"x")
 
     def close(self) -> None:
-        for listener in (self._pin_clients, self._frame_clients, self._control_clients):
+        for listener in (self._pin_clients, self._cameras, self._control_clients):
             listener.close()
         for scanner in self._scanners.values():
             scanner.close()
@@ -102,11 +101,10 @@ class Server:
         return filenos
 
     def _wait_s(self) -> float | None:
-        frame_s = self._frame_s if self._frame_clients.peers else math.inf
         due_s = min(
             self.world.next_s(),
             self._lines.next_s(),
-            frame_s,
+            self._cameras.next_s(),
             *(scanner.next_s() for scanner in self._scanners.values()),
             math.inf,
         )
@@ -122,18 +120,14 @@ class Server:
         for scanner in self._scanners.values():
             scanner.advance(now_s)
         self._lines.advance(now_s)
-        if self._frame_clients.peers and now_s >= self._frame_s:
-            self._frame_s = max(self._frame_s + self._period_s, now_s)
-            message_bytes = self._scenes.message(self._control.camera, self.world.faces())
-            for peer in [peer for peer in self._frame_clients.peers if not peer.backlog_bytes]:
-                peer.send(message_bytes)
+        self._cameras.advance(now_s, self.world)
 
     def _present(self, scanner: str, code: bytes) -> None:
         if scanner in self._scanners:
             self._scanners[scanner].present(code, time.monotonic())
         elif scanner in self._lines.named:
             self._lines.obey(scanner, {"act": "present", "with": {"code": code}}, time.monotonic())
-        else:
+        elif not self._cameras.hold_up(scanner, code, time.monotonic()):
             self.world.note("fault", what="no_scanner", at=scanner)
 
     def _on_pins(self, peer: Peer, line: bytes) -> None:

@@ -14,6 +14,7 @@ from hw.sim.lines import LineSettings
 PINS, FRAMES, CONTROL = "pins.sock", "frames.sock", "world.sock"
 """The sockets of a world, in its directory."""
 
+CAMERA_PLACES = ("inside", "front")
 DOOR_LINES = ("release", "closed", "locked", "beam")
 ZONES = ("zone_front", "zone_airlock", "zone_airlock_many", "zone_behind")
 OUTPUTS = frozenset({*(f"{door}.release" for door in DoorId), "lamps.red", "lamps.amber", "lamps.green", "buzzer"})
@@ -52,6 +53,8 @@ class WorldSettings:
     normally_closed: frozenset[str] = frozenset({Input.FIRE, Input.STOP})
     """Loops that are closed at rest: a broken wire there is an active input."""
     pins: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    cameras: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Cameras besides the one between the doors, and where each hangs; see `hw.sim.cameras`."""
     scanners: Mapping[str, ScannerSettings] = field(default_factory=lambda: MappingProxyType({}))
     lines: Mapping[str, LineSettings] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -81,6 +84,9 @@ def parse(table: Mapping[str, Any]) -> WorldSettings:
         given["normally_closed"] = frozenset(Input(name) for name in given["normally_closed"])
     if "pins" in given:
         given["pins"] = _pins(given["pins"])
+    for name, place in given.get("cameras", {}).items():
+        if place not in CAMERA_PLACES:
+            raise ValueError(f"world.cameras.{name}: {place!r} is not one of {', '.join(CAMERA_PLACES)}")
     if "scanners" in given:
         given["scanners"] = {name: _scanner(name, table) for name, table in given["scanners"].items()}
     if "lines" in given:
