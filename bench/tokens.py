@@ -1,11 +1,11 @@
 """What a signed token costs: to read and judge it, and to use it up on the disk before anything follows.
 
-`verify`, a peer: one Ed25519 verification of as many bytes, no reading. `read`: base45, CBOR, signature, claims. `take`:
-the same, judged, and its use committed and synced; `sync`, its other peer, is 4 KiB written and synced. All on the disk
-where the state is. A lane does one `take` for each traveller.
+`verify`, a peer: one Ed25519 verification of as many bytes, no reading. `read`: base45, CBOR, signature, claims.
+`take`: the same, judged, and its use committed and synced; `sync`, its other peer, is 4 KiB written and synced. All on
+the disk where the state is. A lane does one `take` for each traveller.
 
-Seen in November 2026 on two shared, noisy x86-64 cores and a disk that synced in 2 ms: verify 0.11 ms, read 0.20 ms, take
-2.5 to 3.1 ms; 259 characters in the QR code, 53 modules square at error correction M.
+Seen in November 2026 on two shared, noisy x86-64 cores and a disk that synced in 2 ms: verify 0.11 ms, read 0.20 ms,
+take 2.5 to 3.1 ms; 259 characters in the QR code, 53 modules square at error correction M.
 """
 
 import os

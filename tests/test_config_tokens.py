@@ -1,5 +1,7 @@
 """The table `[tokens]` of a lane file: who may sign, and that what can be copied is no clearance by itself."""
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,13 @@ def test_identifiers_are_refused_where_no_face_follows(tmp_path: Path) -> None:
 def test_a_daemon_that_is_given_a_place_holder_for_a_key_does_not_start() -> None:
     with pytest.raises(SetupError, match="place holder"):
         TokenTerms.of("lane-1", Tokens(issuers={"5f": "00" * 32}), face_follows=True)
+
+
+def test_the_example_of_the_readme_is_what_a_lane_file_may_say() -> None:
+    readme = (REFERENCE.parents[2] / "README.md").read_text()
+    (example,) = re.findall(r"^```toml\n(\[tokens\].*?)^```", readme, re.MULTILINE | re.DOTALL)
+    terms = TokenTerms.of("lane-1", _built(tomllib.loads(example)["tokens"]), face_follows=False)
+    assert (len(terms.issuers), terms.static, terms.direction) == (1, False, Direction.ARRIVAL)
 
 
 def test_a_procedure_says_itself_whether_a_face_follows() -> None:
