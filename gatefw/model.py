@@ -369,7 +369,8 @@ class ChipProof(StrEnum):
 class DocumentRead:
     """A document whose data groups are as they were signed, by a signer whom the CSCA store trusts.
 
-    Days are written YYYY-MM-DD; codes are those of ICAO 9303-3. `portrait` is the picture of DG2, still encoded.
+    Days are written YYYY-MM-DD, XX for what the document does not say of a birth; codes are those of ICAO 9303-3.
+    `portrait` is the picture of DG2, still encoded.
     """
 
     number: str = field(repr=False)
