@@ -134,13 +134,12 @@ class _Reading:
     def trusted(self, certificates: list[tuple[Path, Certificate]]) -> list[Certificate]:
         """Those that signed themselves, and those that a trusted one signed, over any number of link certificates."""
         waiting = [(path, each) for path, each in certificates if self._is_authority(path, each)]
-        found: list[Certificate] = []
-        while True:
-            now_trusted = [pair for pair in waiting if self._vouched(pair[1], [pair[1], *found])]
-            if not now_trusted:
-                break
-            found += [each for _, each in now_trusted]
-            waiting = [pair for pair in waiting if pair not in now_trusted]
+        found = [each for _, each in waiting if _vouched(each, [each])]
+        before = -1
+        while len(found) > before:
+            before, signed = len(found), {id(each) for each in found}
+            waiting = [pair for pair in waiting if id(pair[1]) not in signed]
+            found += [each for _, each in waiting if _vouched(each, found)]
         for path, _ in waiting:
             self.find(path, "neither signed itself nor is signed by a certificate that is trusted here")
         return found
@@ -169,11 +168,12 @@ class _Reading:
             self.find(path, text, warning=True)
         return True
 
-    def _vouched(self, each: Certificate, by: list[Certificate]) -> bool:
-        """A link certificate has the country of the one that signed it, though perhaps another name."""
-        return any(
-            other.name == each.issuer and other.country == each.country and _made(other, each.signed) for other in by
-        )
+
+def _vouched(each: Certificate, by: list[Certificate]) -> bool:
+    """Whether one of them signed it. A link certificate has the country of its signer, though perhaps another name."""
+    return any(
+        other.name == each.issuer and other.country == each.country and _made(other, each.signed) for other in by
+    )
 
 
 def _made(authority: Certificate, signed: Signed) -> bool:
