@@ -24,7 +24,7 @@ from hw.link import Link
 
 TURN_S = 0.005  # how long a turn waits for the reader's bytes
 GATHER_S = 0.001  # and for more of them, so that noise at line rate costs no more than a thousand turns a second
-ANSWER_BYTES_MAX = 512
+ANSWER_BYTES_MAX = 256
 EVENTS_MAX = 64
 HAND_OVER_AGAIN_S = 0.5
 _STALL_S = 0.05  # what a turn may add to a silence: a thread that was not let run heard nothing, but missed nothing
