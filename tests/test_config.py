@@ -96,7 +96,7 @@ def test_settings_come_typed_with_their_drivers_own_inside(lane: Lane) -> None:
 
 
 def test_the_runtime_directory_is_put_where_the_file_says_and_nothing_else_is(simulated: Lane) -> None:
-    (camera,) = simulated.load().vision.cameras
+    camera = simulated.load().vision.cameras[0]
     assert camera.settings == hw.schema("camera", "socket")(path="/run/gate/frames.sock")
     found = simulated.edit("${RUN}/frames.sock", "${HOME}/frames.sock").only()
     assert (found.key, "only ${RUN}" in found.problem) == ("camera.inside.path", True)

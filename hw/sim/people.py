@@ -18,6 +18,7 @@ from collections.abc import Callable
 from gatefw.model import DoorId, Input, Position
 from hw.sim.physics import Place, World
 from hw.sim.steps import (
+    FRONT_SCANNER,
     Done,
     LeaveByOpenDoor,
     Look,
@@ -62,10 +63,16 @@ def _face(photo: str) -> Step:
     return Look(photo) if photo else LookAway()
 
 
-def traveller(code: str, photo: str = "", enter_patience_s: float = 6.0, leave_patience_s: float = 30.0) -> Script:
-    """Presents a code, walks in, looks at the camera (or not, without a photo), leaves by the door that opens."""
+def traveller(
+    code: str,
+    photo: str = "",
+    enter_patience_s: float = 6.0,
+    leave_patience_s: float = 30.0,
+    scanner: str = FRONT_SCANNER,
+) -> Script:
+    """Presents a code (to a scanner, or a camera in front), walks in, looks at the camera (or not, without a photo), leaves by the door that opens."""
     yield Walk(Place.FRONT)
-    yield Present(code)
+    yield Present(code, scanner)
     if not (yield Walk(Place.AIRLOCK, enter_patience_s)):
         return (yield from _turn_away())
     yield _face(photo)
