@@ -41,31 +41,27 @@ def make_safe(config: Config, try_s: float = TRY_S) -> None:
     SetupError when the pins cannot be had at all.
     """
     ends_s = time.monotonic() + try_s
-    while True:
-        try:
-            _drop_all(config)
-        except DeviceError:
-            if time.monotonic() >= ends_s:
-                raise
-            time.sleep(0.02)  # the kernel tells nobody when a line becomes free
-        else:
-            return
+    while problems := _drop_all(config):
+        mends_itself = any(isinstance(problem, DeviceError) for problem in problems)
+        if not mends_itself or time.monotonic() >= ends_s:
+            raise problems[0]
+        time.sleep(0.02)  # the kernel tells nobody when a line becomes free
 
 
-def _drop_all(config: Config) -> None:
+def _drop_all(config: Config) -> list[Exception]:
+    """Why doors could not be made safe. One that cannot be had, or whose driver has a mistake, holds up no other."""
     if config.gpio is not None:
         gpio.open_factory(config.gpio.factory)
-    problems = []
+    problems: list[Exception] = []
     try:
         for device in config.having("door"):
             try:
                 _drop(hw.load("door", device.driver).open(device.settings))
-            except DeviceError as problem:  # the other door is made safe all the same
+            except Exception as problem:  # noqa: BLE001  whatever it is, the next door is made safe
                 problems.append(problem)
     finally:
         gpio.close_factory()
-    if problems:
-        raise problems[0]
+    return problems
 
 
 def _drop(door: Door) -> None:

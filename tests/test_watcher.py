@@ -1,5 +1,6 @@
 """The process that can only drop outputs: its line to a supervisor, and what it does when that is gone."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -115,6 +116,20 @@ def test_a_door_that_cannot_be_had_does_not_keep_the_other_from_being_made_safe(
             holder.pin(ENTRY_RELEASE).output_with_state(0)
             with pytest.raises(DeviceLost, match=f"GPIO {ENTRY_RELEASE}"):
                 make_safe(config, try_s=0.0)
+        assert _driven(world) == []
+
+
+def test_a_mistake_in_one_doors_driver_does_not_keep_the_other_from_being_made_safe(tmp_path: Path) -> None:
+    config = load(SIM, hw.schema, {"GATEFW_RUN": str(tmp_path), "GATEFW_STATE": str(tmp_path)})
+    broken = tuple(
+        dataclasses.replace(device, settings=None) if device.label == "door.entry_door" else device
+        for device in config.devices
+    )
+    with launched(tmp_path, SIM, keep=True) as world:
+        with closing(SocketFactory(str(tmp_path / "pins.sock"))) as dying:
+            dying.pin(EXIT_RELEASE).output_with_state(1)
+        with pytest.raises(AttributeError):
+            make_safe(dataclasses.replace(config, devices=broken))
         assert _driven(world) == []
 
 
