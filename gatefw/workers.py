@@ -21,7 +21,7 @@ from gatefw.ports import (
     TokenReader,
     Triggered,
 )
-from gatefw.worker import Put, Worker
+from gatefw.worker import STUCK_S, Put, Worker
 
 LEVEL_POLL_S = 0.1  # levels are read again at least so often, whatever the edges said
 TOKEN_POLL_S = 0.25
@@ -47,15 +47,28 @@ class DoorWorker(Worker[Door]):
         device.watch(self._wake.set)
         with self._ours():
             self._last = None
-            self._hand = Hand(device, lambda error: self._hand_failed(device, error), self._secured)
+            self._take_hand(Hand(device, lambda error: self._hand_failed(device, error), self._secured))
 
     def ended(self, stuck: bool) -> None:
-        """What the hand was told is still done; but nobody waits for one that hangs."""
-        hand, self._hand, self._read_s = self._hand, None, -math.inf
-        if hand is not None:
-            hand.end()
-            if not stuck:
-                hand.join()
+        """Where only its reading hangs, the door can still be released: its hand stays until there is another one."""
+        self._read_s = -math.inf
+        hand = self._hand
+        if hand is None or (stuck and not hand.overdue(time.monotonic())):
+            return
+        self._take_hand(None)
+        if not stuck:
+            hand.join()
+
+    def stop(self, within_s: float = STUCK_S) -> None:
+        super().stop(within_s)
+        self._take_hand(None)
+
+    def _take_hand(self, fresh: Hand | None) -> None:
+        """What the one before was told is still done, unless it hangs."""
+        with self._driving:
+            before, self._hand = self._hand, fresh
+        if before is not None:
+            before.end()
 
     def turn(self, device: Door) -> None:
         if self._last is not None:
@@ -70,7 +83,7 @@ class DoorWorker(Worker[Door]):
             self._last, self._read_s = sensed, time.monotonic()
 
     def overdue(self, now_s: float) -> bool:
-        hand = self._hand
+        hand = self._hand if self.device is not None else None
         return super().overdue(now_s) or (hand is not None and hand.overdue(now_s))
 
     @property

@@ -11,7 +11,7 @@ from peers import until
 
 import hw
 from gatefw import config
-from gatefw.gate_terms import Committed, DoorSensed, ForgetLatch, LaneSensed
+from gatefw.gate_terms import Committed, DeviceWent, DoorSensed, ForgetLatch, LaneSensed
 from gatefw.journal import QUEUE_ROWS
 from gatefw.model import (
     Beam,
@@ -87,8 +87,9 @@ def test_one_door_whose_driver_breaks_or_hangs_does_not_keep_the_other_from_bein
 ) -> None:
     """The loop goes on at once: it waits for neither."""
     crew, sound, other = supervisor._crew, SoundDoor(), kind()
-    crew.doors[DoorId.ENTRY].began(other)  # type: ignore[arg-type]
-    crew.doors[DoorId.EXIT].began(sound)  # type: ignore[arg-type]
+    for door, device in ((DoorId.ENTRY, other), (DoorId.EXIT, sound)):
+        crew.doors[door].device = device  # type: ignore[assignment]
+        crew.doors[door].began(device)  # type: ignore[arg-type]
     for door in DoorId:
         supervisor._handle(DoorSensed(door, Position.SECURED, Beam.CLEAR))
     supervisor._handle(Started())
@@ -99,6 +100,19 @@ def test_one_door_whose_driver_breaks_or_hangs_does_not_keep_the_other_from_bein
         other.over.set()
     for door in DoorId:
         crew.doors[door].ended(stuck=False)
+
+
+def test_a_tick_leaves_who_hangs_and_one_that_was_itself_held_up_blames_nobody(supervisor: Supervisor) -> None:
+    worker, now_s = supervisor._crew.readers[0], 1000.0
+    worker.turn_ends_s = now_s - 1.0
+    supervisor._tick(now_s)  # the first for long: the loop may have been kept from running, and the others with it
+    assert worker.turn_ends_s == now_s - 1.0
+    supervisor._crew.readers[0]._thread = hung = threading.Thread(target=lambda: None)
+    supervisor._tick(now_s + 0.1)
+    assert worker._thread is not hung
+    assert worker.turn_ends_s > now_s
+    assert supervisor._inbox.get(0) == DeviceWent(worker.name, Reason.DEVICE_STUCK)
+    worker.stop(30)
 
 
 def test_rows_that_are_lost_are_a_fault_once_and_not_for_ever(supervisor: Supervisor) -> None:

@@ -1,6 +1,7 @@
 """The threads that own devices, with scripted devices and no time of their own."""
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -176,6 +177,93 @@ def test_stopping_closes_the_device(post: Post) -> None:
     post.until(DeviceCame("door.entry_door"))
     worker.stop()
     assert door.done == ["close"]
+
+
+class HangingDoor(FakeDoor):
+    """A door whose contacts, or whose lock, cannot be got at any more, until the test is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reading_hangs = self.driving_hangs = False
+        self.hung, self.over = threading.Event(), threading.Event()
+
+    def read(self) -> DoorReading:
+        self._hang(self.reading_hangs)
+        return super().read()
+
+    def release(self, lease_s: float) -> None:
+        self._hang(self.driving_hangs)
+        super().release(lease_s)
+
+    def _hang(self, hangs: bool) -> None:
+        if hangs:
+            self.hung.set()
+            assert self.over.wait(60)
+
+
+def _hanging(post: Post) -> tuple[DoorWorker, list[HangingDoor]]:
+    doors: list[HangingDoor] = []
+
+    def open_device() -> HangingDoor:
+        if doors and not doors[0].over.is_set():
+            raise DeviceLost("its lines are in use")
+        doors.append(HangingDoor())
+        return doors[-1]
+
+    worker = DoorWorker(DoorId.EXIT, open_device, post)
+    worker.start()
+    post.until(DeviceCame("door.exit_door"))
+    return worker, doors
+
+
+def test_a_door_whose_reading_hangs_is_gone_and_can_still_be_released_in_a_fire(post: Post) -> None:
+    worker, doors = _hanging(post)
+    doors[0].reading_hangs = True
+    assert doors[0].hung.wait(30)
+    assert worker.overdue(time.monotonic() + 6.0)
+    worker.give_up()
+    post.until(DeviceWent("door.exit_door", Reason.DEVICE_STUCK))
+    assert worker.position() is Position.UNKNOWN
+    worker.drive(600.0)
+    until(lambda: doors[0].done == ["release 600"], "the release", 30)
+    doors[0].over.set()
+    post.until(DeviceCame("door.exit_door"))
+    worker.drive(900.0)
+    worker.stop()
+    assert doors[1].done == ["release 900", "close"]
+    until(lambda: doors[0].done == ["release 600", "close"], "the first to be closed", 30)
+
+
+def test_a_door_whose_lock_hangs_is_found_though_its_contacts_are_read_and_is_opened_anew(post: Post) -> None:
+    worker, doors = _hanging(post)
+    doors[0].driving_hangs = True
+    worker.drive(600.0)
+    assert doors[0].hung.wait(30)
+    assert not worker.overdue(0.0)
+    assert worker.overdue(time.monotonic() + 6.0)
+    worker.give_up()
+    post.until(DeviceWent("door.exit_door", Reason.DEVICE_STUCK))
+    assert not worker.overdue(time.monotonic())
+    doors[0].over.set()
+    post.until(DeviceCame("door.exit_door"))
+    worker.stop()
+    until(lambda: "close" in doors[0].done, "the first to be closed", 30)
+
+
+def test_what_a_hand_that_was_replaced_says_is_not_said_of_the_door_that_is_there(post: Post) -> None:
+    worker, doors = _hanging(post)
+    doors[0].driving_hangs = True
+    doors[0].broken = DeviceLost("at last")
+    worker.drive(600.0)
+    assert doors[0].hung.wait(30)
+    worker.give_up()
+    doors[0].over.set()
+    post.until(DeviceCame("door.exit_door"))
+    until(lambda: "close" in doors[0].done, "the first to be closed", 30)
+    progress = worker.progress
+    until(lambda: worker.progress > progress + 3, "the second to go on", 30)
+    assert worker.device is doors[-1]
+    worker.stop()
 
 
 def test_driving_a_door_that_is_not_there_does_nothing(post: Post) -> None:
