@@ -124,5 +124,5 @@ def run(cache: Path, python: str, arguments: list[str]) -> int:
         if status := _inside(root, install, INSTALL_S):
             print(f"wheels alone do not install gatefw on arm64: exit {status}", file=sys.stderr)
             return status
-        tests = shlex.join(["/v/bin/python", "-m", "pytest", "-p", "no:cacheprovider", *arguments])
+        tests = shlex.join(["/v/bin/python", "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *arguments])
         return _inside(root, f"uname -m; cd {inside}; {tests}", TESTS_S)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -136,7 +137,7 @@ def run(cache: Path, python: str, arguments: list[str]) -> int:
         folder = Path(name)
         image = _initramfs(tree, version, module, folder)
         script = folder / "run-in-vm"
-        command = shlex.join([python, "-u", "-m", "pytest", "-p", "no:cacheprovider", *arguments])
+        command = shlex.join([python, "-u", "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *arguments])
         script.write_text(
             f"cd {shlex.quote(str(ROOT))}\nexport HOME=/run TMPDIR=/run PATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
             f"export PYTHONDONTWRITEBYTECODE=1 GATEFW_KERNEL_BENCH=1 GATEFW_STATE=/run/state\n{command}\n"
@@ -162,7 +163,8 @@ def _boot(vmlinuz: Path, image: Path, folder: Path) -> int:
     began_s = time.monotonic()
     status, ready = None, False
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as machine:
-        ender = subprocess.Popen(["sh", "-c", f"sleep {UP_S + TESTS_S}; kill {machine.pid}"])
+        ender = threading.Timer(UP_S + TESTS_S, machine.kill)
+        ender.start()
         try:
             assert machine.stdout is not None
             for line in machine.stdout:
@@ -175,8 +177,7 @@ def _boot(vmlinuz: Path, image: Path, folder: Path) -> int:
                 else:
                     print(line, flush=True)
         finally:
-            ender.kill()
-            ender.wait()
+            ender.cancel()
             machine.kill()
     if not ready:
         tail = console.read_text(errors="replace")[-500:] if console.exists() else ""
