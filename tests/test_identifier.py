@@ -46,6 +46,24 @@ def test_a_card_number_is_taken_as_it_is_but_not_out_of_a_qr_code(payload: bytes
     assert parse_identifier(Token(payload, "]Q1")) == MALFORMED
 
 
+@pytest.mark.parametrize("payload", [b"card:26:01020340", b"card:8:FF", b"card:56:04A1B2C3D4E5F6"])
+def test_a_card_read_by_radio_is_taken_but_not_out_of_a_barcode(payload: bytes) -> None:
+    for symbology in ("", "]Z2"):
+        assert parse_identifier(Token(payload, symbology)) == payload
+    for symbology in ("]Q1", "]C0"):
+        assert parse_identifier(Token(payload, symbology)) == MALFORMED
+
+
+@pytest.mark.parametrize("payload", [b"card:26:01020341", b"card:26:010203", b"card:026:01020340", b"card:26:0102034a"])
+def test_a_card_has_one_spelling(payload: bytes) -> None:
+    assert parse_identifier(Token(payload, "]Z2")) == MALFORMED
+
+
+@pytest.mark.parametrize("payload", [b"A1234567", b"keys:47114711"])
+def test_what_was_keyed_in_is_nobodys_identifier(payload: bytes) -> None:
+    assert parse_identifier(Token(payload, "]Z0")) == MALFORMED
+
+
 def test_a_qr_identifier_out_of_a_barcode_is_refused() -> None:
     assert parse_identifier(Token(new_identifier(), "]C0")) == MALFORMED
 

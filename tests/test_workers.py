@@ -330,6 +330,38 @@ def test_a_reader_reads_only_while_the_lane_is_idle_and_is_told_again_when_it_is
         worker.stop()
 
 
+class FakeFeelingReader(FakeReader):
+    """A reader whose case can be opened and whose supply can fail."""
+
+    opened = dark = False
+
+    def tampered(self) -> bool:
+        return self.opened
+
+    def mains_lost(self) -> bool:
+        return self.dark
+
+
+def test_a_reader_tells_once_that_its_case_is_open_and_once_that_its_supply_failed(post: Post) -> None:
+    feeling = FakeFeelingReader()
+    worker = ReaderWorker("reader.front", lambda: feeling, post)
+    worker.start()
+    try:
+        assert post.next() == DeviceCame("reader.front")
+        feeling.opened = True
+        assert post.next() == DeviceImpaired("reader.front", Reason.TAMPERED, True)
+        feeling.dark = True
+        assert post.next() == DeviceImpaired("reader.front", Reason.MAINS_LOST, True)
+        feeling.opened = False
+        assert post.next() == DeviceImpaired("reader.front", Reason.TAMPERED, False)
+        worker.fail(DeviceLost("pulled out"))
+        assert post.next() == DeviceWent("reader.front", Reason.DEVICE_LOST)
+        assert post.next() == DeviceImpaired("reader.front", Reason.MAINS_LOST, True)  # told again: it went meanwhile
+        assert post.next() == DeviceCame("reader.front")
+    finally:
+        worker.stop()
+
+
 def test_a_reader_that_floods_is_said_to_and_hands_on_nothing_until_it_is_calm(post: Post) -> None:
     """However much it brings, the loop hears of a burst and of the flood, each once."""
     reader = FakeReader()
