@@ -26,6 +26,7 @@ ROWS = {
     },
     "journal": {"sync", "insert", "1 in flight", "20 in flight"},
     "tokens": {"verify", "sync", "read", "take"},
+    "documents": {"verify", "believe", "brainpool", "rsa", "store"},
 }
 KEYS = {"name", "unit", "median", "least", "p99", "rounds", "ratios", "note"}
 
