@@ -4,6 +4,7 @@ They come from chips, or from a directory that somebody filled. What cannot be r
 allow-list of `signature`, is `Malformed` or `NotAllowed` here and nothing else, whatever the library raises.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -44,8 +45,9 @@ class Certificate:
 
     @property
     def country(self) -> str:
-        """Two letters, upper case; empty when the name has none."""
-        return next((value.upper() for kind, value in self.name if kind == _COUNTRY), "")
+        """Two letters, upper case; empty when the name has none. Fit for a log, whoever wrote the certificate."""
+        found = next((value for kind, value in self.name if kind == _COUNTRY), "")
+        return found.upper() if re.fullmatch("[a-z]{2}", found) else ""
 
     def vouches_for(self, signed: Signed) -> bool:
         """Whether this certificate's key made that signature. Raises NotAllowed, Malformed."""

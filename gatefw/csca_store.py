@@ -11,6 +11,7 @@ daemon from starting, and `gatefw check` names it; files of other kinds are not 
 
 import base64
 import binascii
+import os
 import re
 import stat
 from collections.abc import Callable
@@ -160,7 +161,7 @@ class _Reading:
         if not (each.is_authority and each.may_sign):
             self.find(path, "is no certificate of an authority: only those that may sign certificates belong here")
             return False
-        if len(each.country) != 2:
+        if not each.country:
             self.find(path, "names no country, so nobody can say whose documents it vouches for")
             return False
         if not each.valid_at(self._now):
@@ -186,6 +187,8 @@ def _made(authority: Certificate, signed: Signed) -> bool:
 def _der(path: Path) -> bytes:
     """What is in the file, out of its PEM armour if it has one. Raises OSError, Malformed."""
     with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
+            raise Malformed("everybody may write it, and so decide whom the gate trusts: chmod o-w")
         data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise Malformed(f"over {MAX_FILE_BYTES} bytes")

@@ -163,6 +163,12 @@ def test_a_directory_that_is_not_there_empty_or_open_to_all_is_named(tmp_path: P
     assert ("chmod o-w" in only(empty).text, only(empty).warning) == (True, False)
 
 
+def test_a_file_that_everybody_may_write_is_not_trusted(tmp_path: Path) -> None:
+    fill(tmp_path, good_cer=authority().certificate, open_cer=authority().certificate)
+    (tmp_path / "open.cer").chmod(0o666)
+    assert ("open.cer" in only(tmp_path).file, "chmod o-w" in only(tmp_path).text) == (True, True)
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     fill(tmp_path, good_cer=authority().certificate)
     (tmp_path / "gone.cer").symlink_to(tmp_path / "nowhere")

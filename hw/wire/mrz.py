@@ -18,7 +18,7 @@ MAX_BYTES = 96  # the longest zone, with its line ends
 
 _SIGNS = re.compile(rb"[A-Z0-9<\r\n]*")
 _LETTERS = r"[A-Z<]*"
-_CODE = re.compile(r"[A-Z][A-Z<]{2}|[A-Z]{2}<|D<<")
+_CODE = re.compile(r"[A-Z]{3}|[A-Z]{2}<|[A-Z]<<")
 
 
 class Malformed(ValueError):
