@@ -25,6 +25,7 @@ _REASONS = {
 }
 _PROOFS = {Proof.NONE: ChipProof.NONE, Proof.ACTIVE: ChipProof.ACTIVE, Proof.CHIP: ChipProof.CHIP}
 
+STATUS_BYTES = 2
 REMOVAL_S = 1.0
 """pcscd looks at a reader's field every 0.2 to 0.4 s."""
 
@@ -132,8 +133,8 @@ class PcscDocumentReader:
         scard = self._scard
         header = scard.SCARD_PCI_T0 if protocol == scard.SCARD_PROTOCOL_T0 else scard.SCARD_PCI_T1
         code, answer = scard.SCardTransmit(card, header, list(command))
-        if code == scard.SCARD_S_SUCCESS:
-            return bytes(answer[: MAX_ANSWER_BYTES + 1])
+        if code == scard.SCARD_S_SUCCESS and len(answer) >= STATUS_BYTES:
+            return bytes(answer[: MAX_ANSWER_BYTES + 1])  # some readers report a success of no bytes: the chip is gone
         if code in (scard.SCARD_W_REMOVED_CARD, scard.SCARD_E_NO_SMARTCARD) or self._goes():
             raise DocumentFailed(Reason.DOCUMENT_REMOVED, f"{self._reader}: the document was taken away")
         raise DocumentFailed(Reason.DOCUMENT_UNREADABLE, f"{self._reader}: {self._said(code)}")

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 READER = "Virtual PCD 00 00"
-_SOCKET = Path("/run/pcscd/pcscd.comm")
 _LIBRARY = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 _CONFIG = """FRIENDLYNAME "Virtual PCD"
 DEVICENAME /dev/null:0x8C7B
@@ -21,13 +20,13 @@ CHANNELID 0x8C7B
 """
 
 
-def require(config: pytest.Config) -> None:
-    """Skip where the tier was not asked for, or the machine lacks a part of it."""
-    if "pcsc" not in config.getoption("markexpr"):
-        pytest.skip("tier 2: run it by tests/hil/run --tier 2")
+def require() -> None:
+    """Skip where the machine lacks a part of it."""
     pytest.importorskip("smartcard.scard", reason="pyscard is not installed")
     if os.geteuid() != 0 or shutil.which("pcscd") is None or not _LIBRARY.exists():
         pytest.skip("needs root, and the packages pcscd and vsmartcard-vpcd")
+    if subprocess.run(["pgrep", "-x", "pcscd"], capture_output=True).returncode == 0:
+        pytest.skip("another pcscd runs on this machine")
 
 
 @contextmanager
@@ -42,16 +41,19 @@ class Pcscd:
     """Our own daemon, in the foreground, with the virtual reader as its only one."""
 
     def __init__(self, directory: Path) -> None:
-        if _SOCKET.exists() and subprocess.run(["pgrep", "-x", "pcscd"], capture_output=True).returncode == 0:
-            pytest.skip("another pcscd runs on this machine")
+        require()
         self._config, self._log = directory / "reader.conf", directory / "pcscd.log"
         self._config.write_text(_CONFIG.format(library=_LIBRARY))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self._log.open("ab") as log:
-            command = ["pcscd", "--foreground", "--disable-polkit", "--config", str(self._config)]
+            command = ["pcscd", "--foreground", "--config", str(self._config)]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
         """May be called twice."""
