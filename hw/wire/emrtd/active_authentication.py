@@ -72,10 +72,10 @@ def _rsa_good(key: RsaKey, challenge: bytes, signature: bytes) -> bool:
     opened = pow(signed, key.exponent, key.modulus)
     if opened & 0xF != 0xC:  # the smaller of a signature and its negative may have been sent
         opened = key.modulus - opened
-    return _recovered_good(opened.to_bytes(key.size_bytes, "big"), challenge)
+    return recovered_good(opened.to_bytes(key.size_bytes, "big"), challenge)
 
 
-def _recovered_good(message: bytes, challenge: bytes) -> bool:
+def recovered_good(message: bytes, challenge: bytes) -> bool:
     """Header, first part of what was signed, hash over both parts, trailer that names the hash."""
     if message[-1] == 0xBC:
         digest, trailer_bytes = "sha1", 1
