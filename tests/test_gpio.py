@@ -193,10 +193,10 @@ def _with_lgpio(program: str, tmp_path: Path) -> str:
 import os, struct, sys, threading
 from gpiozero.pins.mock import MockFactory
 from hw import gpio
-from hw.gpio.lgpio_pins import _import_lgpio
+from hw.gpio.lgpio_pins import library
 from gatefw.ports import Pin
 here = os.getcwd()
-lgpio = _import_lgpio()
+lgpio = library()
 assert os.getcwd() == here
 fifo = os.open(os.path.join(os.environ["LG_WD"], f".lgd-nfy{lgpio._notify_thread._notify}"), os.O_WRONLY)
 def edge(number):

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ _ANY_40_PIN_BOARD = 0xC03111
 
 def open_chip(label: str) -> PinFactory:
     """Pins of the one GPIO chip labelled so; chip numbers change between kernels. Raises SetupError."""
-    lgpio = _import_lgpio()
+    lgpio = library()
     chip = choose(label, _labels(lgpio))
 
     from gpiozero.pins.lgpio import LGPIOFactory, LGPIOPin
@@ -43,6 +43,14 @@ def open_chip(label: str) -> PinFactory:
         def __init__(self) -> None:
             super().__init__(chip)
             self.pin_class = ChipPin
+
+        def close(self) -> None:
+            """Also where the chip went away: its lines cannot be given back any more, its file can."""
+            for pin in self.pins.values():
+                with suppress(lgpio.error):
+                    pin.close()
+            self.pins.clear()
+            super().close()
 
         def _get_revision(self) -> int:
             return _ANY_40_PIN_BOARD
@@ -64,7 +72,7 @@ def choose(label: str, labels: Mapping[int, str]) -> int:
     return chips[0]
 
 
-def _import_lgpio() -> Any:
+def library() -> Any:
     """The library, in a directory of this process alone, which goes with it."""
     try:
         runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]

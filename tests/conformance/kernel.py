@@ -4,15 +4,19 @@ They exist in the virtual machine of tier 3, and wherever somebody loaded those 
 """
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 from lines import Lines
 
 from hw import gpio
+from hw.gpio import lgpio_pins
 
 _CONFIG = Path("/sys/kernel/config/gpio-sim")
 LABEL = "pinctrl-bench"
+if "lgpio" not in sys.modules and os.environ.get("GATEFW_KERNEL_BENCH") == "1":
+    lgpio_pins.library()  # whose thread and files stay as long as the process: they are no test's
 LINES = 54
 
 
@@ -45,9 +49,6 @@ class KernelLines(Lines):
 
     def level(self, number: int) -> int:
         return int((self._lines / f"sim_gpio{number}" / "value").read_text())
-
-    def history(self, number: int) -> list[int]:
-        raise NotImplementedError("the kernel keeps no history of a line")
 
     def drive(self, number: int, level: int) -> None:
         (self._lines / f"sim_gpio{number}" / "pull").write_text("pull-up" if level else "pull-down")

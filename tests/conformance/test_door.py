@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from kernel import KernelLines, has_gpio_sim
 from lines import Lines, MockLines, SocketLines
 from modbus_peers import MAP, InMemory, ModbusPeer, OnAPty, opened
 from peers import until
@@ -64,6 +65,12 @@ class _GpioDoorBench:
         self.lines.close()
 
 
+class _KernelDoorBench(_GpioDoorBench):
+    def was_released_and_is_not(self) -> bool:
+        """A kernel keeps no history of a line; that it is on meanwhile, others of these tests see."""
+        return not self.is_released()
+
+
 class _ModbusDoorBench:
     """A door controller on a line, of which only the wire is known to the driver."""
 
@@ -110,6 +117,10 @@ def on_a_pin_socket(path: Path) -> _GpioDoorBench:
     return _GpioDoorBench(SocketLines(path))
 
 
+def on_kernel_pins(path: Path) -> _KernelDoorBench:
+    return _KernelDoorBench(KernelLines(path))
+
+
 def in_memory(path: Path) -> _ModbusDoorBench:
     return _ModbusDoorBench(InMemory(path))
 
@@ -119,6 +130,8 @@ def on_a_pty(path: Path) -> _ModbusDoorBench:
 
 
 BENCHES = {"gpio": [on_mock_pins, on_a_pin_socket], "modbus": [in_memory, on_a_pty]}
+if has_gpio_sim():
+    BENCHES["gpio"].append(on_kernel_pins)
 FOREVER_S = 600.0
 
 

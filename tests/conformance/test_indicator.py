@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel import KernelLines, has_gpio_sim
 from lines import Lines, MockLines, SocketLines
 
 from gatefw.errors import DeviceLost, SetupError
@@ -75,10 +76,21 @@ def contacts_on_a_pin_socket(path: Path) -> _ContactBench:
     return _ContactBench(SocketLines(path))
 
 
+def on_kernel_pins(path: Path) -> _LampBench:
+    return _LampBench(KernelLines(path))
+
+
+def contacts_on_kernel_pins(path: Path) -> _ContactBench:
+    return _ContactBench(KernelLines(path))
+
+
 BENCHES = {
     "gpio": [on_mock_pins, on_a_pin_socket],
     "contacts_gpio": [contacts_on_mock_pins, contacts_on_a_pin_socket],
 }
+if has_gpio_sim():
+    BENCHES["gpio"].append(on_kernel_pins)
+    BENCHES["contacts_gpio"].append(contacts_on_kernel_pins)
 
 
 @pytest.mark.parametrize("phase", list(Phase))

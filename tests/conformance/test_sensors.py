@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel import KernelLines, has_gpio_sim
 from lines import Lines, MockLines, SocketLines
 from modbus_peers import INPUTS_MAP, InMemory, ModbusPeer, OnAPty, opened
 from peers import until
@@ -104,6 +105,10 @@ def on_a_pin_socket(path: Path) -> _GpioSensorsBench:
     return _GpioSensorsBench(SocketLines(path))
 
 
+def on_kernel_pins(path: Path) -> _GpioSensorsBench:
+    return _GpioSensorsBench(KernelLines(path))
+
+
 def in_memory(path: Path) -> _ModbusSensorsBench:
     return _ModbusSensorsBench(InMemory(path, tuple(PINS)))
 
@@ -113,6 +118,8 @@ def on_a_pty(path: Path) -> _ModbusSensorsBench:
 
 
 BENCHES = {"gpio": [on_mock_pins, on_a_pin_socket], "modbus": [in_memory, on_a_pty]}
+if has_gpio_sim():
+    BENCHES["gpio"].append(on_kernel_pins)
 
 
 def quiet(sensors: Any) -> bool:

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel import vivid_cameras
 from peers import until
 
 from gatefw.errors import DeviceLost, WrongDevice
 from gatefw.gate_terms import DeviceCame, DeviceWent, TokenRead
 from gatefw.model import Phase, Token
 from gatefw.workers import ReaderWorker
-from hw import reader_serial
+from hw import camera_v4l2, reader_serial
 from hw.link import open_link
 
 pytestmark = [
@@ -111,3 +112,16 @@ def test_a_port_that_is_open_belongs_to_whoever_has_it(scanner: UsbScanner) -> N
         open_link(f"serial:{PORT}?baud=115200")
     first.close()
     open_link(f"serial:{PORT}?baud=115200").close()
+
+
+def test_the_kernels_camera_gives_pictures_of_the_size_that_was_asked_each_newer_than_the_last() -> None:
+    [device, *_] = vivid_cameras()
+    camera = camera_v4l2.open(camera_v4l2.Settings(device=str(device), width_px=640, height_px=360, stale_s=10.0))
+    try:
+        first, second = camera.frame(WAIT_S), camera.frame(WAIT_S)
+        assert first is not None
+        assert second is not None
+        assert (first.width_px, first.height_px) == (640, 360)
+        assert first.captured_s < second.captured_s
+    finally:
+        camera.close()
