@@ -25,7 +25,7 @@ class Settings:
     """`link` as in `hw.link`: `serial:/dev/serial/by-id/usb-...?baud=9600`."""
 
     link: str
-    gap_s: Annotated[float, Bound(0.05, 2.0)] = 0.5  # a silence this long inside a zone: it was torn off
+    gap_s: Annotated[float, Bound(0.05, 5.0)] = 0.5  # a silence this long inside a zone: it was torn off
 
 
 def open(settings: Settings) -> "MrzReader":  # noqa: A001  the name every driver exports
