@@ -25,9 +25,9 @@ def told(*parts: str) -> Chance:
     return lambda count: bytes.fromhex(next(left))
 
 
-def secret_of(number: str, count: int = 40) -> str:
-    """The bytes of chance out of which `Curve.secret` makes the example's secret."""
-    return (int(number, 16) - 1).to_bytes(count, "big").hex()
+def secret_of(number: str, least: int = 2) -> str:
+    """The bytes of chance out of which `Curve.secret` makes the example's secret; the chip's begin with 1."""
+    return (int(number, 16) - least).to_bytes(40, "big").hex()
 
 
 def played(dialogue: Dialogue[T], exchanges: list[tuple[str, str]]) -> T:
@@ -143,8 +143,8 @@ def test_pace_is_that_of_appendix_g_1() -> None:
 def test_the_simulated_chips_half_of_appendix_g_1() -> None:
     chance = told(
         "3F00C4D39D153F2B2A214A078D899B22",
-        secret_of("498FF49756F2DC1587840041839A85982BE7761D14715FB091EFA7BCE9058560"),
-        secret_of("107CF58696EF6155053340FD633392BA81909DF7B9706F226F32086C7AFF974A"),
+        secret_of("498FF49756F2DC1587840041839A85982BE7761D14715FB091EFA7BCE9058560", 1),
+        secret_of("107CF58696EF6155053340FD633392BA81909DF7B9706F226F32086C7AFF974A", 1),
     )
     chip = Pace.begun(PACE_KEY, (Offer(2, 13),), bytes.fromhex(PACE_STEPS[0][0])[5:], chance)
     session: Session | None = None

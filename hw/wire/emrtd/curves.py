@@ -42,8 +42,8 @@ class Curve:
         return (y * y - x * x * x - self.a * x) % self.prime
 
     def secret(self, chance: bytes) -> int:
-        """A number from 1 to order - 2 out of at least eight bytes more than the order has: a bias below 2^-64."""
-        return 1 + int.from_bytes(chance, "big") % (self.order - 2)
+        """A number from 2 to order - 2 out of at least eight bytes more than the order has: a bias below 2^-64."""
+        return 2 + int.from_bytes(chance, "big") % (self.order - 3)
 
     @property
     def chance_bytes(self) -> int:
