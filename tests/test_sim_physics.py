@@ -463,7 +463,7 @@ def test_a_year_of_an_empty_lane_costs_nothing() -> None:
         ({"travel": 1}, "world.travel: unknown key"),
         ({"travel_s": "1"}, "world.travel_s: '1' is not a number"),
         ({"walk_m_s": 50.0}, "world.walk_m_s: 50.0 is not a number from"),
-        ({"pins": {"entry_door": {"opened": 3}}}, "world.pins.entry_door.opened: unknown line"),
+        ({"pins": {"entry_door": {"ajar": 3}}}, "world.pins.entry_door.ajar: unknown line"),
         ({"pins": {"fire": 20, "call": 20}}, "world.pins.call: pin 20 is already wired to fire"),
         ({"scanners": {"front": {"bauds": 9600}}}, "world.scanners.front: known are baud, prefix, terminator"),
         ({"scanners": {"front": {"baud": 9}}}, "world.scanners.front.baud: 9 is not a rate"),

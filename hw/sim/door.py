@@ -1,4 +1,7 @@
-"""One door: an electric lock, a leaf with a drive, a relay that releases both, and the timer in front of the relay."""
+"""One door: an electric lock, a leaf with a drive, a relay that releases both, and the timer in front of the relay.
+
+Or a leaf with a bare motor: two lines drive it, the relay frees the lock alone, and nothing in it looks at the beam.
+"""
 
 import math
 from dataclasses import dataclass, field
@@ -23,6 +26,9 @@ class Door:
     travel_s: float
     lock_s: float
     limit_s: float
+    bare_motor: bool = False
+    motor_open: bool = False
+    motor_close: bool = False
     relay: bool = False
     jammed: bool = False
     welded: bool = False
@@ -60,7 +66,10 @@ class Door:
         if released:
             self.locked = False
         if not self.jammed and (freed or not stop):
-            self._move(opens=released or (not beam_clear and not self.closed), somebody=somebody)
+            if not self.bare_motor or freed:
+                self._move(opens=released or (not beam_clear and not self.closed), somebody=somebody)
+            elif self.motor_open is not self.motor_close:
+                self._move(opens=self.motor_open, somebody=somebody)
         self._lock(now_s, released)
         return before != (self.opening, self.locked, self.timed_out)
 

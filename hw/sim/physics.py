@@ -14,9 +14,9 @@ from enum import StrEnum
 
 from gatefw.model import Beam, DoorId, Input, Occupancy, Signal, Zone
 from hw.sim.audit import Audit
-from hw.sim.door import TICK_S, Door
+from hw.sim.door import BODY, TICK_S, Door
 from hw.sim.history import History
-from hw.sim.settings import INPUTS, WorldSettings, bounded
+from hw.sim.settings import INPUTS, WorldSettings, bounded, motorised
 
 DOOR_M = {DoorId.ENTRY: 1.0, DoorId.EXIT: 3.0}
 HALF_BODY_M = 0.25
@@ -69,7 +69,14 @@ class World:
         self.settings = settings
         self.history = History()
         self.doors = {
-            door: Door(door, settings.travel_s, settings.lock_s, settings.hardware_limit_s) for door in DoorId
+            door: Door(
+                door,
+                settings.travel_s,
+                settings.lock_s,
+                settings.hardware_limit_s,
+                bare_motor=motorised(settings, door),
+            )
+            for door in DoorId
         }
         self.people: dict[str, Person] = {}
         self.active: set[Input] = set()
@@ -185,6 +192,11 @@ class World:
         self.doors[door].relay = on
         self.stir()
 
+    def run_motor(self, door: DoorId, line: str, on: bool) -> None:
+        """One of the two lines of a bare motor: `motor_open` or `motor_close`. Both at once move nothing."""
+        setattr(self.doors[door], line, on)
+        self.stir()
+
     def set_input(self, which: Input, on: bool) -> None:
         """Press or let go a button, turn the key, raise or end the alarm."""
         if on != (which in self.active):
@@ -234,7 +246,14 @@ class World:
         place, _, line = name.partition(".")
         if line:
             door = self.doors[DoorId(place)]
-            return {"closed": door.closed, "locked": door.locked, "beam": not self._obstructed(door.name)}[line]
+            somebody = self._obstructed(door.name)
+            return {
+                "closed": door.closed,
+                "locked": door.locked,
+                "beam": not somebody,
+                "opened": door.passable,
+                "edge": not (somebody and door.opening <= BODY),
+            }[line]
         if name.startswith("zone_"):
             return self._zone(name)
         return (name in self.active) != (name in self.settings.normally_closed)

@@ -121,6 +121,8 @@ class PinTable:
         self._world.note("line", pin=number, name=self._names[number], level=level)
         if line == "release":
             self._world.drive(DoorId(place), level == 1)
+        elif line in ("motor_open", "motor_close"):
+            self._world.run_motor(DoorId(place), line, level == 1)
 
 
 def _level(message: Message) -> int:

@@ -15,10 +15,19 @@ PINS, FRAMES, CONTROL = "pins.sock", "frames.sock", "world.sock"
 """The sockets of a world, in its directory."""
 
 CAMERA_PLACES = ("inside", "front")
-DOOR_LINES = ("release", "closed", "locked", "beam")
+DOOR_OUTPUTS = ("release", "motor_open", "motor_close")
+DOOR_CONTACTS = ("closed", "locked", "beam", "opened", "edge")
 ZONES = ("zone_front", "zone_airlock", "zone_airlock_many", "zone_behind")
-OUTPUTS = frozenset({*(f"{door}.release" for door in DoorId), "lamps.red", "lamps.amber", "lamps.green", "buzzer"})
-INPUTS = frozenset({*(f"{door}.{line}" for door in DoorId for line in DOOR_LINES[1:]), *ZONES, *Input})
+OUTPUTS = frozenset(
+    {
+        *(f"{door}.{line}" for door in DoorId for line in DOOR_OUTPUTS),
+        "lamps.red",
+        "lamps.amber",
+        "lamps.green",
+        "buzzer",
+    }
+)
+INPUTS = frozenset({*(f"{door}.{line}" for door in DoorId for line in DOOR_CONTACTS), *ZONES, *Input})
 
 _RANGES = {
     "travel_s": (0.05, 30.0),
@@ -57,6 +66,11 @@ class WorldSettings:
     """Cameras besides the one between the doors, and where each hangs; see `hw.sim.cameras`."""
     scanners: Mapping[str, ScannerSettings] = field(default_factory=lambda: MappingProxyType({}))
     lines: Mapping[str, LineSettings] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def motorised(settings: WorldSettings, door: DoorId) -> bool:
+    """Whether this door's leaf is moved by two lines of the board, and by nothing else of its own."""
+    return f"{door}.motor_open" in settings.pins
 
 
 def load(path: Path) -> WorldSettings:
