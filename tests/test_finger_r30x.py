@@ -427,6 +427,43 @@ def test_a_sensor_that_understands_nothing_is_a_bad_reply() -> None:
             ask()
 
 
+def test_a_sensor_that_is_still_starting_is_asked_until_it_answers() -> None:
+    """It hears nothing for the first moments, as after a plug was put in."""
+    bench = VirtualSensor(replace(QUICK, start_s=0.9))
+    bench.device.power_up(bench.link.now)
+    began_s = bench.link.now
+    bench.open()
+    assert 0.9 <= bench.link.now - began_s < 0.9 + 2 * finger_r30x.GREET_S
+
+
+def test_a_sensor_that_starts_for_ever_is_lost_when_its_time_is_over() -> None:
+    bench = VirtualSensor(replace(QUICK, start_s=3600.0), reply_s=2.0)
+    bench.device.power_up(bench.link.now)
+    began_s = bench.link.now
+    with pytest.raises(DeviceLost, match="no answer"):
+        bench.open()
+    assert bench.link.now - began_s == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("password", [zfm.PUBLISHED_PASSWORD, SECRET])
+@pytest.mark.parametrize("late", [1, 2, 5])
+def test_late_answers_to_the_greeting_are_taken_for_nothing_else(password: bytes, late: int) -> None:
+    """The line was held up: several greetings are answered at once, after the password was asked for."""
+    bench = VirtualSensor()
+    bench.device.chip.password = password
+    code, told = bench.device.chip.obey(Command.PARAMETERS, b"")
+    greeting = zfm.encode(zfm.Packet(zfm.Kind.REPLY, bytes((code,)) + told))
+    written = bench.link.write
+
+    def held_up(data: bytes) -> None:
+        if data[9] == Command.PASSWORD:
+            bench.device._saying.extend((bench.link.now, greeting) for _ in range(late))
+        written(data)
+
+    bench.link.write = held_up  # type: ignore[method-assign]  the far end of the wire
+    bench.open(password).check()
+
+
 def test_what_was_said_before_a_command_is_not_its_answer() -> None:
     """A late answer to something else: here, that everything is fine."""
     bench = VirtualSensor()
