@@ -143,6 +143,7 @@ class Supervisor:
         files.callback(bus.close)
         seen = SeenTokens(config.paths.tokens)
         files.callback(seen.close)
+        # The bare clock: the journal's never goes back, and one wrong jump ahead would end every token for good.
         check = TokenCheck(
             TokenTerms.of(config.lane.name, config.tokens, face_follows(config.lane.procedure)), seen, wall_clock
         )

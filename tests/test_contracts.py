@@ -50,7 +50,7 @@ VIOLATIONS = {
         "import gatefw.leases",
     ),
     "a document is judged by its bytes, a store and a date handed in": ("gatefw/travel_document.py", "import time"),
-    "records know neither hardware nor bus nor faces": ("gatefw/records.py", "import cv2"),
+    "records and tokens know neither hardware nor bus nor faces": ("gatefw/records.py", "import cv2"),
     "events, journal, bus and control know neither hardware nor lane nor faces": ("gatefw/bus.py", "import hw"),
     "the config is given the drivers' schema: reading it loads no hardware and no model": (
         "gatefw/settings.py",
