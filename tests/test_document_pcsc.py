@@ -151,6 +151,7 @@ def test_without_pyscard_the_driver_says_what_to_install() -> None:
     program = """
 import sys
 sys.modules["smartcard"] = None  # how Python marks what cannot be imported
+from hw import document_pcsc
 try:
     document_pcsc.open(document_pcsc.Settings("Reader A"))
 except Exception as problem:
