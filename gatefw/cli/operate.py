@@ -8,7 +8,7 @@ from gatefw.control import call
 from gatefw.model import Phase
 
 STATUS = """\
-What the lane does now: phase, doors, occupancy, inputs, what is missing, what is latched.
+What the lane does now: phase, doors, occupancy, inputs, what is missing or works badly, what is latched.
 
 example:
   gatefw status
