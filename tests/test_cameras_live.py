@@ -1,4 +1,4 @@
-"""A real lane whose cameras are covered, blinded, frozen, unplugged, and one that reads codes: what is published of it."""
+"""A real lane whose cameras are covered, blinded, frozen or unplugged, and one that reads codes: what is published."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +30,7 @@ def told(gate: LiveGate, kind: str, **data: str) -> Callable[[], list[dict[str, 
 
 def test_whatever_ails_a_camera_is_published_and_so_is_its_end(models: Path, photos: Path) -> None:
     with live_gate(models, photos) as gate:
+        losses = len(told(gate, "lost", device=INSIDE)())
         for number, (how, reason) in enumerate(AILMENTS.items()):
             gate.world.do("camera", **{"is": how})
             impaired = told(gate, "impaired", device=INSIDE, reason=reason)
@@ -38,7 +39,7 @@ def test_whatever_ails_a_camera_is_published_and_so_is_its_end(models: Path, pho
             gate.world.do("camera", **{"is": "live"})
             restored = told(gate, "restored", device=INSIDE, reason=reason)
             until(lambda restored=restored, n=before: len(restored()) > n, f"the end of {reason} is published", 60)
-        assert told(gate, "lost", device=INSIDE)() == told(gate, "lost", device=INSIDE, reason="device_lost")()[:1]
+        assert len(told(gate, "lost", device=INSIDE)()) == losses, "a camera that shows nothing is there"
         gate.await_phase("idle")
 
 

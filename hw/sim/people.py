@@ -70,7 +70,10 @@ def traveller(
     leave_patience_s: float = 30.0,
     scanner: str = FRONT_SCANNER,
 ) -> Script:
-    """Presents a code (to a scanner, or a camera in front), walks in, looks at the camera (or not, without a photo), leaves by the door that opens."""
+    """Presents a code, walks in, looks at the camera (or not, without a photo), leaves by the door that opens.
+
+    `scanner` may be a camera in front, to which the code is held up.
+    """
     yield Walk(Place.FRONT)
     yield Present(code, scanner)
     if not (yield Walk(Place.AIRLOCK, enter_patience_s)):
