@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,10 +96,11 @@ def live_gate(
     watcher: bool = True,
     hardware_limit_s: float = 20.0,
     tables: str = "",
+    change: Callable[[str], str] = str,
 ) -> Iterator[LiveGate]:
     """A gate in service on simulated hardware; everything is ended and removed with the block.
 
-    `tables` is put at the end of its lane file.
+    `tables` is put at the end of its lane file, after `change` was made to it.
     """
     with ExitStack() as stack:
         run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gate-")))
@@ -107,7 +108,7 @@ def live_gate(
         (run / "state" / "models").symlink_to(models)
         config = run / "lane.toml"
         lane = re.sub(r"(?m)^required = \w+", f"required = {str(watcher).lower()}", SIM.read_text())
-        config.write_text(f"{lane}\n{tables}\n")
+        config.write_text(f"{change(lane)}\n{tables}\n")
         env = {key: value for key, value in os.environ.items() if not key.endswith("_DIRECTORY")}
         env |= {"GATEFW_STATE": str(run / "state"), "GATEFW_RUN": str(run)}
         world = stack.enter_context(launched(run, config, keep=keep, photos=photos, hardware_limit_s=hardware_limit_s))

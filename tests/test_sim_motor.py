@@ -100,6 +100,7 @@ def driven(directory: Path) -> Iterator[tuple[WorldClient, GpioDoor]]:
             travel_s=60.0,
             pause_s=0.05,
             clear_s=0.2,
+            reversals=20,
             max_lease_s=600.0,
         )
         door = hw.door_gpio.open(settings)
