@@ -3,14 +3,14 @@
 `wire`, the peer: as many bytes as a template and its packets are, there and back over such a line, with nobody at
 either end who thinks. `load`: a template is downloaded, read back and compared. `match`: picture, features and
 comparison, without the time the sensor takes for a picture. `check`: is it there, does it keep nobody. `wipe`: both
-buffers are overwritten and read back. `open`: from the port to a sensor that is proven, checked and wiped. `back`: the
-plug is put in again -> the worker has it back in service; of this, 200 ms are the sensor's own start.
+buffers are overwritten and read back. `open`: from the port to a sensor that is proven, checked and wiped. How long it
+takes after a plug was pulled is in `replug`.
 
 A traveller waits for `load` while walking up to the sensor, for `match` with the finger on it, and for no `wipe`.
 The sensor's own times (picture, features, comparison) are a real one's data sheet's, and not in here.
 
 Seen in November 2026 on two shared, noisy x86-64 cores under Python 3.11.7, 20 rounds, medians (and worst) in ms:
-wire 193, check 5 (6), load 203 (203), match 14 (17), wipe 405 (414), open 430 (435), back 742 (783).
+wire 193, check 5 (6), load 203 (203), match 14 (17), wipe 405 (414), open 430 (435).
 """
 
 import math
@@ -23,9 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.harness import Row, rotate, row
-from gatefw.errors import DeviceLost
-from gatefw.finger_worker import FingerWorker
-from gatefw.gate_terms import DeviceCame, GateInput
 from gatefw.model import Reason
 from hw import finger_r30x
 from hw.link import open_link
@@ -35,7 +32,6 @@ from hw.sim.serial_line import LineDevice, SerialLine
 from hw.wire import zfm
 
 ROUNDS = 20
-BACK_S = 30.0
 FINGER = 7
 
 
@@ -51,7 +47,6 @@ def run(rounds: int) -> list[Row]:
                 "match": lambda: bench.opened(bench.match),
                 "wipe": lambda: bench.opened(lambda sensor: sensor.wipe(), bench.match),
                 "open": bench.open,
-                "back": bench.back,
             },
             rounds,
         )
@@ -105,7 +100,7 @@ class Bench:
             return time.perf_counter() - began_s
 
     def opened(self, step: Callable[[Any], object], before: Callable[[Any], object] = lambda _sensor: None) -> float:
-        with self._line("tty-finger", self._device, starts=False), closing(finger_r30x.open(self._settings)) as sensor:
+        with self._line("tty-finger", self._device), closing(finger_r30x.open(self._settings)) as sensor:
             before(sensor)
             began_s = time.perf_counter()
             step(sensor)
@@ -116,38 +111,17 @@ class Bench:
         sensor.compare()
 
     def open(self) -> float:
-        with self._line("tty-finger", self._device, starts=False):
+        with self._line("tty-finger", self._device):
             began_s = time.perf_counter()
             sensor = finger_r30x.open(self._settings)
             took_s = time.perf_counter() - began_s
             sensor.close()
         return took_s
 
-    def back(self) -> float:
-        """The worker tries all the time, as in a lane; the sensor was away for a second."""
-        came = threading.Event()
-
-        def put(event: GateInput) -> None:
-            if isinstance(event, DeviceCame):
-                came.set()
-
-        worker = FingerWorker("finger.bench", lambda: finger_r30x.open(self._settings), put, lambda _: Reason.OK)
-        worker.there = (self._folder / "tty-finger").exists
-        worker.start()
-        came.wait(1.0)
-        with self._line("tty-finger", self._device):
-            began_s = time.perf_counter()
-            in_time = came.wait(BACK_S)
-            took_s = time.perf_counter() - began_s
-            worker.stop()
-        if not in_time:
-            raise DeviceLost(f"finger.bench: not back {BACK_S:.0f} s after it was plugged in; what does the log say?")
-        return took_s
-
     @contextmanager
-    def _line(self, name: str, device: LineDevice, starts: bool = True) -> Iterator[None]:
-        """A device on a line for a while; one that `starts` was without power before."""
-        begin_s = time.monotonic() if starts else time.monotonic() - 10.0
+    def _line(self, name: str, device: LineDevice) -> Iterator[None]:
+        """A device on a line for a while; it has been under power for long."""
+        begin_s = time.monotonic() - 10.0
         line, ending = SerialLine(self._folder / name, device, zfm.BAUD, now_s=begin_s), threading.Event()
         thread = threading.Thread(target=line.run, args=(ending,))
         thread.start()

@@ -25,7 +25,7 @@ ROWS = {
         for kind in ("pss", "rss")
     },
     "journal": {"sync", "insert", "1 in flight", "20 in flight"},
-    "finger": {"wire", "check", "load", "match", "wipe", "open", "back"},
+    "finger": {"wire", "check", "load", "match", "wipe", "open"},
     "tokens": {"verify", "sync", "read", "take"},
     "documents": {"verify", "believe", "brainpool", "rsa", "store"},
 }
