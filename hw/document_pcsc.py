@@ -78,10 +78,10 @@ class PcscDocumentReader:
     def read(self, key: bytes, deadline_s: float, given_up: Callable[[], bool]) -> ChipRead:
         """See `DocumentReader`. A command that is under way is waited for; the deadline is looked at between two."""
         ends_s = self._now_s() + deadline_s
-        card, protocol = self._connect()
+        card = self._connect()
         afterwards = self._scard.SCARD_RESET_CARD
         try:
-            return _chip_read(self._converse(card, protocol, key, ends_s, given_up))
+            return _chip_read(self._converse(card, key, ends_s, given_up))
         except DocumentFailed as failed:
             if failed.reason is Reason.DOCUMENT_REMOVED:
                 afterwards = self._scard.SCARD_LEAVE_CARD  # a reset that fails makes pcscd blind to the next document
@@ -105,34 +105,33 @@ class PcscDocumentReader:
             raise DeviceLost(f"{self._settings.reader}: no such reader: pcscd has {', '.join(names) or 'none'}")
         return str(fitting[0])
 
-    def _connect(self) -> tuple[Any, int]:
+    def _connect(self) -> Any:
         """The card, for us alone and freshly reset. Raises DocumentFailed, DeviceLost."""
         scard = self._scard
-        protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-        code, card, protocol = scard.SCardConnect(self._context, self._reader, scard.SCARD_SHARE_EXCLUSIVE, protocols)
+        how = (scard.SCARD_SHARE_EXCLUSIVE, scard.SCARD_PROTOCOL_T1)  # what every contactless chip is shown as
+        code, card, _ = scard.SCardConnect(self._context, self._reader, *how)
         if code in (scard.SCARD_E_NO_SMARTCARD, scard.SCARD_W_REMOVED_CARD):
             raise DocumentFailed(Reason.NO_DOCUMENT, f"{self._reader}: nothing lies on it")
         if code in (scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_W_UNPOWERED_CARD, scard.SCARD_E_PROTO_MISMATCH):
             raise DocumentFailed(Reason.DOCUMENT_UNREADABLE, f"{self._reader}: what lies on it does not answer")
         self._done((code, None), "connect to the document")
-        return card, protocol
+        return card
 
-    def _converse(self, card: Any, protocol: int, key: bytes, ends_s: float, given_up: Callable[[], bool]) -> Reading:
+    def _converse(self, card: Any, key: bytes, ends_s: float, given_up: Callable[[], bool]) -> Reading:
         dialogue = read_chip(key, self._chance, self._settings.part_bytes)
         try:
             command = next(dialogue)
             while True:
                 if given_up() or self._now_s() >= ends_s:
                     raise DocumentFailed(Reason.DOCUMENT_TIMEOUT, f"{self._reader}: the chip was not read in time")
-                command = dialogue.send(self._transmit(card, protocol, command))
+                command = dialogue.send(self._transmit(card, command))
         except StopIteration as ended:
             reading: Reading = ended.value
             return reading
 
-    def _transmit(self, card: Any, protocol: int, command: bytes) -> bytes:
+    def _transmit(self, card: Any, command: bytes) -> bytes:
         scard = self._scard
-        header = scard.SCARD_PCI_T0 if protocol == scard.SCARD_PROTOCOL_T0 else scard.SCARD_PCI_T1
-        code, answer = scard.SCardTransmit(card, header, list(command))
+        code, answer = scard.SCardTransmit(card, scard.SCARD_PCI_T1, list(command))
         if code == scard.SCARD_S_SUCCESS and len(answer) >= STATUS_BYTES:
             return bytes(answer[: MAX_ANSWER_BYTES + 1])  # some readers report a success of no bytes: the chip is gone
         if code in (scard.SCARD_W_REMOVED_CARD, scard.SCARD_E_NO_SMARTCARD) or self._goes():

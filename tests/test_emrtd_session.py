@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from hw.sim.chip import Chip, Fault, Personalisation
 from hw.sim.chip_access import signed
-from hw.sim.chip_faults import altered
+from hw.sim.chip_crypto import cbc, derived, mac
+from hw.sim.chip_faults import altered, garbage
 from hw.sim.chip_keys import CARD_ACCESS, COM, SOD, AgreementKey, Offer, card_access, group_14, personalise
 from hw.sim.passport import Authority, Signer
 from hw.wire import der
@@ -270,3 +271,97 @@ def test_what_a_refusal_says_and_what_is_shown_of_a_reading_holds_nothing_of_the
     assert "L898902C3" not in repr(reading)
     assert repr(reading) == "Reading(proof=<Proof.CHIP: 'chip'>)"
     assert "b'" not in repr(made("pace and chip"))
+
+
+def said_at(at: int, answer: bytes) -> Fault:
+    return garbage(at, answer + b"\x90\x00")
+
+
+@pytest.mark.parametrize("said", [b"", bytes(7), bytes(9)])
+def test_a_challenge_of_another_length_is_refused(said: bytes) -> None:
+    assert refused(made("bac"), said_at(2, said)) is Why.UNREADABLE
+
+
+@pytest.mark.parametrize("said", [b"", bytes(39), bytes(41), bytes(40)])
+def test_a_proof_of_the_chip_in_bac_that_is_no_proof_is_refused(said: bytes) -> None:
+    assert refused(made("bac"), said_at(3, said)) is Why.UNREADABLE
+
+
+def test_an_authentic_proof_over_other_challenges_is_refused() -> None:
+    """Somebody with the key who answers from a recording."""
+    seed = hashlib.sha1(made("bac").key).digest()[:16]
+    enc, mac_key = derived(1, seed, 1), derived(1, seed, 2)
+    recorded = cbc(1, enc, bytes(8), bytes(32), encrypt=True)
+    assert refused(made("bac"), said_at(3, recorded + mac(1, mac_key, recorded))) is Why.UNREADABLE
+
+
+@pytest.mark.parametrize("status", [0x6300, 0x63C1, 0x6982, 0x6988])
+@pytest.mark.parametrize(("kind", "at"), [("bac", 3), ("pace", 7)])
+def test_every_word_that_chips_have_for_a_wrong_key_is_understood(kind: str, at: int, status: int) -> None:
+    assert refused(made(kind), garbage(at, status.to_bytes(2, "big"))) is Why.KEY_WRONG
+
+
+def dynamic(tag: int, value: bytes) -> bytes:
+    return der.encode(0x7C, der.encode(tag, value))
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (4, dynamic(0x80, bytes(15))),  # a nonce of another length
+        (4, dynamic(0x81, bytes(16))),
+        (5, dynamic(0x82, b"\4" + bytes(64))),  # no point
+        (6, dynamic(0x84, b"")),
+        (7, dynamic(0x86, bytes(7))),  # a token of another length
+        (7, dynamic(0x87, bytes(8))),
+        (7, der.encode(0x7C)),
+    ],
+)
+def test_a_step_of_pace_that_is_not_as_it_should_be_is_refused(at: int, said: bytes) -> None:
+    assert refused(made("pace"), said_at(at, said)) is Why.UNREADABLE
+
+
+def test_a_token_that_is_not_the_chips_means_that_it_has_not_our_key() -> None:
+    assert refused(made("pace"), said_at(7, dynamic(0x86, bytes(8)))) is Why.KEY_WRONG
+
+
+def test_a_nonce_of_zero_is_refused() -> None:
+    """With it the mapped generator would not depend on the printed key."""
+    password = derived(4, hashlib.sha1(made("pace").key).digest(), 3)
+    nonce = cbc(4, password, bytes(16), bytes(16), encrypt=True)
+    assert refused(made("pace"), said_at(4, dynamic(0x80, nonce))) is Why.UNREADABLE
+
+
+def test_references_to_certificates_may_follow_the_chips_token() -> None:
+    def fault(number: int, command: bytes, answer: bytes) -> bytes:
+        if number != 7:
+            return answer
+        return der.encode(0x7C, der.only(answer[:-2], 0x7C).value, der.encode(0x87, b"UTCVCA00001")) + b"\x90\x00"
+
+    assert read(made("pace"), fault).proof is Proof.ACTIVE
+
+
+def test_a_malformed_key_in_dg14_is_unreadable_and_one_on_another_curve_is_passed_over_for_one_that_is_done() -> None:
+    document = made("pace and chip")
+    good = der.only(der.only(document.files[0x010E], 0x6E).value, der.SET).items()
+    protocol = der.encode_object_id("0.4.0.127.0.7.2.2.1.2")
+    kind = der.encode(der.SEQUENCE, der.encode_object_id("0.4.0.127.0.7.1.2"), der.encode_integer(14))
+    strange = der.encode(der.SEQUENCE, protocol, der.encode(der.SEQUENCE, kind, der.encode(3, bytes(9))))
+    broken = der.encode(der.SEQUENCE, protocol, der.encode(der.SEQUENCE, b"\5\0"))
+    for more, outcome in ((strange, None), (broken, Why.UNREADABLE)):
+        file = der.encode(0x6E, der.encode(der.SET, *(info.encoded for info in good), more))
+        changed = replace(document, files={**document.files, 0x010E: file})
+        if outcome is None:
+            assert read(changed).proof is Proof.CHIP
+        else:
+            assert refused(changed) is outcome
+
+
+@pytest.mark.parametrize("length", [0, 63, 65, 127, 129])
+@pytest.mark.parametrize("kind", ["pace", "bac and rsa"])
+def test_a_signature_of_another_length_is_a_clones(kind: str, length: int) -> None:
+    document = made(kind)
+    key = active.group_15(document.files[0x010F])
+    with pytest.raises(ChipRefused) as caught:
+        active.verify(key, bytes(8), bytes(length), "sha256")
+    assert caught.value.why is Why.CLONED

@@ -28,6 +28,11 @@ class VirtualDocument:
         self._thread = threading.Thread(target=self._lie, name="virtual document", daemon=True)
         self._thread.start()
 
+    @property
+    def lies(self) -> bool:
+        """Whether it is still on the reader."""
+        return self._thread.is_alive()
+
     def take_away(self) -> None:
         """May be called twice."""
         with suppress(OSError):  # it is gone already
