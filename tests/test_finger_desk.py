@@ -206,6 +206,20 @@ def test_a_sensor_that_goes_in_the_middle_is_told(office: Office) -> None:
     assert office.fingers.subjects() == []
 
 
+def test_a_mistake_in_a_driver_ends_the_enrolment_and_is_told(office: Office) -> None:
+    def broken() -> bytes | None:
+        raise ZeroDivisionError
+
+    office.scanner = Scanner(*THRICE)
+    office.scanner.merge = broken  # type: ignore[method-assign]
+    office.start()
+    session = office.begin()
+    with pytest.raises(ZeroDivisionError):  # which the clerk logs
+        office.follow(session)
+    outcome = office.order(session=session, prompts=99)
+    assert outcome == Rejected(Rejection.FAILED, "enrol_finger: ZeroDivisionError: the daemon's log says more")
+
+
 def test_two_enrolments_at_once_are_one_too_many(office: Office) -> None:
     office.start()
     office.begin()

@@ -27,7 +27,7 @@ class Lane:
     def __init__(self, folder: Path) -> None:
         self.sensor = PtySensor(folder)
         self.sensor.plug()
-        self._settings = finger_r30x.Settings(self.sensor.url, reply_s=4.0)
+        self._settings = finger_r30x.Settings(self.sensor.url, reply_s=3.0)
         self.anna = Fingerprint("zfm:0009:512", self.sensor.device.chip.features(ANNA))
         self.came: SimpleQueue[GateInput] = SimpleQueue()
         self.worker = FingerWorker(NAME, lambda: finger_r30x.open(self._settings), self.came.put, lambda _: self.anna)
@@ -121,7 +121,7 @@ def test_a_sensor_whose_plug_is_pulled_says_so_and_compares_again_when_it_is_bac
     assert isinstance(reply, FingerCompared) and reply.matched
 
 
-@pytest.mark.parametrize("ailment", [LineAilment.GARBLED, LineAilment.WRONG_DEVICE, LineAilment.BABBLING])
+@pytest.mark.parametrize("ailment", [LineAilment.GARBLED, LineAilment.WRONG_DEVICE])
 def test_a_line_that_is_not_well_never_makes_a_match_and_heals(lane: Lane, ailment: LineAilment) -> None:
     lane.ask()
     lane.seen()
