@@ -7,7 +7,7 @@ leaves open, and what is done about it here (libosdp 3.2.9, each tried):
     gives a reader its first key, has to do without it, and reads nothing from that session.
   * An offline reader is asked again after up to 300 s. A session that is lost is over: make a new one (13 ms).
   * Silence is noticed after 8 s. `silent_s` counts it from the first poll that was not answered.
-  * It prints to stdout when noise fills its buffer. It is given no more than one answer may have.
+  * An answer in pieces is lost, and noise in its buffer is printed to stdout. It is given whole frames only.
   * An exception out of a channel or callback leaves it half-way. Ours keep the failure, and `turn` raises it.
   * Its Python classes keep every event for ever, and poll at their own pace. Its C classes are used instead; a
     ControlPanel that is gone leaves some 0.2 KB behind.
@@ -21,10 +21,11 @@ from typing import Any
 
 from gatefw.errors import DeviceLost, WrongDevice
 from hw.link import Link
+from hw.wire.osdp_frames import Splitter
 
 TURN_S = 0.005  # how long a turn waits for the reader's bytes
 GATHER_S = 0.001  # and for more of them, so that noise at line rate costs no more than a thousand turns a second
-ANSWER_BYTES_MAX = 256
+READ_BYTES = 512
 EVENTS_MAX = 64
 HAND_OVER_AGAIN_S = 0.5
 _STALL_S = 0.05  # what a turn may add to a silence: a thread that was not let run heard nothing, but missed nothing
@@ -39,17 +40,16 @@ class _Wire:
         self.id = 0
         self.frames = self.heard_bytes = 0
         self.failure: Exception | None = None
-        self._link, self._inbox, self._said = link, bytearray(), b""
-        self._room = ANSWER_BYTES_MAX
+        self._link, self._splitter, self._inbox, self._said = link, Splitter(), bytearray(), b""
 
     def listen(self) -> None:
         """Take what the reader said, waiting a little for it. Raises DeviceLost."""
-        data = self._link.read(ANSWER_BYTES_MAX, TURN_S)
+        data = self._link.read(READ_BYTES, TURN_S)
         if data:
             time.sleep(GATHER_S)
         self.heard_bytes += len(data)
-        self._inbox += data[: self._room]
-        self._room -= min(len(data), self._room)
+        for frame in self._splitter.feed(data):
+            self._inbox[:] = frame  # there is one answer at a time; who sends another has lost count
 
     def read(self, max_bytes: int) -> bytes:
         data = bytes(self._inbox[:max_bytes])
@@ -57,7 +57,7 @@ class _Wire:
         return data
 
     def write(self, frame: bytes) -> int:
-        self._room = ANSWER_BYTES_MAX
+        self._splitter.clear()
         if frame != self._said:  # one that was not answered is sent again as it was
             self.frames, self._said = self.frames + 1, bytes(frame)
         try:

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 import osdp_sys
 
 from hw.wire import osdp_input
+from hw.wire.osdp_frames import START, Splitter, with_crc
 
 if TYPE_CHECKING:
     from hw.sim.physics import World
 
 ADVANCE_S = 0.02
-BUFFER_BYTES_MAX = 4096
 _CAPABILITIES = {
     osdp_sys.CAP_CONTACT_STATUS_MONITORING: (1, 1),
     osdp_sys.CAP_CARD_DATA_FORMAT: (1, 1),
@@ -38,7 +38,7 @@ _CAPABILITIES = {
     osdp_sys.CAP_COMMUNICATION_SECURITY: (1, 1),
     osdp_sys.CAP_READERS: (1, 1),
 }
-_START, _SECURITY_BLOCK, _CRC_FOLLOWS = b"\x53", 8, 4
+_SECURITY_BLOCK, _CRC_FOLLOWS = 8, 4  # in a frame's control byte
 _NAK_NO_SECURITY = b"\x41\x05"
 _FLAGS = {"secure": osdp_sys.FLAG_ENFORCE_SECURE, "install": osdp_sys.FLAG_INSTALL_MODE, "clear": 0}
 
@@ -61,16 +61,6 @@ def make(options: Mapping[str, Any], world: "World | None") -> "OsdpReaderDevice
     if chosen.mode not in _FLAGS or (chosen.mode == "secure") != (len(bytes.fromhex(chosen.key)) == 16):
         raise ValueError(f"mode is one of {', '.join(_FLAGS)}, with a key of 32 hex digits for secure and none else")
     return OsdpReaderDevice(chosen)
-
-
-def _crc(frame: bytes) -> int:
-    """CRC-16 of IEC 60839-11-5: polynomial 0x1021, begun with 0x1D0F."""
-    remainder = 0x1D0F
-    for byte in frame:
-        remainder ^= byte << 8
-        for _ in range(8):
-            remainder = (remainder << 1 ^ (0x1021 if remainder & 0x8000 else 0)) & 0xFFFF
-    return remainder
 
 
 class _Wire:
@@ -107,7 +97,7 @@ class OsdpReaderDevice:
         self.power_up(0.0)
 
     def power_up(self, now_s: float) -> None:
-        self._wire, self._next_s = _Wire(), now_s
+        self._wire, self._splitter, self._next_s = _Wire(), Splitter(), now_s
         self.shown.clear()
         osdp_sys.set_loglevel(osdp_sys.LOG_EMERG)
         self._reader = osdp_sys.PeripheralDevice(self._about(), capabilities=self._capabilities())
@@ -120,10 +110,8 @@ class OsdpReaderDevice:
 
     def receive(self, data: bytes, now_s: float) -> None:
         self._next_s = now_s
-        if self.mode == "clear":
-            data = self._without_security(data)
-        self._wire.heard += data
-        del self._wire.heard[:-BUFFER_BYTES_MAX]
+        for frame in self._splitter.feed(data):
+            self._hear(frame)
 
     def advance(self, now_s: float) -> bytes:
         if now_s >= self._next_s:
@@ -194,18 +182,14 @@ class OsdpReaderDevice:
             self._tell_status()
         return 0, command
 
-    def _without_security(self, data: bytes) -> bytes:
-        """Answer NAK to every frame with a security block, as a reader does that has never heard of them.
-
-        The library's own reader would take the factory's key. Frames come whole: each is one write of the panel.
-        """
-        start = data.find(_START)
-        if start < 0 or len(data) < start + 6 or not data[start + 4] & _SECURITY_BLOCK:
-            return data
-        sequence = data[start + 4] & 3
-        nak = bytes((_START[0], self._options.address | 0x80, 9, 0, sequence | _CRC_FOLLOWS, *_NAK_NO_SECURITY))
-        self._wire.said += nak + _crc(nak).to_bytes(2, "little")
-        return b""
+    def _hear(self, frame: bytes) -> None:
+        """A reader without encryption has never heard of a security block; the library's own would take one."""
+        control = frame[4]
+        if self.mode == "clear" and control & _SECURITY_BLOCK:
+            head = bytes((START, self._options.address | 0x80, 9, 0, control & 3 | _CRC_FOLLOWS))
+            self._wire.said += with_crc(head + _NAK_NO_SECURITY)
+        else:
+            self._wire.heard[:] = frame
 
     def _about(self) -> dict[str, Any]:
         return {

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import osdp_sys
 
-from hw.osdp_session import ANSWER_BYTES_MAX, Session
+from hw.osdp_session import Session
+from hw.wire.osdp_frames import FRAME_BYTES_MAX, Splitter, with_crc
 from hw.wire.osdp_input import CARD_BITS_MAX, Keypad, card, parse_card
 
 _KEYS_MAX = 8
@@ -65,23 +66,36 @@ def answers(pieces: list[bytes]) -> None:
     for _ in pieces:
         assert session.turn() == []
         assert not session.secure
-        assert len(session._wire._inbox) <= ANSWER_BYTES_MAX
+        assert len(session._wire._inbox) <= FRAME_BYTES_MAX
+
+
+def frames(pieces: list[bytes]) -> None:
+    """Whole frames only, the same however the bytes were cut, and never more held than one."""
+    splitter, found = Splitter(), []
+    for piece in pieces:
+        found += splitter.feed(piece)
+        assert len(splitter) < FRAME_BYTES_MAX
+    assert found == Splitter().feed(b"".join(pieces))
+    assert b"".join(found) in b"".join(pieces) or len(found) > 1
 
 
 TARGETS: dict[str, Callable[[list[bytes]], None]] = {
     "osdp keypad": keypad,
     "osdp cards": cards,
     "osdp card texts": card_texts,
+    "osdp frames": frames,
     "osdp answers": answers,
 }
+_ANSWERS = [  # of libosdp's own reader: who it is, what it can, and that it refuses
+    bytes.fromhex("538514000445bebafe0101efbeaddeaddeaded64"),
+    bytes.fromhex("5385290005460101020201020301000401010501010601010801000901000a00010d0101100200aa6c"),
+    with_crc(bytes.fromhex("538009000441" + "05")),
+]
 SEEDS: dict[str, list[bytes]] = {
     "osdp keypad": [b"4711\r", b"47*11#", b"1\x7f2\r#"],
     "osdp cards": [bytes.fromhex("001a01020340"), bytes.fromhex("003804a1b2c3d4e5f6")],
     "osdp card texts": [b"card:26:01020340", b"card:56:04A1B2C3D4E5F6"],
-    "osdp answers": [  # of libosdp's own reader: who it is, what it can, and that it refuses
-        bytes.fromhex("538514000445bebafe0101efbeaddeaddeaded64"),
-        bytes.fromhex("5385290005460101020201020301000401010501010601010801000901000a00010d0101100200aa6c"),
-        bytes.fromhex("538009000441050000"),
-    ],
+    "osdp frames": _ANSWERS,
+    "osdp answers": _ANSWERS,
 }
 osdp_sys.set_loglevel(osdp_sys.LOG_EMERG)
