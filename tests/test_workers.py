@@ -266,6 +266,34 @@ def test_what_a_hand_that_was_replaced_says_is_not_said_of_the_door_that_is_ther
     worker.stop()
 
 
+class SlowToSecure(FakeDoor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.securing, self.may_return = threading.Event(), threading.Event()
+
+    def secure(self) -> None:
+        self.securing.set()
+        assert self.may_return.wait(60)
+        super().secure()
+
+
+def test_a_door_that_is_wanted_again_while_it_is_told_to_secure_counts_as_driven(post: Post) -> None:
+    door = SlowToSecure()
+    worker = DoorWorker(DoorId.ENTRY, lambda: door, post)
+    worker.start()
+    post.until(DeviceCame("door.entry_door"))
+    worker.drive(600.0)
+    worker.drop()
+    assert door.securing.wait(30)
+    worker.drive(900.0)
+    door.may_return.set()
+    until(lambda: door.done[-1:] == ["release 900"], "the second release", 30)
+    assert worker.driven
+    worker.drop()
+    until(lambda: not worker.driven, "the door to be secured", 30)
+    worker.stop()
+
+
 def test_driving_a_door_that_is_not_there_does_nothing(post: Post) -> None:
     worker = DoorWorker(DoorId.ENTRY, FakeDoor, post)
     worker.drive(300.0)

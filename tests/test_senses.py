@@ -1,0 +1,117 @@
+"""Whatever is sensed, lost and found in whatever order: nobody is served on the word of a device that is not whole."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from test_gate import Bench
+
+from gatefw.clearance.contactless import clear
+from gatefw.gate_terms import (
+    Answered,
+    DeviceCame,
+    DeviceImpaired,
+    DeviceWent,
+    DoorSensed,
+    Drive,
+    GateInput,
+    LaneSensed,
+    Ordered,
+    Record,
+    Tick,
+    TokenRead,
+)
+from gatefw.leases import NEEDS_COMMIT
+from gatefw.model import (
+    Beam,
+    DoorId,
+    Elapsed,
+    FaceCompared,
+    FactKind,
+    Input,
+    Occupancy,
+    Phase,
+    Position,
+    Reason,
+    RecordFound,
+    RunId,
+    Signal,
+    SubjectId,
+    Timer,
+    Token,
+    Verb,
+)
+
+SERVING = (Phase.IDLE, Phase.TOKEN_PRESENTED, Phase.ENTRY_RELEASED, Phase.ENTERING, Phase.VERIFYING)
+DEVICES = ["door.entry_door", "door.exit_door", "sensors.lane", "reader.front", "vision", "camera.low", "camera.high"]
+AILMENTS = [Reason.TAMPERED, Reason.MAINS_LOST, Reason.CAMERA_DARK, Reason.CAMERA_FROZEN, Reason.DEVICE_FLOODS]
+REPLIES = [RecordFound(SubjectId("5" * 32)), FaceCompared(True, 0.3, 0.542, 0.001, 3)]
+
+devices = st.sampled_from(DEVICES)
+inputs = st.dictionaries(st.sampled_from(Input), st.sampled_from([Signal.OFF, Signal.OFF, Signal.ON, Signal.UNKNOWN]))
+events: st.SearchStrategy[GateInput | str] = st.one_of(
+    st.builds(DeviceWent, devices),
+    st.builds(DeviceCame, devices),
+    st.builds(DeviceImpaired, devices, st.sampled_from(AILMENTS), st.booleans()),
+    st.builds(DoorSensed, st.sampled_from(DoorId), st.sampled_from(Position), st.sampled_from(Beam)),
+    st.builds(LaneSensed, st.sampled_from(Occupancy), st.just(()), inputs.map(lambda each: tuple(each.items()))),
+    st.just(TokenRead("reader.front", Token(b"ANNA"))),
+    st.builds(Ordered, st.just(1), st.sampled_from(Verb), st.just("uid-1000")),
+    st.sampled_from(["answered", "elapsed", "committed", "restored"]),
+    st.just(Tick()),
+)
+
+
+def _give(bench: Bench, event: GateInput | str) -> None:
+    match event:
+        case "answered":
+            for reply in REPLIES:
+                runs = sum(isinstance(e, Record) and e.fact.kind is FactKind.PASSAGE_STARTED for e in bench.effects)
+                bench.give(*(Answered(RunId(f"run-{runs}"), number, reply) for number in (1, 2)))
+        case "elapsed":
+            bench.give(*(Elapsed(timer, bench.gate.state.generation) for timer in Timer))
+        case "committed":
+            bench.commit()
+        case "restored":
+            bench.give(*(DeviceCame(device) for device in DEVICES))
+            bench.door(DoorId.ENTRY, Position.SECURED).door(DoorId.EXIT, Position.SECURED).people(Occupancy.EMPTY)
+        case _:
+            bench.give(event)  # type: ignore[arg-type]
+
+
+def _check(bench: Bench, before: tuple[Phase, bool]) -> None:
+    gate = bench.gate
+    assert gate.state.healthy is (gate.senses.whole and (gate._passage is not None or not gate.senses.keeps_out))
+    if not gate.senses.whole:
+        assert gate.state.phase not in SERVING
+        assert not [e for e in bench.last if isinstance(e, Drive) and e.purpose in NEEDS_COMMIT and not before[1]]
+    if gate.senses.keeps_out and gate._passage is None:
+        assert gate.state.phase not in (Phase.IDLE, Phase.TOKEN_PRESENTED)
+    assert all(reasons <= set(AILMENTS) for reasons in gate.senses.impaired.values())
+
+
+@given(st.lists(events, max_size=40))
+def test_nobody_is_served_while_a_device_is_missing_or_tampered_with_and_nobody_begins_while_kept_out(
+    steps: list[GateInput | str],
+) -> None:
+    bench = Bench(clear, None, *DEVICES).idle()
+    _give(bench, "restored")
+    bench.over(Timer.SCAN)
+    assert bench.phase is Phase.IDLE
+    for number, event in enumerate(steps):
+        before = bench.gate.state.phase, any(bench.gate.leases.held(door) for door in DoorId)
+        bench.now_s = float(number)
+        _give(bench, event)
+        _check(bench, before)
+
+
+@given(st.lists(st.tuples(devices, st.sampled_from(AILMENTS), st.booleans()), max_size=60))
+def test_each_ailment_of_each_device_is_a_level_of_its_own_and_each_change_is_a_fact(
+    told: list[tuple[str, Reason, bool]],
+) -> None:
+    bench, levels, changes = Bench(clear, None, *DEVICES).idle(), set[tuple[str, Reason]](), 0
+    for device, reason, impaired in told:
+        changes += ((device, reason) in levels) is not impaired
+        (levels.add if impaired else levels.discard)((device, reason))
+        bench.ill(device, reason, impaired)
+    facts = bench.facts(FactKind.DEVICE_IMPAIRED) + bench.facts(FactKind.DEVICE_RESTORED)
+    assert len(facts) == changes
+    assert {(d, r) for d, reasons in bench.gate.senses.impaired.items() for r in reasons} == levels
