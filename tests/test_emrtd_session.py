@@ -365,3 +365,46 @@ def test_a_signature_of_another_length_is_a_clones(kind: str, length: int) -> No
     with pytest.raises(ChipRefused) as caught:
         active.verify(key, bytes(8), bytes(length), "sha256")
     assert caught.value.why is Why.CLONED
+
+
+def listening(sent: list[bytes], fault: Fault) -> Fault:
+    """The fault, and every command written down."""
+
+    def wrapped(number: int, command: bytes, answer: bytes) -> bytes:
+        sent.append(command)
+        return fault(number, command, answer)
+
+    return wrapped
+
+
+def test_nothing_more_is_said_to_a_chip_whose_proof_in_bac_is_not_this_sessions() -> None:
+    seed = hashlib.sha1(made("bac").key).digest()[:16]
+    recorded = cbc(1, derived(1, seed, 1), bytes(8), bytes(32), encrypt=True)
+    for fault in (altered(3, -3), said_at(3, recorded + mac(1, derived(1, seed, 2), recorded))):
+        sent: list[bytes] = []
+        assert refused(made("bac"), listening(sent, fault)) is Why.UNREADABLE
+        assert [command[1] for command in sent] == [0xA4, 0xA4, 0x84, 0x82]
+
+
+def test_of_several_ways_of_pace_the_strongest_is_chosen_and_named_with_its_parameters() -> None:
+    offers = (Offer(2, 18), Offer(4, 10), Offer(4, 15), Offer(1, 12))
+    sent: list[bytes] = []
+    document = personalise(office(), None, offers, AGREEMENT, picture=PICTURE)[1]
+    assert read(document, listening(sent, lambda number, command, answer: answer)).proof is Proof.CHIP
+    asked = next(command for command in sent if command[:4] == bytes.fromhex("0022C1A4"))
+    assert asked[5:].hex().upper() == "800A04007F00070202040204" + "830101" + "84010F"
+
+
+@pytest.mark.parametrize("more", [-8, 1])
+def test_a_chip_that_gives_nothing_or_more_than_was_asked_for_is_not_asked_for_ever(more: int) -> None:
+    class Wrong(Chip):
+        def _read(self, offset: int, le: int | None) -> bytes:
+            data = super()._read(offset, le)
+            return data if self._session is None or not offset else (data + bytes(more) if more > 0 else b"")
+
+    chip = Wrong(made("bac"), chance=chance_of(b""))
+    dialogue = read_chip(made("bac").key, chance_of(b"reader"))
+    command = next(dialogue)
+    with pytest.raises(ChipRefused, match="READ BINARY"):
+        for _ in range(100):
+            command = dialogue.send(chip.transmit(command))
