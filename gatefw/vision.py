@@ -37,7 +37,7 @@ from gatefw import config
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.runtime import Delegate, Runtime
-from gatefw.errors import SetupError
+from gatefw.errors import DeviceLost, SetupError
 from gatefw.keys import load_or_create
 from gatefw.ports import Camera
 from gatefw.vision_feed import Eyes, Feeds
@@ -49,7 +49,7 @@ from gatefw.vision_worker import Vision
 def serve(settings: VisionSettings, child: bool) -> None:
     """Serve until `stop`, SIGTERM or SIGINT; as a child, also until standard input ends: its parent is gone then.
 
-    Raises SetupError when models, gallery, key or socket cannot be used.
+    Raises SetupError when models, gallery, key or socket cannot be used, DeviceLost when it should be started again.
     """
     faces, codes = ({each.name: _opener(each) for each in settings.having(codes)} for codes in (False, True))
     names = settings.detector, settings.embedder
@@ -77,6 +77,9 @@ def main(arguments: list[str] | None = None) -> int:
     except SetupError as error:
         print(f"vision: {error}", file=sys.stderr)
         return 2
+    except DeviceLost as error:
+        logging.getLogger(__name__).error("%s; ends, to be started again", error)
+        return 3
     return 0
 
 

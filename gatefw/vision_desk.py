@@ -45,7 +45,7 @@ class VisionDesk:
         hint: Callable[[RunId, str], None],
     ) -> None:
         self._put, self._came, self._hint = put, came, hint
-        self._lock = threading.Lock()
+        self._lock, self._telling = threading.Lock(), threading.Lock()
         self._verifies: dict[int, _Verify] = {}
         self._requests: dict[int, Heard] = {}
         self._cameras: dict[str, CameraState | None] = {camera.name: None for camera in cameras}
@@ -81,7 +81,7 @@ class VisionDesk:
         """Take codes from the cameras that look for them, or no more; a process that comes back is told as well."""
         if self._readers and wanted is not self._codes_wanted:
             self._codes_wanted = wanted
-            self.request("codes", lambda _message: None, wanted=wanted)
+            self._tell_codes()
 
     def cancel(self, run: RunId) -> None:
         """The run is over: its comparison should stop looking at whoever stands there now."""
@@ -154,7 +154,12 @@ class VisionDesk:
             self._came()
             self._put(DeviceCame(VISION))
             if self._codes_wanted:
-                self.request("codes", lambda _message: None, wanted=True)
+                self._tell_codes()
+
+    def _tell_codes(self) -> None:
+        """Whoever tells last tells how it is: the loop and the client's thread may both want to."""
+        with self._telling:
+            self.request("codes", lambda _message: None, wanted=self._codes_wanted)
 
     def _lost(self, why: str) -> None:
         _log.warning("%s", why)

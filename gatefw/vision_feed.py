@@ -20,6 +20,8 @@ IDLE_S = 0.2
 """While nobody wants its frames one is taken so often: enough to know within a second how the camera is."""
 SILENT_S = 1.5
 """An open camera that gives no frame for so long counts as lost; one whose driver does not come back, as stuck."""
+OVERDUE_S = 60.0
+"""A camera that worked and was lost so long ago may be held by what is left of its own driver in this process."""
 CLOSE_S = 5.0
 
 Changed = threading.Condition
@@ -37,23 +39,19 @@ class Seen:
 class Feed:
     """Frames of a camera that may die and come back. All methods are safe from any thread.
 
-    `changed` is notified when there is a new frame: feeds that share one can be waited for together (`Feeds`).
+    `changed` is shared by feeds that are waited for together (`Feeds`): it is notified of every new frame.
     """
 
     def __init__(
-        self,
-        open_camera: Callable[[], Camera],
-        name: str = "camera",
-        now_s: Callable[[], float] = time.monotonic,
-        changed: Changed | None = None,
+        self, name: str, open_camera: Callable[[], Camera], now_s: Callable[[], float], changed: Changed
     ) -> None:
-        self.name, self._open, self._now_s = name, open_camera, now_s
-        self._changed = changed or Changed()
+        self.name, self._open, self._now_s, self._changed = name, open_camera, now_s, changed
         self._newest: Seen | None = None
         self._wanted = False
         self._closing = False
         self._state = CameraState(Reason.DEVICE_LOST, why="not opened yet")
         self._asked_s: float | None = None
+        self._good_s: float | None = None
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -64,6 +62,11 @@ class Feed:
         if asked_s is not None and not self._state.lost and self._now_s() - asked_s > SILENT_S:
             return CameraState(Reason.DEVICE_STUCK, why=f"its driver has not come back for {SILENT_S:g} s")
         return self._state
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it worked in this process and has not for `OVERDUE_S`; one that never did is only waited for."""
+        return self._good_s is not None and self._now_s() - self._good_s > OVERDUE_S
 
     def want(self, wanted: bool) -> None:
         """Take every frame from now on, or only one now and then. What was taken before is dropped."""
@@ -115,6 +118,7 @@ class Feed:
                     self._state = CameraState(Reason.DEVICE_LOST, why=f"open, but no frame for {SILENT_S:g} s")
                 continue
             heard_s, before, digest = self._now_s(), digest, zlib.crc32(frame.rgb)
+            self._good_s = heard_s
             backoff.reset()
             seen = Seen(self.name, frame, digest == before)
             looked_at = frame.rgb if frame.luma is None else frame.luma
@@ -151,11 +155,15 @@ class Feeds:
         self, cameras: Mapping[str, Callable[[], Camera]], now_s: Callable[[], float] = time.monotonic
     ) -> None:
         self._changed = Changed()
-        self._feeds: Sequence[Feed] = [Feed(opens, name, now_s, self._changed) for name, opens in cameras.items()]
+        self._feeds: Sequence[Feed] = [Feed(name, opens, now_s, self._changed) for name, opens in cameras.items()]
 
     @property
     def states(self) -> dict[str, CameraState]:
         return {feed.name: feed.state for feed in self._feeds}
+
+    @property
+    def overdue(self) -> bool:
+        return any(feed.overdue for feed in self._feeds)
 
     def want(self, wanted: bool) -> None:
         for feed in self._feeds:

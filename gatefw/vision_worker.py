@@ -20,9 +20,9 @@ from gatefw.biometrics.template import Template
 from gatefw.biometrics.threshold import threshold_for
 from gatefw.biometrics.verify import Hint, Outcome, Rules, Verification
 from gatefw.code_search import CodeWatch
-from gatefw.errors import GateError, Refusal
+from gatefw.errors import DeviceLost, GateError, Refusal
 from gatefw.model import Reason, SubjectId
-from gatefw.vision_feed import Eyes
+from gatefw.vision_feed import OVERDUE_S, Eyes
 from gatefw.vision_server import Asked, Client, Connected, Gone, Server
 from gatefw.vision_settings import VisionSettings
 
@@ -62,6 +62,7 @@ class Vision:
         self._stopping.set()
 
     def run(self) -> None:
+        """Raises DeviceLost when a camera that worked has been lost for long: a new process may get it back."""
         while not self._stopping.is_set():
             self._happen(0 if self._running or self._seeking is not None else REST_S)
             if self._running:
@@ -69,6 +70,8 @@ class Vision:
             if self._seeking is not None:
                 self._seek(self._seeking, 0.0 if self._running else LOOK_S)
             self._tell_health()
+            if self._eyes.faces.overdue and self._running is None:
+                raise DeviceLost(f"a camera has shown nothing for {OVERDUE_S:g} s; perhaps its driver holds on to it")
         self._end_running("the vision process stops")
 
     # ------------------------------------------------------------ requests
@@ -222,8 +225,7 @@ class Vision:
         watch = watches.setdefault(seen.camera, CodeWatch())
         if seen.repeated or not watch.due(seen.frame.captured_s):
             return
-        looked_at = seen.frame.rgb if seen.frame.luma is None else seen.frame.luma
-        code = watch.seen(code_search.search(np.asarray(looked_at)), seen.frame.captured_s)
+        code = watch.seen(code_search.search(np.asarray(seen.frame.rgb)), seen.frame.captured_s)
         if code is not None:
             payload = base64.b64encode(code).decode("ascii")
             self._client.send({"code": {"camera": seen.camera, "payload": payload}})

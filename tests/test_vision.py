@@ -27,7 +27,7 @@ from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.runtime import Delegate, Maker, Picture, Runtime
 from gatefw.biometrics.template import Template
-from gatefw.errors import ModelError, SetupError
+from gatefw.errors import DeviceLost, ModelError, SetupError
 from gatefw.model import FaceCompared, Failed, Reason, Reply, SubjectId
 from gatefw.ports import Frame
 from gatefw.vision_client import VisionClient
@@ -317,6 +317,25 @@ def test_health_is_told_on_connection_and_when_it_changes(lane: Lane) -> None:
 
 
 # ---------------------------------------------------------------- several cameras
+
+
+def test_a_process_whose_camera_stays_lost_ends_to_be_started_again_once_nobody_is_verified(
+    chain: Chain, settings: VisionSettings
+) -> None:
+    """What is left of a driver may hold the camera: only the end of its process gives that back."""
+    now_s, scene = 0.0, Scene()
+    with (
+        closing(Gallery(settings.gallery, KEY)) as gallery,
+        closing(Feeds({"camera.inside": scene.open}, lambda: now_s)) as faces,
+        closing(Feeds({})) as codes,
+        closing(Server(settings.socket)) as server,
+    ):
+        until(lambda: not faces.states["camera.inside"].lost, "the camera works", 30)
+        scene.frame = lambda timeout_s: (_ for _ in ()).throw(OSError("held"))  # type: ignore[method-assign]
+        until(lambda: faces.states["camera.inside"].lost, "the camera is lost", 30)
+        now_s = 61.0
+        with pytest.raises(DeviceLost, match="has shown nothing for 60 s"):
+            Vision(settings, chain, gallery, Eyes(faces, codes), server).run()
 
 
 def test_a_traveller_whom_only_one_camera_sees_is_matched(lane: Lane, anna: str, photos: Path) -> None:

@@ -197,6 +197,23 @@ def test_grey_levels_that_come_with_a_frame_are_what_is_watched(feeds: Feeds, ca
     becomes(feeds, lambda state: state.ail is Reason.CAMERA_DARK, "the ailment is told")
 
 
+def test_a_camera_that_worked_is_overdue_after_a_minute_and_one_that_never_did_is_not(camera: ScriptedCamera) -> None:
+    now_s, never = 0.0, ScriptedCamera()
+    never.refuses = DeviceLost("not there")
+    with closing(Feeds({INSIDE: camera.open, "camera.low": never.open}, lambda: now_s)) as feeds:
+        becomes(feeds, fine, "frames")
+        assert not feeds.overdue
+        camera.refuses, camera.next = DeviceLost("held"), fails(DeviceLost("unplugged"))
+        becomes(feeds, lambda state: state.why == "held", "the loss is told")
+        now_s = 59.0
+        assert not feeds.overdue
+        now_s = 61.0
+        assert feeds.overdue
+    with closing(Feeds({INSIDE: never.open}, lambda: now_s)) as feeds:
+        now_s += 1000.0
+        assert not feeds.overdue
+
+
 def test_closing_does_not_wait_for_a_backoff(camera: ScriptedCamera) -> None:
     camera.refuses = DeviceLost("nobody answers")
     feeds = Feeds({INSIDE: camera.open})
