@@ -325,6 +325,48 @@ def test_who_asked_a_device_that_hangs_is_answered_when_it_is_given_up_and_never
     worker.stop(30)
 
 
+@pytest.mark.parametrize(
+    ("broken", "answer", "gone"),
+    [
+        (DeviceLost("unplugged"), Reason.FINGERS_UNAVAILABLE, Reason.DEVICE_LOST),
+        (ZeroDivisionError(), Reason.SOFTWARE, Reason.SOFTWARE),
+    ],
+)
+def test_who_asked_a_device_that_fails_is_answered_before_the_device_is_said_to_be_gone(
+    broken: Exception, answer: Reason, gone: Reason
+) -> None:
+    told: SimpleQueue[GateInput] = SimpleQueue()
+    things = [Thing(), Thing()]
+    waiting = list(things)
+    worker = Asked("finger.scanner", lambda: waiting.pop(0), told.put)
+    worker.start()
+    assert _next(told) == DeviceCame("finger.scanner")
+    things[0].broken = broken
+    worker.ask(Ask(RunId("run-1"), 3, FINGER))
+    assert _next(told) == Answered(RunId("run-1"), 3, Failed(answer))
+    assert _next(told) == DeviceWent("finger.scanner", gone)
+    assert _next(told) == DeviceCame("finger.scanner")
+    worker.stop(30)
+
+
+def test_a_question_to_a_device_that_is_not_there_is_answered_at_once_and_one_that_was_taken_back_never() -> None:
+    told: SimpleQueue[GateInput] = SimpleQueue()
+    thing = Thing()
+    worker = Asked("finger.scanner", lambda: thing, told.put)
+    worker.ask(Ask(RunId("run-1"), 3, FINGER))
+    assert _next(told) == Answered(RunId("run-1"), 3, Failed(Reason.FINGERS_UNAVAILABLE))
+    worker.start()
+    assert _next(told) == DeviceCame("finger.scanner")
+    thing.free.clear()
+    worker.ask(Ask(RunId("run-2"), 1, FINGER))
+    assert thing.hung.wait(30)
+    worker.cancel(RunId("run-2"))
+    thing.free.set()
+    worker.lend(lambda _device: None).result(30)
+    assert told.empty()
+    worker.stop(30)
+
+
 # ---------------------------------------------------------------- the wait for the next try
 
 

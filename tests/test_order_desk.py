@@ -1,0 +1,57 @@
+"""Operators' orders between the control socket's thread and the loop."""
+
+from gatefw.control import Answer, Done, Order, Rejected, Rejection
+from gatefw.gate_terms import GateInput, Ordered, Tell
+from gatefw.model import Phase, Verb
+from gatefw.order_desk import OrderDesk
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.queued: list[GateInput] = []
+        self.answers: list[Answer] = []
+        self.elsewhere: list[Order] = []
+        self.stops = 0
+        self.desk = OrderDesk(self.queued.append, self._stop, lambda order, _reply: self.elsewhere.append(order))
+
+    def _stop(self) -> None:
+        self.stops += 1
+
+    def order(self, verb: str, expects: Phase | None = None) -> Order:
+        order = Order(verb, {}, "uid-1000", expects, 99.0)
+        self.desk.take(order, self.answers.append)
+        return order
+
+
+def test_an_order_for_the_lane_is_queued_and_answered_when_the_loop_has_taken_it() -> None:
+    bench = Bench()
+    bench.order("close", Phase.IDLE)
+    assert bench.queued == [Ordered(1, Verb.CLOSE, "uid-1000", Phase.IDLE, 99.0)]
+    assert bench.answers == []
+    bench.desk.tell(Tell(1, True, "lane is out_of_service"), "out_of_service")
+    assert bench.answers == [Done({"detail": "lane is out_of_service", "phase": "out_of_service"})]
+
+
+def test_each_order_has_its_own_answer_once_and_a_refusal_says_why() -> None:
+    bench = Bench()
+    bench.order("close")
+    bench.order("reset")
+    bench.desk.tell(Tell(2, False, "nothing is latched"), "idle")
+    bench.desk.tell(Tell(2, True), "idle")
+    bench.desk.tell(Tell(0, True), "idle")  # the daemon's own order has nobody who waits
+    assert bench.answers == [Rejected(Rejection.REFUSED, "nothing is latched")]
+
+
+def test_status_is_the_newest_snapshot_and_a_stop_is_heard_at_once() -> None:
+    bench = Bench()
+    bench.desk.status = {"phase": "idle"}
+    bench.order("status")
+    bench.order("stop")
+    assert bench.answers == [Done({"phase": "idle"}), Done({"stopping": True})]
+    assert (bench.stops, bench.queued) == (1, [])
+
+
+def test_what_is_not_the_lanes_goes_elsewhere() -> None:
+    bench = Bench()
+    order = bench.order("subjects")
+    assert (bench.elsewhere, bench.queued, bench.answers) == ([order], [], [])
