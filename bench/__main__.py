@@ -10,7 +10,19 @@ import sys
 from bench.harness import table
 from gatefw.errors import GateError
 
-BENCHES = ("stages", "edge_to_door", "start", "memory", "journal", "tokens", "finger", "documents", "replug", "cameras")
+BENCHES = (
+    "stages",
+    "edge_to_door",
+    "start",
+    "memory",
+    "journal",
+    "tokens",
+    "finger",
+    "documents",
+    "chip",
+    "replug",
+    "cameras",
+)
 
 
 def main() -> int:

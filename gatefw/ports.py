@@ -278,7 +278,8 @@ class DocumentReader(Device, Protocol):
         the weaker after the stronger failed. `given_up` is looked at between two commands to the chip.
 
         Raises DocumentFailed (NO_DOCUMENT, DOCUMENT_KEY_WRONG, DOCUMENT_REMOVED, DOCUMENT_TIMEOUT, also when given up,
-        DOCUMENT_UNREADABLE, DOCUMENT_UNSUPPORTED, DOCUMENT_CLONED), or DeviceLost when the reader itself went away.
+        DOCUMENT_UNREADABLE, DOCUMENT_UNSUPPORTED, DOCUMENT_CLONED, or DOCUMENT_ALTERED: EF.CardAccess, in the open,
+        hides what DG14 names), or DeviceLost when the reader itself went away.
         """
         ...
 

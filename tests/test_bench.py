@@ -27,6 +27,7 @@ ROWS = {
     "journal": {"sync", "insert", "1 in flight", "20 in flight"},
     "finger": {"wire", "check", "load", "match", "wipe", "open"},
     "tokens": {"verify", "sync", "read", "take"},
+    "chip": {"pace chip", "extended", "bac", "reader"},
     "documents": {"verify", "believe", "brainpool", "rsa", "store"},
 }
 KEYS = {"name", "unit", "median", "least", "p99", "rounds", "ratios", "note"}
