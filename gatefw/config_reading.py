@@ -184,6 +184,7 @@ class Reading:
         config_rules.devices(roles, self._schemas, self.error)
         config_rules.fingers(roles, self._schemas, self.error, self.warn)
         config_rules.pins(roles, self._schemas, "gpio" in self._document.table, self.error)
+        config_rules.units(roles, self.error)
         config_rules.times(sections["timers"], sections["doors"], sections["face"], self.error)
         config_rules.documents(sections["documents"], roles, self.error, self.warn)
         config_rules.tokens(sections["tokens"], self._face_follows, self.error)

@@ -147,6 +147,19 @@ def pins(roles: Roles, schemas: Schemas, gpio_given: bool, error: Tell) -> None:
         error(("gpio",), 'is missing; pins are used, so say which: [gpio] factory = "lgpio:CHIP LABEL"')
 
 
+def units(roles: Roles, error: Tell) -> None:
+    """A unit on a field bus is one device: two doors that name the same unit would be one door that both move."""
+    used: dict[tuple[object, object], str] = {}
+    for role, named in roles.items():
+        for name, table in named.items():
+            if "unit" not in table or "link" not in table:
+                continue
+            unit, label = (str(table["link"]), str(table["unit"])), f"{role}.{name}"
+            if unit in used:
+                error((role, name, "unit"), f"unit {unit[1]} of this link is used already by {used[unit]}")
+            used.setdefault(unit, label)
+
+
 def gpio(factory: str, simulated: bool, error: Tell) -> None:
     """A gate whose pins are pretended looks healthy and sees nobody."""
     if not simulated and not factory.startswith("lgpio:"):

@@ -195,6 +195,26 @@ def test_a_motor_line_that_cannot_be_switched_off_does_not_keep_the_other_one_on
     lines.close()
 
 
+def test_a_mistake_in_reading_the_contacts_stops_the_motor_and_is_told(tmp_path: Path) -> None:
+    lines, mistaken = MockLines(tmp_path), False
+
+    def feel() -> Felt:
+        if mistaken:
+            raise ZeroDivisionError("a mistake")
+        return Felt(closed=False, opened=False, obstructed=False)
+
+    opening, closing = (gpio.Output(lines.pins, Pin(number), "high") for number in (OPEN_MOTOR, CLOSE_MOTOR))
+    motor = Motor(opening, closing, DriveLimits(60.0, 0.02, 0.0, 3), feel)
+    motor.want(opened=True)
+    until(lambda: lines.level(OPEN_MOTOR) == 1, "the leaf opens")
+    mistaken = True
+    motor.look()
+    until(lambda: _raises(motor.check), "the mistake is told")
+    assert lines.level(OPEN_MOTOR) == 0
+    motor.close()
+    lines.close()
+
+
 def test_a_broken_beam_is_believed_at_once_and_a_clear_one_after_the_debounce(tmp_path: Path) -> None:
     lines, now_s = MockLines(tmp_path), 100.0
     plain = {name: LINES[name] for name in ("release", "closed", "locked", "beam")}

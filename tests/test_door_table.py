@@ -10,7 +10,7 @@ import pytest
 from modbus_peers import MAP
 
 import hw
-from gatefw import door_table
+from gatefw import config_rules, door_table
 from gatefw.cli import main
 from gatefw.config import Config, load
 from gatefw.config_tables import Device, Watcher
@@ -197,6 +197,19 @@ def test_a_kernel_that_says_nothing_is_unknown(tmp_path: Path, factory: str) -> 
 
 
 # ---------------------------------------------------------------- gatefw check
+
+
+def test_two_devices_that_name_the_same_unit_of_a_line_are_refused() -> None:
+    found: list[tuple[tuple[str, ...], str]] = []
+    door = {"link": "serial:/dev/bus", "unit": 1}
+    roles = {
+        "door": {"entry_door": door, "exit_door": {**door}},
+        "sensors": {"lane": {**door, "link": "serial:/dev/b"}},
+    }
+    config_rules.units(roles, lambda place, problem: found.append((place, problem)))
+    assert found == [
+        (("door", "exit_door", "unit"), "unit 1 of this link is used already by door.entry_door"),
+    ]
 
 
 @pytest.fixture

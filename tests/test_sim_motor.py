@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from hw.sim.device_modbus_line import COMMAND, TIMEOUT, make
 from hw.sim.door import BODY
 from hw.sim.people import doorstopper, send_in
 from hw.sim.physics import World
+from hw.sim.serial_line import SerialLine
 from hw.sim.settings import parse
 from hw.wire.modbus_rtu import Function, Reply, Request
 
@@ -166,6 +167,20 @@ def test_modbus_units_move_the_worlds_door_and_read_its_contacts() -> None:
     line.advance(6.0)
     world.advance(world.now_s + 1.0)
     assert ask(line, read, 7.0) == (0b011, 0, 0)
+
+
+def test_a_controller_ends_a_release_though_the_plug_was_pulled(tmp_path: Path) -> None:
+    world = World(parse({"travel_s": 0.5, "lock_s": 0.05}))
+    line = make({"units": {"1": {"door": "entry_door"}}}, world)
+    with closing(SerialLine(tmp_path / "tty-field", line, 115200)) as wire:
+        ask(line, Request(1, Function.WRITE_REGISTER, TIMEOUT, value=20), 0.0)
+        ask(line, Request(1, Function.WRITE_REGISTER, COMMAND, value=1), 0.0)
+        wire.unplug()
+        assert world.doors[ENTRY].relay
+        assert wire.next_s() == 2.0
+        wire.advance(2.0)
+        assert not world.doors[ENTRY].relay
+        assert wire.next_s() == float("inf")
 
 
 def test_what_a_unit_does_not_know_is_refused_and_another_number_is_silence() -> None:

@@ -130,6 +130,8 @@ class RemoteInputs:
 class ModbusLine:
     """A `LineDevice`: every unit that hangs on one wire. `mute` are the numbers whose unit says nothing."""
 
+    self_powered = True  # a cut line does not keep a controller from ending a release
+
     def __init__(self, units: Mapping[int, DoorController | RemoteInputs]) -> None:
         self.units, self.mute = dict(units), set[int]()
         self._heard, self._says = Requests(), bytearray()

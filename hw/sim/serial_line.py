@@ -41,7 +41,10 @@ class LineDevice(Protocol):
         ...
 
     def power_up(self, now_s: float) -> None:
-        """It was plugged in: whatever it does not keep without power is gone."""
+        """It was plugged in: whatever it does not keep without power is gone.
+
+        One that has a supply of its own says `self_powered = True` and goes on by itself while the plug is out.
+        """
         ...
 
     def act(self, what: str, given: Mapping[str, Any], now_s: float) -> None:
@@ -75,6 +78,7 @@ class SerialLine:
         self._link, self.device, self._baud, self._say = link, device, baud, say
         self._ailment, self._amount_s = LineAilment.HEALTHY, 0.0
         self._ends: tuple[int, int] | None = None
+        self._lives_on = bool(getattr(device, "self_powered", False))
         self._queue: deque[tuple[float, bytes]] = deque()
         self._busy_until_s = self._chatter_s = -math.inf
         self.plug(now_s)
@@ -120,7 +124,7 @@ class SerialLine:
     def next_s(self) -> float:
         """When `advance` has something to do; infinite while unplugged."""
         if self._ends is None:
-            return math.inf
+            return self.device.next_s() if self._lives_on else math.inf
         if self._ailment in (LineAilment.WRONG_DEVICE, LineAilment.BABBLING):
             return min(self._chatter_s, self._queue[0][0] if self._queue else math.inf)
         return min(self.device.next_s(), self._queue[0][0] if self._queue else math.inf)
@@ -128,6 +132,8 @@ class SerialLine:
     def advance(self, now_s: float) -> None:
         """Read what the host sent, let the device answer, and send what is due."""
         if self._ends is None:
+            if self._lives_on:
+                self.device.advance(now_s)  # nobody hears what it says
             return
         self._hear(now_s)
         self._chatter(now_s)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from kernel import KernelLines, has_gpio_sim
 from lines import Lines, MockLines, SocketLines
-from modbus_peers import INPUTS_MAP, InMemory, ModbusPeer, OnAPty, opened
+from modbus_peers import DOOR_UNIT, INPUTS_MAP, InMemory, ModbusPeer, OnAPty, opened
 from peers import until
 
-from gatefw.errors import DeviceLost
+from gatefw.errors import DeviceLost, WrongDevice
 from gatefw.model import Input, Occupancy, Signal, Zone
 from gatefw.ports import Pin
 
@@ -191,6 +191,16 @@ def test_every_change_is_told(bench: Any) -> None:
     sensors.watch(told.set)
     bench.put("call", True)
     assert told.wait(10)
+
+
+def test_another_module_at_that_number_is_refused(tmp_path: Path) -> None:
+    import hw.sensors_modbus as driver
+
+    peer = InMemory(tmp_path, tuple(PINS))
+    channels = {name: channel for channel, name in enumerate(NEEDED)}
+    with pytest.raises(WrongDevice, match="another device sits there"):
+        driver.open(driver.Settings(**{"link": peer.url, **INPUTS_MAP, **channels, "unit": DOOR_UNIT}))
+    peer.close()
 
 
 def test_lost_sensors_raise_and_tell_nothing_as_off(bench: Any) -> None:
