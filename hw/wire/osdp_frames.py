@@ -38,7 +38,7 @@ class Splitter:
     def feed(self, data: bytes) -> list[bytes]:
         """The frames that `data` completes. What is none is skipped byte by byte: a false start hides no true one."""
         self._held += data
-        frames = []
+        frames: list[bytes] = []
         while (start := self._held.find(START)) >= 0:
             del self._held[:start]
             length = int.from_bytes(self._held[2:4], "little") if len(self._held) >= 4 else None
