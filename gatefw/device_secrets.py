@@ -1,14 +1,17 @@
 """Secrets that are shared with devices: renewing one, and agreeing the first. Both are done by the device's own thread.
 
 A device without its secret cannot be opened, so its first one is agreed while it is closed, in place of an opening,
-by the driver's `install`; `Installer` is how such a device is opened. It is the caller who makes sure that a technician
-stands there and that the lane is in maintenance.
+by the driver's `install`; `Installer` is how such a device is opened, also through a link that records. It is the
+caller who makes sure that a technician stands there and that the lane is in maintenance.
 """
 
+import dataclasses
+import re
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -31,19 +34,46 @@ def renew_secret(worker: Worker[Any]) -> Future[None]:
 
 
 class Installer:
-    """Opens a device by its driver; before that, where somebody asked for it, has its first secret agreed."""
+    """Opens a device by its driver; before that, where somebody asked for it, has its first secret agreed.
+
+    `recording`: the file to which its wire is recorded from its next opening on. `recorded`: whether it is now.
+    """
 
     def __init__(self, driver: ModuleType, settings: object, now_s: Callable[[], float] = time.monotonic) -> None:
         self._driver, self._settings, self._now_s = driver, settings, now_s
+        self.recording: Path | None = None
+        self.recorded = False
         self._lock = threading.Lock()
         self._asked: tuple[Future[None], float] | None = None
 
     def __call__(self) -> Any:
         with self._lock:
             asked, self._asked = self._asked, None
+        self.recorded = False  # its owner has closed what it had
         if asked is not None:
             self._install(*asked)
-        return self._driver.open(self._settings)
+        self.recorded = True  # before it is looked whether: who ends a recording looks in the other order
+        recording = self.recording
+        if recording is None or self.link is None:
+            self.recorded = False
+            return self._driver.open(self._settings)
+        settings: Any = self._settings
+        try:
+            return self._driver.open(dataclasses.replace(settings, link=f"spy:{recording}+{self.link}"))
+        except BaseException:
+            self.recorded = False
+            raise
+
+    @property
+    def link(self) -> str | None:
+        """Its wire, where it has one."""
+        return getattr(self._settings, "link", None)
+
+    @property
+    def scrubber(self) -> Callable[[], Callable[[str, bytes], bytes]]:
+        """Makes what hides personal data in a recording of its wire: the driver's, or one that hides every word."""
+        found: Callable[[], Callable[[str, bytes], bytes]] = getattr(self._driver, "scrubber", _wordless)
+        return found
 
     def install(self, worker: Worker[Any], within_s: float) -> Future[None]:
         """Close the device, have its first secret agreed, and open it again; any thread may ask, and wait or cancel.
@@ -75,3 +105,7 @@ class Installer:
             asked.set_exception(error)
             raise
         asked.set_result(None)
+
+
+def _wordless() -> Callable[[str, bytes], bytes]:
+    return lambda _direction, data: re.sub(rb"[0-9A-Za-z\x80-\xff]", b"x", data)

@@ -117,7 +117,21 @@ LANE = Code(r"[a-z0-9\-]{1,40}", "the lane's name in its file")
 AIM = Code(r"(\][A-Za-z][0-9A-Za-z])?", "AIM symbology prefix (ISO/IEC 15424), empty when the reader sends none")
 VERSION = Code(r"[0-9]{1,3}(\.[0-9]{1,3}){2}((a|b|rc|\.dev|\.post)[0-9]{1,3})?", "the version of gatefw")
 # Every order over the control socket that changes something: those of the lane, and the others.
-ORDERS = Word("Order", (*(verb.value for verb in Verb), "enrol", "enrol_finger", "revoke", "stop"))
+ORDERS = Word(
+    "Order",
+    (
+        *(verb.value for verb in Verb),
+        "enrol",
+        "enrol_finger",
+        "revoke",
+        "stop",
+        "device_test",
+        "device_trace",
+        "device_trace_raw",
+        "device_renew_secret",
+        "device_install",
+    ),
+)
 
 _DOOR, _REASON, _PHASE = _any(DoorId), _any(Reason), _any(Phase)
 

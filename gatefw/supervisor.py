@@ -19,8 +19,10 @@ from gatefw.bus import Bus
 from gatefw.clearance import face_follows, load
 from gatefw.clerk import Clerk
 from gatefw.config import Config
+from gatefw.control import Order
 from gatefw.control_server import ControlServer
 from gatefw.crew import gate_settings, muster
+from gatefw.device_desk import VERBS, DeviceDesk, LaneAccess
 from gatefw.errors import GateError, Overflow
 from gatefw.events import new_run, wall_clock
 from gatefw.fingers import Fingerprint, Fingers
@@ -66,7 +68,7 @@ from gatefw.model import (
     VerifyPortrait,
 )
 from gatefw.notify import Notifier
-from gatefw.order_desk import OrderDesk, lane_status
+from gatefw.order_desk import OrderDesk, Reply, lane_status
 from gatefw.records import Records
 from gatefw.scribe import Scribe
 from gatefw.seen_tokens import SeenTokens
@@ -150,7 +152,15 @@ class Supervisor:
         self._clerk = Clerk(
             records, check.take, self._inbox.put, self._scribe.append, now, fingers, self._crew.finger_sensor
         )
-        self._orders = OrderDesk(self._inbox.put, self._stopping.set, self._clerk.order)
+        self._orders = OrderDesk(self._inbox.put, self._stopping.set, self._order_elsewhere)
+        lane = LaneAccess(
+            lambda: self.gate.state.phase,
+            lambda: self.gate.sensed,
+            self._orders.take,
+            self._scribe.append,
+            lambda do, heard: self._desk.request(do, heard),
+        )
+        self._devices = DeviceDesk(config.devices, self._crew.all, self._crew.installers, lane, config.paths.run)
 
     def _opened_fingers(self) -> Fingers | None:
         """The store of fingers, where the lane has a sensor for them or had one: what is revoked must go from it."""
@@ -186,6 +196,7 @@ class Supervisor:
             self._scribe.append(Fact(FactKind.SERVICE_STARTED, None, started))
             self._scribe.end_unfinished()
             self._files.callback(self._crew.stop)
+            self._files.callback(self._devices.close)
             self._crew.start()
             self._boot()
             self._loop()
@@ -274,6 +285,7 @@ class Supervisor:
         return now_s >= self._stop_by_s or (gate.state.phase in QUIET and empty and not in_door)
 
     def _handle(self, event: GateInput) -> None:
+        self._devices.states.notice(event)
         try:
             effects = self.gate.handle(event, time.monotonic())
         except Exception:  # a mistake of ours is a FAULT of the lane, not its end
@@ -333,6 +345,9 @@ class Supervisor:
                 self._crew.answering[type(request)].ask(ask)
             case _:  # the lane file has no device for what its procedure wants to know
                 self._inbox.put(Answered(ask.run, ask.number, Failed(Reason.SOFTWARE)))
+
+    def _order_elsewhere(self, order: Order, reply: Reply) -> None:
+        (self._devices.order if order.verb in VERBS else self._clerk.order)(order, reply)
 
     def _bus_failed(self, error: GateError) -> None:
         _log.error("%s", error)

@@ -15,6 +15,8 @@ It talks through `vision.sock` (see `vision_server`) and knows neither doors nor
     revoke   subject                       {"revoked": true or false}
     list                                   {"subjects": [{"subject", "templates", "expires_at"}]}
     health                                 {"ok", "cameras": {name: {"lost", "ail", "why"}}}: reasons, or ""
+    figures                                {"cameras": {name: {the same, "frames_per_s", "brightness", "width_px",
+                                           "height_px"}}}; every frame is counted while somebody goes on asking
     stop                                   {} and the process ends
 
 The socket has a thread, each camera has one, and there is this one, which alone touches models and gallery and never

@@ -3,6 +3,7 @@
 import threading
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ SILENT_S = 1.5
 OVERDUE_S = 60.0
 """A camera that worked and was lost so long ago may be held by what is left of its own driver in this process."""
 CLOSE_S = 5.0
+COUNTED_S = 3.0
+"""Who asks for figures has every frame counted for so long; they are those of the frames of that time."""
 
 Changed = threading.Condition
 
@@ -49,6 +52,9 @@ class Feed:
         self._newest: Seen | None = None
         self._wanted = False
         self._closing = False
+        self._counted_until_s = 0.0
+        self._counted: deque[float] = deque(maxlen=1000)
+        self._looks: dict[str, float] = {"brightness": 0.0, "width_px": 0, "height_px": 0}
         self._state = CameraState(Reason.DEVICE_LOST, why="not opened yet")
         self._asked_s: float | None = None
         self._good_s: float | None = None
@@ -73,6 +79,17 @@ class Feed:
         with self._changed:
             self._wanted, self._newest = wanted, None
             self._changed.notify_all()
+
+    def figures(self) -> dict[str, object]:
+        """How its pictures are; who goes on asking has every frame counted. No picture is kept for it."""
+        with self._changed:
+            now_s = self._now_s()
+            since_s, self._counted_until_s = now_s - COUNTED_S, now_s + COUNTED_S
+            self._changed.notify_all()
+            times = [each for each in self._counted if each >= since_s]
+            looks = dict(self._looks)
+        rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else 0.0
+        return {**self.state.message(), "frames_per_s": rate, **looks}
 
     def taken(self) -> Seen | None:
         """The newest frame not yet taken, if there is one. To be called with `changed` held."""
@@ -122,14 +139,25 @@ class Feed:
             backoff.reset()
             seen = Seen(self.name, frame, digest == before)
             looked_at = frame.rgb if frame.luma is None else frame.luma
-            watch.seen(ailment(grey_of(np.asarray(looked_at)), seen.repeated), frame.captured_s)
+            grey = grey_of(np.asarray(looked_at))
+            watch.seen(ailment(grey, seen.repeated), frame.captured_s)
             with self._changed:
                 self._state = CameraState(ail=watch.ail)
+                self._counted.append(frame.captured_s)
+                self._looks = {
+                    "brightness": float(grey.mean()),
+                    "width_px": frame.width_px,
+                    "height_px": frame.height_px,
+                }
                 if self._wanted:  # otherwise nobody has a reason to keep a picture of anybody
                     self._newest = seen
                     self._changed.notify_all()
-            if not self._wanted:
-                self._rest(IDLE_S, lambda: self._wanted)
+            if not self._busy:
+                self._rest(IDLE_S, lambda: self._busy)
+
+    @property
+    def _busy(self) -> bool:
+        return self._wanted or self._now_s() < self._counted_until_s
 
     def _rest(self, seconds: float, unless: Callable[[], bool]) -> None:
         with self._changed:
@@ -146,6 +174,11 @@ class Eyes:
     @property
     def states(self) -> dict[str, CameraState]:
         return {**self.faces.states, **self.codes.states}
+
+    @property
+    def figures(self) -> dict[str, dict[str, object]]:
+        """How each camera's pictures are; see `Feed.figures`."""
+        return {**self.faces.figures, **self.codes.figures}
 
 
 class Feeds:
@@ -164,6 +197,10 @@ class Feeds:
     @property
     def overdue(self) -> bool:
         return any(feed.overdue for feed in self._feeds)
+
+    @property
+    def figures(self) -> dict[str, dict[str, object]]:
+        return {feed.name: feed.figures() for feed in self._feeds}
 
     def want(self, wanted: bool) -> None:
         for feed in self._feeds:

@@ -55,6 +55,23 @@ def _camera_told(told: Mapping[str, str]) -> CameraState:
     return CameraState(lost, ail, str(told["why"])[:WHY_CHARS_MAX])
 
 
+def figures_told(done: object, camera: str) -> dict[str, object]:
+    """How a camera's pictures are: its state, frames a second, grey level 0 to 255, size. Raises BadReply."""
+    try:
+        if not isinstance(done, dict):
+            raise TypeError
+        told = done["cameras"][camera]
+        state = _camera_told(told)
+        rate, grey = float(told["frames_per_s"]), float(told["brightness"])
+        width_px, height_px = int(told["width_px"]), int(told["height_px"])
+        if not (0 <= rate < 10_000 and 0 <= grey <= 255 and 0 <= width_px < 100_000 and 0 <= height_px < 100_000):
+            raise ValueError
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise BadReply(f"vision: no figures of {camera}") from None
+    size = {"width_px": width_px, "height_px": height_px}
+    return {**state.message(), "frames_per_s": round(rate, 1), "brightness": round(grey), **size}
+
+
 def code_found(found: object) -> tuple[str, bytes]:
     """Which camera saw which code. Raises BadReply, without what it says: it may be somebody's code."""
     try:

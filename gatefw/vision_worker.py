@@ -101,6 +101,7 @@ class Vision:
             "revoke": self._revoke,
             "list": lambda _: {"subjects": [asdict(entry) for entry in self._gallery.list()]},
             "health": lambda _: self._state(),
+            "figures": lambda _: {"cameras": self._eyes.figures},
             "stop": self._stop,
         }
         try:

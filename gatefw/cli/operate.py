@@ -17,20 +17,21 @@ example:
 LANE = """\
 Orders to the running lane. `open` takes it into service, `close` out of it (a traveller under way finishes first),
 `reset` ends a fault or an evacuation after somebody looked: it is refused until the lane is empty, the doors are
-secured and the inputs are restored, and the answer says which of these is not so. `let-out` ends a hold.
+secured and the inputs are restored, and the answer says which of these is not so. `let-out` ends a hold. `maintain`
+gives an empty lane to a technician (`gatefw device`), `maintain-end` takes it back, out of service.
 
 example:
   gatefw lane open
   gatefw lane reset --expects fault
 """
-VERBS = ("open", "close", "reset", "let-out")
+VERBS = ("open", "close", "reset", "let-out", "maintain", "maintain-end")
 
 
 def add_parser(commands: Any) -> None:
     """Add `status` and `lane`."""
     status = command.add(commands, "status", "what the lane does now", STATUS)
     status.set_defaults(run=run_status)
-    lane = command.add(commands, "lane", "open, close or reset the lane", LANE)
+    lane = command.add(commands, "lane", "open, close, reset or maintain the lane", LANE)
     lane.add_argument("verb", choices=VERBS)
     lane.add_argument("--expects", type=Phase, choices=list(Phase), metavar="PHASE", help="only if it is in this phase")
     lane.set_defaults(run=run_lane)
