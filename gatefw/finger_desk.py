@@ -172,8 +172,6 @@ class FingerDesk:
         return made if isinstance(made, Reason) else Fingerprint(device.kind, made)
 
     def _made(self, session: Session, made: "Future[Made]") -> None:
-        if session.over:  # revoked meanwhile
-            return
         try:
             session.finish(self._kept(session, made.result()))
         except GateError as error:

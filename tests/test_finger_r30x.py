@@ -418,6 +418,29 @@ def test_a_silent_sensor_is_lost_after_the_time_for_an_answer() -> None:
     assert bench.link.now - began_s == pytest.approx(1.5)
 
 
+def test_closing_a_sensor_that_is_out_of_step_waits_for_nothing() -> None:
+    bench = VirtualSensor()
+    sensor = bench.open()
+    bench.act("lay", finger=ANNA)
+    sensor.look()
+    bench.act("busy", for_s=60)
+    with pytest.raises(DeviceLost):
+        sensor.check()
+    began_s = bench.link.now
+    sensor.close()
+    assert bench.link.now == began_s
+    assert bench.link.closed
+
+
+def test_an_answer_from_another_address_is_not_this_sensors() -> None:
+    bench = VirtualSensor()
+    sensor = bench.open()
+    bench.act("store", finger=ANNA)
+    bench.device._saying.append((0.0, zfm.encode(zfm.Packet(zfm.Kind.REPLY, b"\0\0\0", address=5))))
+    with pytest.raises(WrongDevice, match="1 people"):
+        sensor.check()
+
+
 def test_a_sensor_that_understands_nothing_is_a_bad_reply() -> None:
     bench = VirtualSensor()
     sensor = bench.open()
