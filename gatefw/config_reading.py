@@ -189,7 +189,7 @@ class Reading:
         config_rules.documents(sections["documents"], roles, self.error, self.warn)
         config_rules.tokens(sections["tokens"], self._face_follows, self.error)
         if sections["vision"] is not None:
-            config_rules.cameras(sections["vision"], roles, self.error)
+            config_rules.cameras(sections["vision"], roles, self.error, self.warn)
         if lane is not None:
             config_rules.way_out(lane, roles, self.error, self.warn)
             if gpio is not None:

@@ -3,6 +3,7 @@
 Rules look at the tables as written, so that one wrong key does not hide the next problem.
 """
 
+import re
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -79,9 +80,16 @@ def devices(roles: Roles, schemas: Schemas, error: Tell) -> None:
             error((*place, "driver"), "does not state what the door does without power, so nobody can say who gets out")
 
 
-def cameras(vision: VisionTable, roles: Roles, error: Tell) -> None:
+def cameras(vision: VisionTable, roles: Roles, error: Tell, warning: Tell) -> None:
     """The camera for codes is one of the lane's, and not its only one: it sees who stands outside."""
     found = list(roles.get("camera", {}))
+    for name, table in roles.get("camera", {}).items():
+        if re.fullmatch(r"/dev/video\d+", str(table.get("device"))):
+            warning(
+                ("camera", name, "device"),
+                "is numbered anew at every start, and may be another camera then; write its /dev/v4l/by-id/... or, of "
+                "two that are alike, /dev/v4l/by-path/...",
+            )
     if vision.codes and vision.codes not in found:
         error(("vision", "codes"), f"no camera is called {vision.codes}; there are {', '.join(found) or 'none'}")
     elif found == [vision.codes]:

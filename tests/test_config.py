@@ -230,6 +230,12 @@ def test_a_camera_for_codes_is_one_of_several_and_never_sees_faces(lane: Lane) -
     assert lane.load().vision.having(codes=True)
 
 
+def test_a_camera_by_its_number_is_a_warning(lane: Lane) -> None:
+    found = lane.edit("/dev/v4l/by-id/usb-CAMERA-video-index0", "/dev/video0").only()
+    assert (found.key, found.warning) == ("camera.inside.device", True)
+    assert "/dev/v4l/by-id/" in found.problem
+
+
 def test_the_only_camera_of_a_lane_is_not_for_codes(lane: Lane) -> None:
     found = lane.edit('start = "unit"', 'start = "unit"\ncodes = "inside"').only()
     assert (found.key, "names the only camera" in found.problem) == ("vision.codes", True)
