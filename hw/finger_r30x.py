@@ -80,6 +80,12 @@ def install(settings: Settings) -> None:
         sensor.close()
 
 
+def scrubber() -> Callable[[str, bytes], bytes]:
+    """What of a trace may be shown: no template and no password, in either direction (`<` or `>`)."""
+    veils = {"<": zfm.Veil(), ">": zfm.Veil()}
+    return lambda direction, data: veils[direction].over(data)
+
+
 def _secret(settings: Settings) -> SecretFile | None:
     return SecretFile(Path(settings.password_file), zfm.PASSWORD_BYTES) if settings.password_file else None
 

@@ -186,6 +186,21 @@ def test_somebody_who_was_stored_by_another_is_noticed_while_it_is_in_use() -> N
         sensor.check()
 
 
+def test_a_trace_of_a_comparison_shows_commands_and_no_template_and_no_password() -> None:
+    bench = VirtualSensor()
+    bench.device.chip.password = SECRET
+    sensor, scrub = bench.open(SECRET), finger_r30x.scrubber()
+    template = enrolled(bench, sensor, ANNA)
+    assert compared(bench, sensor, template, ANNA)
+    written = b"".join(bench.link.written)
+    shown = b"".join(scrub(">", data) for data in bench.link.written)
+    assert len(shown) == len(written)
+    assert SECRET in written and template[100:108] in written
+    assert SECRET not in shown and template[100:108] not in shown
+    commands = [packet.content[0] for packet in zfm.Decoder().feed(shown) if packet.kind is zfm.Kind.COMMAND]
+    assert commands == bench.device.heard
+
+
 # ---------------------------------------------------------------- the right one, or none
 
 

@@ -98,6 +98,47 @@ def test_no_data_are_still_told_to_be_over() -> None:
     assert decoded(zfm.data_packets(b"", 128)) == [Packet(Kind.END, b"")]
 
 
+SECRETS = st.builds(
+    Packet,
+    st.sampled_from([Kind.DATA, Kind.END]),
+    st.binary(min_size=1, max_size=256).map(lambda raw: bytes(byte | 0x40 for byte in raw)),
+)
+PASSWORDS = st.builds(
+    lambda command, password: Packet(Kind.COMMAND, bytes((command,)) + password),
+    st.sampled_from([Command.PASSWORD, Command.SET_PASSWORD]),
+    st.binary(min_size=4, max_size=4).map(lambda raw: bytes(byte | 0x40 for byte in raw)),
+)
+PLAIN = st.builds(Packet, st.just(Kind.REPLY), st.binary(min_size=1, max_size=20))
+
+
+@given(st.lists(SECRETS | PASSWORDS | PLAIN, max_size=6), st.lists(st.integers(0, 5000), max_size=8))
+def test_what_may_be_shown_of_a_line_is_as_long_and_holds_no_template_and_no_password(
+    sent: list[Packet], cuts: list[int]
+) -> None:
+    veil, pieces = zfm.Veil(), pieces_of(b"".join(map(zfm.encode, sent)), cuts)
+    shown = [veil.over(piece) for piece in pieces]
+    assert [len(piece) for piece in shown] == [len(piece) for piece in pieces]
+    for was, now in zip(sent, decoded(shown), strict=True):
+        assert (now.kind, len(now.content)) == (was.kind, len(was.content))
+        kept = {Kind.REPLY: len(was.content), Kind.COMMAND: 1}.get(was.kind, 0)
+        assert now.content == was.content[:kept] + bytes(len(was.content) - kept)
+
+
+@given(st.binary(max_size=100).filter(lambda noise: b"\xef\x01" not in noise), PLAIN)
+def test_noise_is_not_shown_and_what_comes_after_it_is(noise: bytes, packet: Packet) -> None:
+    veil = zfm.Veil()
+    assert set(veil.over(noise)) <= {0, 0xEF}
+    assert decoded([veil.over(bytes(1) + zfm.encode(packet))]) == [packet]
+
+
+@given(st.lists(st.binary(max_size=300), max_size=6))
+def test_whatever_is_said_the_veil_keeps_its_length_and_holds_one_packet_at_most(pieces: list[bytes]) -> None:
+    veil = zfm.Veil()
+    for piece in pieces:
+        assert len(veil.over(piece)) == len(piece)
+        assert len(veil._shown) < zfm.PACKET_BYTES_MAX
+
+
 def test_parameters_are_read_as_the_manual_lays_them_out() -> None:
     told = bytes.fromhex("0000 0009 03e8 0003 ffffffff 0002 0006")
     found = zfm.parameters(told)

@@ -182,6 +182,54 @@ class Decoder:
         del self._held[:count]
 
 
+class Veil:
+    """One direction of a line as it may be shown: templates, passwords and noise are zeros, sums are right for them.
+
+    Byte for byte, in whatever pieces; what it cannot understand it hides.
+    """
+
+    def __init__(self) -> None:
+        self._shown = bytearray()  # of the packet under way
+
+    def over(self, data: bytes) -> bytes:
+        return bytes(self._one(byte) for byte in data)
+
+    def _one(self, byte: int) -> int:
+        shown = self._shown
+        at = len(shown)
+        if at < len(_START):
+            if byte != _START[at]:
+                shown.clear()
+                if byte != _START[0]:
+                    return 0
+            shown.append(byte)
+            return byte
+        if at >= _HEAD.size:
+            return self._behind_the_head(byte, at)
+        shown.append(byte)
+        if len(shown) == _HEAD.size:
+            _, _, kind, length = _HEAD.unpack_from(shown)
+            if kind not in _KINDS or not _SUM.size <= length <= CONTENT_BYTES_MAX + _SUM.size:
+                shown.clear()
+        return byte
+
+    def _behind_the_head(self, byte: int, at: int) -> int:
+        shown = self._shown
+        _, _, kind, length = _HEAD.unpack_from(shown)
+        sum_at = _HEAD.size + length - _SUM.size
+        if at < sum_at:
+            password = at > _HEAD.size and shown[_HEAD.size] in (Command.PASSWORD, Command.SET_PASSWORD)
+            hidden = kind in (Kind.DATA, Kind.END) or (kind == Kind.COMMAND and password)
+            shown.append(0 if hidden else byte)
+            return shown[-1]
+        right = _sum(bytes(shown[: _HEAD.size]), bytes(shown[_HEAD.size : sum_at]))
+        shown.append(_SUM.pack(right)[at - sum_at])
+        last = shown[-1]
+        if len(shown) == sum_at + _SUM.size:
+            shown.clear()
+        return last
+
+
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """What a sensor says about itself. `packet_bytes`: of data, 32 to 256; `baud` in bits per second, 8N1."""

@@ -41,6 +41,14 @@ def simulated_sensor(pieces: list[bytes]) -> None:
         assert all(len(buffer) == _BUILT_IN for buffer in device.chip.buffers.values())
 
 
+def veil(pieces: list[bytes]) -> None:
+    """As long as what came, whatever came; less than one packet is held."""
+    shown = zfm.Veil()
+    for piece in pieces:
+        assert len(shown.over(piece)) == len(piece)
+        assert len(shown._shown) < zfm.PACKET_BYTES_MAX
+
+
 _COMMANDS = [zfm.encode(Packet(Kind.COMMAND, bytes((command, 1, 0, 1, 0, 2)), zfm.ADDRESS)) for command in Command]
 _SEEDS = [
     *_COMMANDS,
@@ -52,10 +60,12 @@ _SEEDS = [
 TARGETS: dict[str, Callable[[list[bytes]], None]] = {
     "zfm packets": packets,
     "zfm parameters": parameters,
+    "zfm veil": veil,
     "zfm simulated sensor": simulated_sensor,
 }
 SEEDS: dict[str, list[bytes]] = {
     "zfm packets": _SEEDS,
     "zfm parameters": [Parameters(0, 9, 1000, 3, zfm.ADDRESS, 128, 57600).encode()],
     "zfm simulated sensor": _SEEDS,
+    "zfm veil": _SEEDS,
 }
