@@ -206,6 +206,8 @@ class Rounds:
         self._do, self._period_s, self._name, self._now_s = do, period_s, name, now_s
         self._changed: Callable[[], None] | None = None
         self._wake, self._ending = threading.Event(), threading.Event()
+        self._ended = threading.Condition()
+        self._rounds_begun = self._rounds_ended = 0
         self._error: DeviceError | None = None
         self._done_s = self._now_s()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -217,6 +219,17 @@ class Rounds:
     def watch(self, changed: Callable[[], None]) -> None:
         self._changed = changed
 
+    def go_round(self) -> None:
+        """Wait for a round that begins after this call: what it finds is how things are now. Raises as `check` does."""
+        with self._ended:
+            wanted = self._rounds_begun + 1
+            self._wake.set()
+            self._ended.wait_for(lambda: self._rounds_ended >= wanted or self._over, ROUND_STUCK_S)
+            late = self._rounds_ended < wanted
+        self.check()
+        if late:
+            raise self._stuck()
+
     def check(self) -> None:
         """Raises what ended the rounds; DeviceLost when one has not ended for `ROUND_STUCK_S`, or after `close`."""
         if self._error is not None:
@@ -224,17 +237,28 @@ class Rounds:
         if self._ending.is_set():
             raise DeviceLost(f"{self._name}: was closed")
         if self._now_s() - self._done_s > ROUND_STUCK_S:
-            raise DeviceLost(f"{self._name}: has not answered for {ROUND_STUCK_S:g} s; its thread is stuck")
+            raise self._stuck()
+
+    @property
+    def _over(self) -> bool:
+        return self._error is not None or self._ending.is_set()
+
+    def _stuck(self) -> DeviceLost:
+        return DeviceLost(f"{self._name}: has not answered for {ROUND_STUCK_S:g} s; its thread is stuck")
 
     def close(self) -> None:
         self._ending.set()
         self._wake.set()
+        with self._ended:
+            self._ended.notify_all()
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._ending.is_set() and self._error is None:
+        while not self._over:
             self._wake.clear()
+            with self._ended:
+                self._rounds_begun += 1
             changed = True
             try:
                 changed = self._do()
@@ -243,6 +267,9 @@ class Rounds:
             except Exception as error:  # noqa: BLE001  a mistake here is this device's failure, and is told as such
                 self._error = DeviceLost(f"{self._name}: {type(error).__name__}: {error}")
             self._done_s = self._now_s()
+            with self._ended:
+                self._rounds_ended = self._rounds_begun
+                self._ended.notify_all()
             if changed:
                 self._tell()
             if self._error is None:

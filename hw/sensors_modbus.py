@@ -70,7 +70,10 @@ def open(settings: Settings) -> "ModbusSensors":  # noqa: A001  the name every d
 
 
 class ModbusSensors:
-    """`Sensors`. A thread of its own asks the module; `read` returns at once what it said last."""
+    """`Sensors`. A thread of its own asks the module every `poll_s`; `read` waits until it was asked anew.
+
+    So what is read is how things are now: a door that the fire contact freed is told of after the fire, not before it.
+    """
 
     def __init__(self, settings: Settings, unit: "Unit") -> None:
         from hw.modbus import Rounds
@@ -81,7 +84,7 @@ class ModbusSensors:
         self._rounds = Rounds(f"sensors unit {settings.unit}", self._look, settings.poll_s)
 
     def read(self) -> SensorsReading:
-        self._rounds.check()
+        self._rounds.go_round()
         levels = self._levels
         return contacts.reading(
             {

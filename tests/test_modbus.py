@@ -256,6 +256,22 @@ def test_the_first_error_ends_the_rounds_is_told_and_is_raised_from_then_on(
     rounds.close()
 
 
+def test_a_round_that_is_waited_for_began_after_the_call() -> None:
+    level, found = 0, []
+
+    def do() -> bool:
+        found.append(level)
+        return False
+
+    rounds = Rounds("test", do, 60.0)
+    for level in range(1, 20):
+        rounds.go_round()
+        assert found[-1] == level
+    rounds.close()
+    with pytest.raises(DeviceLost, match="was closed"):
+        rounds.go_round()
+
+
 def test_rounds_that_hang_are_lost_to_whoever_asks() -> None:
     goes_on, hangs, now_s = threading.Event(), threading.Event(), 0.0
 

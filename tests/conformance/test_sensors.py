@@ -193,6 +193,19 @@ def test_every_change_is_told(bench: Any) -> None:
     assert told.wait(10)
 
 
+def test_a_reading_over_modbus_is_never_older_than_the_question(tmp_path: Path) -> None:
+    """Fire is told before the door that it freed: nothing that was read before it may be handed out after it."""
+    bench = in_memory(tmp_path)
+    import hw.sensors_modbus as bench_driver
+
+    bench.driver = bench_driver
+    sensors = bench.open()
+    for active in (True, False) * 10:
+        bench.put("fire", active)
+        assert sensors.read().inputs[Input.FIRE] is (Signal.ON if active else Signal.OFF)
+    bench.close()
+
+
 def test_another_module_at_that_number_is_refused(tmp_path: Path) -> None:
     import hw.sensors_modbus as driver
 
