@@ -17,7 +17,7 @@ def test_the_table_has_a_row_for_each_promise_and_a_column_for_each_place() -> N
     assert done.returncode == 0, done.stdout
     assert "indicator: who keeps what" in done.stdout
     assert "gpio on mock pins" in done.stdout
-    assert "yes  the lamps are dark before and after" in done.stdout
+    assert "yes  every line is off before and after" in done.stdout
 
 
 def test_a_promise_that_needs_a_hand_at_the_device_is_skipped_where_there_is_none(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_a_promise_that_needs_a_hand_at_the_device_is_skipped_where_there_is_non
     file.write_text('red = 1\namber = 2\ngreen = 3\nfactory = "mock:"\n')
     done = conformance("tests/conformance/test_indicator.py", "--device", f"indicator.gpio={file}", "-rs", "--table")
     assert done.returncode == 0, done.stdout
-    assert "wants somebody at the device to expect lit" in done.stdout
+    assert "wants somebody at the device to expect shown" in done.stdout
     assert "gpio by hand" in done.stdout
 
 

@@ -2,7 +2,7 @@
 
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +57,26 @@ class BenchByHand:
         if self._pins:
             gpio.close_factory()
 
-    def __getattr__(self, deed: str) -> Callable[..., None]:
+    def __getattr__(self, deed: str) -> "Deed":
         """Everything else that a bench can do is done by whoever stands at the device."""
         if deed.startswith("_"):
             raise AttributeError(deed)
+        return Deed(deed.replace("_", " "), self._hands)
 
-        def ask(*given: object, **named: object) -> None:
-            if not self._hands:
-                pytest.skip(f"wants somebody at the device to {deed.replace('_', ' ')}; run it with -s on a terminal")
-            words = [str(each) for each in given] + [f"{name} {value}" for name, value in named.items()]
-            answer = input(f"\n    please {deed.replace('_', ' ')} {' '.join(words)}; then Enter (n: it is not so) ")
-            assert answer.strip().lower() != "n", f"{deed}: not so, says who stands there"
 
-        return ask
+class Deed:
+    """Something that a suite wants of a bench: asked of somebody, if anybody is there."""
+
+    def __init__(self, words: str, hands: bool) -> None:
+        self._words, self._hands = words, hands
+
+    def __call__(self, *given: object, **named: object) -> None:
+        if not self._hands:
+            pytest.skip(f"wants somebody at the device to {self._words}; run it with -s on a terminal")
+        words = [str(each) for each in given] + [f"{name} {value}" for name, value in named.items()]
+        answer = input(f"\n    please {self._words} {' '.join(words)}; then Enter (n: it is not so) ")
+        assert answer.strip().lower() != "n", f"{self._words}: not so, says who stands there"
+
+    def __iter__(self) -> Iterator[object]:
+        """What a bench of ours knows by itself."""
+        pytest.skip(f"wants to know its {self._words}, which only a simulated bench can tell")

@@ -38,6 +38,9 @@ class _LampBench:
         """Whose line is on in this phase."""
         return LAMPS[phase]
 
+    def expect_shown(self, phase: Phase) -> None:
+        self.expect_lit(self.lit(phase))
+
     def expect_lit(self, lit: frozenset[str]) -> None:
         for name, number in self.pins.items():
             self.lines.expect_level(number, int(name in lit))
@@ -98,9 +101,9 @@ def test_every_phase_switches_its_own_lines_on_and_the_others_off(bench: Any, ph
     indicator = bench.open()
     indicator.show(Phase.EVACUATED, None)
     indicator.show(phase, Reason.FIRE)
-    bench.expect_lit(bench.lit(phase))
+    bench.expect_shown(phase)
     indicator.show(phase, None)
-    bench.expect_lit(bench.lit(phase))
+    bench.expect_shown(phase)
 
 
 def test_every_line_is_off_before_and_after(bench: Any) -> None:
