@@ -227,7 +227,8 @@ class Worker(Generic[D]):
             device.close()
 
     def _carry_out_loans(self, device: D) -> None:
-        while not self._ending.is_set():
+        """As long as some wait, unless the device has failed meanwhile."""
+        while not self._ending.is_set() and self._failure is None:
             with self._ours():
                 loan = self._loans[0] if self._loans else None
             if loan is None:

@@ -23,7 +23,7 @@ from hw import osdp_feedback, osdp_session
 from hw.link import Link, open_link
 from hw.osdp_keys import KeyFile
 from hw.osdp_session import Event
-from hw.wire import osdp_input
+from hw.wire import osdp_input, scrub
 
 CARD, KEYS = "]Z2", "]Z0"
 TOKENS_MAX = 64
@@ -56,6 +56,11 @@ class Settings:
     silent_s: Annotated[float, Bound(1.5, 8.0)] = 2.5  # without an answer: the reader is lost; it is asked each second
     key_gap_s: Annotated[float, Bound(1.0, 60.0)] = 8.0  # between two keys of one entry
     max_keys: Annotated[int, Bound(1, 64)] = 20
+
+
+def scrubber() -> scrub.Scrub:
+    """For a recording of its wire. What was not encrypted is hidden, unless it tells of no person."""
+    return scrub.Osdp()
 
 
 def open(settings: Settings) -> "OsdpReader":  # noqa: A001  the name every driver exports

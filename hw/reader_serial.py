@@ -20,6 +20,7 @@ from gatefw.errors import BadReply, WrongDevice
 from gatefw.model import Token
 from gatefw.ports import Bound
 from hw.link import Link, open_link
+from hw.wire import scrub
 from hw.wire.ascii_scanner import Framer
 from hw.wire.scanner_commands import FAMILIES, LIT_S, TAG_BYTES, Answer, Answers, Convention, Outcome
 
@@ -38,6 +39,11 @@ class Settings:
     reply_s: Annotated[float, Bound(0.2, 30.0)] = 3.0
     max_code_bytes: Annotated[int, Bound(64, 65536)] = 8192  # the largest QR code holds 7089 digits
     gap_s: Annotated[float, Bound(0.02, 2.0)] = 0.25  # a silence this long inside a code: it was torn off
+
+
+def scrubber() -> scrub.Scrub:
+    """For a recording of its wire. Codes are hidden, what the scanner is told and answers is not."""
+    return scrub.Codes()
 
 
 def open(settings: Settings) -> "SerialReader":  # noqa: A001  the name every driver exports
