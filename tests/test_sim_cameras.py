@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
+from gatefw.biometrics.chain import Chain
+from gatefw.biometrics.runtime import Runtime
 from gatefw.camera_watch import ailment, grey_of
 from gatefw.code_search import search
 from gatefw.model import Reason
@@ -149,3 +151,13 @@ def test_a_camera_hangs_inside_or_in_front() -> None:
     assert parse({"cameras": {"low": "inside"}}).cameras == {"low": "inside"}
     with pytest.raises(ValueError, match=r"world\.cameras\.low: 'above' is not one of inside, front"):
         parse({"cameras": {"low": "above"}})
+
+
+@pytest.mark.models
+def test_a_detector_finds_no_face_where_nobody_shows_one(models: Path) -> None:
+    """Somebody who looks away is not half a face: whether they are found must not hang on the width of a door frame."""
+    chain = Chain.load(models, "blazeface-short-range-int8", "dlib-resnet-int8", Runtime.LITERT)
+    scenes = Scenes(None)
+    for sight in ((), (None,), (None, None), b"GWID:code"):
+        for _ in VARIANTS:
+            assert chain.faces(cv2.cvtColor(shown(scenes, Camera.LIVE, sight), cv2.COLOR_BGR2RGB)) == []
