@@ -45,7 +45,7 @@ class Lane:
         except Empty:
             raise AssertionError("no input came") from None
 
-    def came(self) -> None:
+    def in_service(self) -> None:
         """It is in service, though perhaps not at the first try."""
         while self.next() != DeviceCame(NAME):
             pass
@@ -66,7 +66,7 @@ def lane(tmp_path: Path) -> Iterator[Lane]:
     lane = Lane(tmp_path)
     lane.worker.start()
     try:
-        lane.came()
+        lane.in_service()
         yield lane
     finally:
         lane.worker.stop(WAIT_S)
@@ -121,7 +121,7 @@ def test_a_sensor_whose_plug_is_pulled_says_so_and_compares_again_when_it_is_bac
     lane.ask()
     assert lane.reply() == Failed(Reason.FINGERS_UNAVAILABLE)
     lane.sensor.plug()
-    lane.came()
+    lane.in_service()
     lane.ask()
     lane.sensor.act("lay", finger=ANNA)
     reply = lane.reply()
@@ -137,4 +137,4 @@ def test_a_line_that_is_not_well_never_makes_a_match_and_heals(lane: Lane, ailme
     assert lane.reply() == Failed(Reason.FINGERS_UNAVAILABLE)
     assert isinstance(lane.next(), DeviceWent)
     lane.sensor.ail(LineAilment.HEALTHY)
-    lane.came()
+    lane.in_service()
