@@ -331,7 +331,7 @@ def test_a_crash_after_the_reader_took_the_new_key_leaves_the_new_key(plugged: P
     reader = opened(plugged)
     told = plugged.device._told
 
-    def crash(command: dict[str, object]) -> tuple[int, dict[str, object]]:
+    def crash(command: dict[str, object]) -> tuple[int, None]:
         plugged.link.lost |= command["command"] == KEYSET
         return told(command)
 
