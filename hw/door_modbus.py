@@ -62,7 +62,7 @@ class Settings:
     command_timeout_s: Annotated[float, Bound(0.3, 10.0)] = 1.0
     max_lease_s: Annotated[float, Bound(0.3, 600.0)] = 10.0
     settle_s: Annotated[float, Bound(0.05, 5.0)] = 0.5  # so long may position and contacts contradict each other
-    reply_s: Annotated[float, Bound(0.02, 5.0)] = 0.1
+    reply_s: Annotated[float, Bound(0.02, 2.0)] = 0.1  # a silent unit is asked twice
     poll_s: Annotated[float, Bound(0.01, 1.0)] = 0.04
     covered_by: str = ""  # hardware that makes good what the door does without us; `gatefw check` then only warns
 
@@ -127,7 +127,7 @@ class ModbusDoor:
         self._commanded = settings.secure_command
         self._contradicting_since_s: float | None = None
         self._reading, self._fault = self._look()
-        self._rounds = Rounds(f"door unit {settings.unit}", self._round, settings.poll_s)
+        self._rounds = Rounds(f"door unit {settings.unit}", self._round, settings.poll_s, asks_s=6 * settings.reply_s)
 
     def release(self, lease_s: float) -> None:
         if lease_s > self._settings.max_lease_s:

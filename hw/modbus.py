@@ -18,7 +18,7 @@ from hw.wire.modbus_rtu import FRAME_BYTES, Function, Refused, Reply, Request
 GAP_S = 0.004  # between frames: 3.5 characters at 9600 baud (Modbus over Serial Line V1.02, 2.5.1.1)
 _log = logging.getLogger(__name__)
 DRAIN_S, DRAIN_MAX_S = 0.03, 0.3
-ROUND_STUCK_S = 5.0
+ROUND_STUCK_S = 2.0  # beside what its questions may take
 
 
 class Line:
@@ -197,13 +197,20 @@ class Rounds:
     """Does one thing again and again on a thread of its own: every `period_s`, or at once when woken.
 
     `do` says whether something has changed; then, and at its end, `watch`ers are told. The first error ends it, and is
-    what `check` raises from then on: the owner closes the device and opens it anew.
+    what `check` raises from then on: the owner closes the device and opens it anew. `asks_s` is how long the questions
+    of one round may take when nobody answers.
     """
 
     def __init__(
-        self, name: str, do: Callable[[], bool], period_s: float, now_s: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        do: Callable[[], bool],
+        period_s: float,
+        asks_s: float = 0.0,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._do, self._period_s, self._name, self._now_s = do, period_s, name, now_s
+        self._stuck_s = ROUND_STUCK_S + asks_s
         self._changed: Callable[[], None] | None = None
         self._wake, self._ending = threading.Event(), threading.Event()
         self._ended = threading.Condition()
@@ -224,19 +231,19 @@ class Rounds:
         with self._ended:
             wanted = self._rounds_begun + 1
             self._wake.set()
-            self._ended.wait_for(lambda: self._rounds_ended >= wanted or self._over, ROUND_STUCK_S)
+            self._ended.wait_for(lambda: self._rounds_ended >= wanted or self._over, self._stuck_s)
             late = self._rounds_ended < wanted
         self.check()
         if late:
             raise self._stuck()
 
     def check(self) -> None:
-        """Raises what ended the rounds; DeviceLost when one has not ended for `ROUND_STUCK_S`, or after `close`."""
+        """Raises what ended the rounds; DeviceLost when one has not ended for too long, or after `close`."""
         if self._error is not None:
             raise self._error
         if self._ending.is_set():
             raise DeviceLost(f"{self._name}: was closed")
-        if self._now_s() - self._done_s > ROUND_STUCK_S:
+        if self._now_s() - self._done_s > self._stuck_s:
             raise self._stuck()
 
     @property
@@ -244,7 +251,7 @@ class Rounds:
         return self._error is not None or self._ending.is_set()
 
     def _stuck(self) -> DeviceLost:
-        return DeviceLost(f"{self._name}: has not answered for {ROUND_STUCK_S:g} s; its thread is stuck")
+        return DeviceLost(f"{self._name}: has not answered for {self._stuck_s:g} s; its thread is stuck")
 
     def close(self) -> None:
         self._ending.set()

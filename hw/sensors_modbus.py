@@ -48,7 +48,7 @@ class Settings(contacts.Circuits):
     officer_let_out: Channel | None = None
     officer_reset: Channel | None = None
     first_input: Annotated[int, Bound(0, 65535 - CHANNELS)] = 0
-    reply_s: Annotated[float, Bound(0.02, 5.0)] = 0.2
+    reply_s: Annotated[float, Bound(0.02, 2.0)] = 0.2  # a silent module is asked twice
     poll_s: Annotated[float, Bound(0.01, 1.0)] = 0.03
 
     @property
@@ -87,7 +87,7 @@ class ModbusSensors:
         self._settings, self._unit, self._wired = settings, unit, settings.wired
         self._count = max(self._wired.values()) + 1
         self._levels = self._fetch()
-        self._rounds = Rounds(f"sensors unit {settings.unit}", self._look, settings.poll_s)
+        self._rounds = Rounds(f"sensors unit {settings.unit}", self._look, settings.poll_s, asks_s=2 * settings.reply_s)
 
     def read(self) -> SensorsReading:
         self._rounds.go_round()

@@ -16,7 +16,7 @@ from hw.link import MemoryLink, plug
 from hw.sim.device_modbus_line import DOOR_IDENTITY, INPUTS_IDENTITY, DoorController, ModbusLine, RemoteInputs
 from hw.sim.serial_line import SerialLine
 
-REPLY_S = 5.0
+REPLY_S = 2.0  # asked twice: a machine may stall for four seconds
 DOOR_UNIT, OTHER_DOOR_UNIT, INPUTS_UNIT = 1, 2, 10
 MAP: dict[str, Any] = {
     "unit": DOOR_UNIT,

@@ -279,11 +279,12 @@ def test_rounds_that_hang_are_lost_to_whoever_asks() -> None:
         hangs.set()
         return not goes_on.wait(60)
 
-    rounds = Rounds("door unit 1", do, 0.01, now_s=lambda: now_s)
+    rounds = Rounds("door unit 1", do, 0.01, asks_s=1.5, now_s=lambda: now_s)
     assert hangs.wait(60)
+    now_s = 3.4
     rounds.check()
-    now_s = 5.1
-    with pytest.raises(DeviceLost, match="door unit 1: has not answered for 5 s"):
+    now_s = 3.6
+    with pytest.raises(DeviceLost, match=r"door unit 1: has not answered for 3.5 s"):
         rounds.check()
     goes_on.set()
     rounds.close()

@@ -134,3 +134,11 @@ def test_real_messages_with_changed_bytes_raise_nothing(name: str, data: st.Data
     for _ in range(data.draw(st.integers(0, 3))):
         message[data.draw(st.integers(0, len(message) - 1))] = data.draw(st.integers(0, 255))
     TARGETS[name](in_pieces(bytes(message), data.draw(st.lists(st.integers(0, 300), max_size=4))))
+
+
+def test_rubbish_that_begins_no_reply_is_not_kept_to_be_looked_at_again() -> None:
+    reply = Reply(Request(1, Function.READ_HOLDING, 16, 3))
+    for _ in range(3000):
+        assert reply.feed(b"\x55") is None
+        assert len(reply) <= 4
+    assert reply.feed(answer(Request(1, Function.READ_HOLDING, 16, 3), [1, 2, 3])) == (1, 2, 3)

@@ -71,7 +71,11 @@ class Motor:
         while not self._ending.is_set():
             self._wake.clear()
             try:
-                self._step(self._feel())
+                began_s = self._now_s()
+                felt = self._feel()
+                if self._now_s() - began_s < BLIND_S:  # else it tells of long ago
+                    self._step(felt)
+                    self._wake.wait(LOOK_S if self._drive.moving or self._drive.waits else IDLE_S)
             except DeviceLost as problem:
                 with self._lock:
                     self._stop()
@@ -83,7 +87,6 @@ class Motor:
                     self._stop()
                     self._failed = DeviceLost("motor: its thread has failed; see the log")
                 return
-            self._wake.wait(LOOK_S if self._drive.moving or self._drive.waits else IDLE_S)
 
     def _step(self, felt: Felt) -> None:
         with self._lock:

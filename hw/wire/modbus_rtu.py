@@ -101,7 +101,7 @@ class Reply:
     """Collects what came after a request. Never keeps more than one frame's length of bytes."""
 
     def __init__(self, request: Request) -> None:
-        self._request, self._came = request, bytearray()
+        self._request, self._came, self._echo = request, bytearray(), request.encode()
 
     def __len__(self) -> int:
         return len(self._came)
@@ -117,10 +117,16 @@ class Reply:
         return None
 
     def _search(self) -> tuple[int, ...] | None:
-        for start in range(len(self._came) - 4):
+        """Where no reply can begin is not looked at again: rubbish at line rate costs what it weighs."""
+        could_begin = last = max(0, len(self._came) - 4)
+        for start in range(last):
             size = self._size(start)
-            if size and _intact(frame := bytes(self._came[start : start + size]), size):
-                return self._values(frame)
+            frame = bytes(self._came[start : start + size])
+            if len(frame) < size:
+                could_begin = min(could_begin, start)
+            elif size and _intact(frame) and (values := self._values(frame)) is not None:
+                return values
+        del self._came[:could_begin]
         return None
 
     def _size(self, start: int) -> int:
@@ -135,7 +141,7 @@ class Reply:
             return 0
         if request.function is not Function.WRITE_REGISTER:
             return 5 + third if third == request.data_bytes else 0
-        echo = request.encode()
+        echo = self._echo
         return len(echo) if echo.startswith(self._came[start : start + len(echo)]) else 0
 
     def _values(self, frame: bytes) -> tuple[int, ...] | None:
@@ -149,8 +155,9 @@ class Reply:
         return tuple(message.registers)
 
 
-def _intact(frame: bytes, size: int) -> bool:
-    return len(frame) == size and FramerRTU.check_CRC(frame[:-2], int.from_bytes(frame[-2:], "big"))
+def _intact(frame: bytes) -> bool:
+    whole: bool = FramerRTU.check_CRC(frame[:-2], int.from_bytes(frame[-2:], "big"))
+    return whole
 
 
 # ---------------------------------------------------------------- the other direction: a unit that is asked
@@ -175,7 +182,7 @@ class Requests:
     def _next(self) -> Request | None:
         for start in range(len(self._came) - 7):
             frame = bytes(self._came[start : start + 8])
-            if frame[1] not in list(Function) or not _intact(frame, 8):
+            if frame[1] not in list(Function) or not _intact(frame):
                 continue
             message = _requests.decode(frame[1:-2])
             if message is not None:
@@ -184,6 +191,7 @@ class Requests:
                 if function is Function.WRITE_REGISTER:
                     return Request(frame[0], function, message.address, value=message.registers[0])
                 return Request(frame[0], function, message.address, message.count)
+        del self._came[: max(0, len(self._came) - 7)]
         return None
 
 
