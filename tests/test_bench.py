@@ -28,6 +28,10 @@ ROWS = {
     "finger": {"wire", "check", "load", "match", "wipe", "open"},
     "tokens": {"verify", "sync", "read", "take"},
     "chip": {"pace chip", "extended", "bac", "reader"},
+    "replug": {
+        *("port", "reader.scanner", "reader.mrz", "reader.card", "finger.scanner"),
+        *("door.entry_door", "sensors.remote"),
+    },
     "documents": {"verify", "believe", "brainpool", "rsa", "store"},
 }
 KEYS = {"name", "unit", "median", "least", "p99", "rounds", "ratios", "note"}
