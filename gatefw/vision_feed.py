@@ -20,7 +20,9 @@ FRAME_WAIT_S = 0.25
 IDLE_S = 0.2
 """While nobody wants its frames one is taken so often: enough to know within a second how the camera is."""
 SILENT_S = 1.5
-"""An open camera that gives no frame for so long counts as lost; one whose driver does not come back, as stuck."""
+"""An open camera that gives no frame for so long counts as lost."""
+STUCK_S = 3.0
+"""A driver that does not come back for so long counts as stuck: longer than a busy machine may hold up its thread."""
 OVERDUE_S = 60.0
 """A camera that worked and was lost so long ago may be held by what is left of its own driver in this process."""
 CLOSE_S = 5.0
@@ -65,8 +67,8 @@ class Feed:
     def state(self) -> CameraState:
         """How the camera is now. A driver that does not come back is noticed here, whatever it said before."""
         asked_s = self._asked_s
-        if asked_s is not None and not self._state.lost and self._now_s() - asked_s > SILENT_S:
-            return CameraState(Reason.DEVICE_STUCK, why=f"its driver has not come back for {SILENT_S:g} s")
+        if asked_s is not None and not self._state.lost and self._now_s() - asked_s > STUCK_S:
+            return CameraState(Reason.DEVICE_STUCK, why=f"its driver has not come back for {STUCK_S:g} s")
         return self._state
 
     @property
@@ -125,16 +127,17 @@ class Feed:
             self._rest(backoff.wait_s(), lambda: False)
 
     def _pump(self, camera: Camera, backoff: Backoff) -> None:
-        digest, heard_s, watch = -1, self._now_s(), CameraWatch()
+        digest, heard_s, fruitless, watch = -1, self._now_s(), 0, CameraWatch()
         while not self._closing:
             self._asked_s = self._now_s()
             frame = camera.frame(FRAME_WAIT_S)
             self._asked_s = None
             if frame is None:
-                if self._now_s() - heard_s > SILENT_S:
+                fruitless += 1  # one time alone may be this process that was held up, not the camera
+                if fruitless > 1 and self._now_s() - heard_s > SILENT_S:
                     self._state = CameraState(Reason.DEVICE_LOST, why=f"open, but no frame for {SILENT_S:g} s")
                 continue
-            heard_s, before, digest = self._now_s(), digest, zlib.crc32(frame.rgb)
+            heard_s, fruitless, before, digest = self._now_s(), 0, digest, zlib.crc32(frame.rgb)
             self._good_s = heard_s
             backoff.reset()
             seen = Seen(self.name, frame, digest == before)

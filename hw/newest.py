@@ -13,6 +13,8 @@ T = TypeVar("T")
 class Newest(Generic[T]):
     """Holds one picture: a new one replaces one that nobody took. Silence for `stale_s` means the camera is lost.
 
+    It takes a second fruitless `take` to say so: a process that was held up itself must not blame its camera.
+
     dropped: is given every picture that nobody will take any more, on whatever thread; for those that must be returned.
     """
 
@@ -27,12 +29,13 @@ class Newest(Generic[T]):
         self._changed = threading.Condition()
         self._picture: tuple[T, float] | None = None
         self._heard_s = now_s()
+        self._fruitless = 0
         self._failure: DeviceError | None = None
 
     def put(self, picture: T) -> None:
         """A picture was received just now."""
         with self._changed:
-            self._heard_s = self._now_s()
+            self._heard_s, self._fruitless = self._now_s(), 0
             old, self._picture = self._picture, (picture, self._heard_s)
             self._changed.notify()
         self._drop(old)
@@ -40,7 +43,7 @@ class Newest(Generic[T]):
     def alive(self) -> None:
         """The camera says that it is there and has no new picture."""
         with self._changed:
-            self._heard_s = self._now_s()
+            self._heard_s, self._fruitless = self._now_s(), 0
 
     def fail(self, failure: DeviceError) -> None:
         """The receiver ends; its first cause is what `take` raises from now on."""
@@ -58,13 +61,14 @@ class Newest(Generic[T]):
             self._changed.wait_for(lambda: self._picture is not None or self._failure is not None, timeout_s)
             picture, self._picture = self._picture, None
             failure, now_s = self._failure, self._now_s()
-            silent_s = now_s - self._heard_s
+            silent_s, self._fruitless = now_s - self._heard_s, self._fruitless + 1 if picture is None else 0
+            silent = silent_s > self._stale_s and self._fruitless > 1
         if picture is not None and failure is None and now_s - picture[1] <= self._stale_s:
             return picture
         self._drop(picture)
         if failure is not None:
             raise failure
-        if silent_s > self._stale_s:
+        if silent:
             raise DeviceLost(f"{self._name}: nothing for {silent_s:.1f} s; is it stuck or unplugged?")
         return None
 

@@ -171,7 +171,7 @@ def test_a_driver_that_does_not_come_back_is_stuck_and_well_again_once_it_does(c
         camera.next = hang
         assert hangs.wait(WAIT_S)
         assert feeds.states[INSIDE] == CameraState(), "it has just been asked"
-        now_s = 1.6
+        now_s = 3.1
         assert feeds.states[INSIDE].lost is Reason.DEVICE_STUCK
         camera.next = alive
         going_on.set()

@@ -274,6 +274,7 @@ def test_a_camera_that_says_it_is_alive_is_not_lost(tmp_path: Path) -> None:
     try:
         until(lambda: server.connected, "the camera is served", 30)
         now_s = 2.0
+        assert camera.frame(timeout_s=0.0) is None, "it may be this process that was held up"
         with pytest.raises(DeviceLost, match=r"nothing for 2\.0 s"):
             camera.frame(timeout_s=0.0)
         until(not_lost, "it is heard that the camera lives", 30)
@@ -527,6 +528,21 @@ def test_a_picture_that_nobody_will_take_is_given_back() -> None:
     with pytest.raises(DeviceLost):
         newest.take(0.0)
     assert dropped == ["replaced", "stale", "late"]
+
+
+def test_a_process_that_was_held_up_does_not_blame_its_camera() -> None:
+    now_s = 0.0
+    newest: Newest[str] = Newest("camera", stale_s=1.0, now_s=lambda: now_s)
+    newest.put("before")
+    assert newest.take(0.0) is not None
+    now_s = 5.0
+    assert newest.take(0.0) is None
+    newest.put("what was on its way")
+    assert newest.take(0.0) == ("what was on its way", 5.0)
+    now_s = 10.0
+    assert newest.take(0.0) is None
+    with pytest.raises(DeviceLost, match=r"nothing for 5\.0 s"):
+        newest.take(0.0)
 
 
 def test_a_new_picture_replaces_one_that_nobody_took() -> None:
