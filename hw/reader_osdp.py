@@ -29,6 +29,7 @@ CARD, KEYS = "]Z2", "]Z0"
 TOKENS_MAX = 64
 QUIET_ANSWERS = 3  # polls in a row that brought nothing: the reader keeps nothing from before
 LOST_SESSIONS_MAX, LOST_WITHIN_S = 3, 60.0
+AGAIN_S = 4.0  # a new session on the way: whoever reads must hear of it before he counts as stuck
 REFUSALS_MAX = 2  # of one kind of command, until it is left alone
 INSTALL_WINDOW_S = 15.0
 
@@ -52,7 +53,7 @@ class Settings:
     address: Annotated[int, Bound(0, 126)] = 0
     vendor: str = ""
     serial: str = ""
-    answer_s: Annotated[float, Bound(1.0, 7.0)] = 3.0  # until a secure session stands, and again until it is quiet
+    answer_s: Annotated[float, Bound(1.0, 7.0)] = 3.0  # until a secure session stands and brings nothing old
     silent_s: Annotated[float, Bound(1.5, 8.0)] = 2.5  # without an answer: the reader is lost; it is asked each second
     key_gap_s: Annotated[float, Bound(1.0, 60.0)] = 8.0  # between two keys of one entry
     max_keys: Annotated[int, Bound(1, 64)] = 20
@@ -64,7 +65,7 @@ def scrubber() -> scrub.Scrub:
 
 
 def open(settings: Settings) -> "OsdpReader":  # noqa: A001  the name every driver exports
-    """The reader in a secure session, with whatever it kept from before forgotten. Takes 2 * `answer_s` at most.
+    """The reader in a secure session, with whatever it kept from before forgotten. Takes `answer_s` at most.
 
     Raises DeviceLost: it does not answer. WrongDevice: it does not know the key, is not the one that is configured, or
     is no OSDP reader. StoreError: the key file.
@@ -125,7 +126,7 @@ class OsdpReader:
         self._to_tell: deque[dict[str, Any]] = deque()
         self._telling: dict[str, Any] | None = None
         self._refusals: Counter[int] = Counter()
-        self._join(candidates)
+        self._join(candidates, settings.answer_s)
 
     def read(self, timeout_s: float) -> Token | None:
         deadline_s = self._now_s() + timeout_s
@@ -150,11 +151,11 @@ class OsdpReader:
         fresh = self._keys.stage()
         self._to_tell.clear()
         self._session.command({"command": _KEYSET, "type": _KEY_OF_CHANNEL, "data": fresh})
-        if not self._outcome(_KEYSET):
+        if not self._outcome(_KEYSET, self._now_s() + self._settings.answer_s):
             raise BadReply(
                 f"{self._who}: refuses another key, or did not say that it took it; whichever it knows is found out now"
             )
-        self._join((fresh,))
+        self._join((fresh,), self._settings.answer_s)
 
     def close(self) -> None:
         self._link.close()
@@ -172,18 +173,18 @@ class OsdpReader:
             self._take(event)
         self._go_on_telling()
 
-    def _join(self, candidates: Sequence[bytes]) -> None:
+    def _join(self, candidates: Sequence[bytes], within_s: float) -> None:
         """A session from its beginning, with the right reader, which keeps nothing from before. Raises DeviceError."""
-        self._telling = None
+        self._telling, ends_s = None, self._now_s() + within_s
         self._session, self._key = osdp_session.join(
-            self._link, self._who, self._settings.address, candidates, self._settings.answer_s, self._now_s
+            self._link, self._who, self._settings.address, candidates, within_s, self._now_s
         )
         self._check_identity()
         self._keys.settle(self._key)
         self._session.command({"command": _ASK_STATUS, "type": _LOCAL_STATUS, "report": b""})
-        if not self._outcome(_ASK_STATUS):
+        if not self._outcome(_ASK_STATUS, ends_s):
             raise BadReply(f"{self._who}: does not tell its own status (osdp_LSTAT), as every reader must")
-        self._hear_out()
+        self._hear_out(ends_s)
         self._tokens.clear()
         self._keypad.clear()
         self._tell()
@@ -197,9 +198,9 @@ class OsdpReader:
                 f"serial {wanted[1]}: put back that one, or correct the config"
             )
 
-    def _hear_out(self) -> None:
+    def _hear_out(self, ends_s: float) -> None:
         """Until the reader has nothing more to say of what happened before. What it feels now is heard too."""
-        ends_s, since = self._now_s() + self._settings.answer_s, self._session.answered
+        since = self._session.answered
         while self._session.answered < since + QUIET_ANSWERS:
             if not self._session.secure:
                 raise DeviceLost(f"{self._who}: lost its session as soon as it had one: look at line and reader")
@@ -208,9 +209,8 @@ class OsdpReader:
                 if event["event"] == _STATUS:
                     self._take(event)
 
-    def _outcome(self, command: int) -> bool:
+    def _outcome(self, command: int, ends_s: float) -> bool:
         """Whether the reader carried out a command, which it was just told."""
-        ends_s = self._now_s() + self._settings.answer_s
         while True:
             for event in self._listen(ends_s, "does not answer a command"):
                 if event["event"] == _STATUS:
@@ -222,7 +222,7 @@ class OsdpReader:
 
     def _listen(self, ends_s: float, complaint: str) -> list[Event]:
         if self._now_s() >= ends_s:
-            raise DeviceLost(f"{self._who}: {complaint}, after {self._settings.answer_s} s: look at line and reader")
+            raise DeviceLost(f"{self._who}: {complaint}, and its time is over: look at line and reader")
         return self._session.turn()
 
     def _lost(self) -> None:
@@ -234,7 +234,7 @@ class OsdpReader:
             raise DeviceLost(f"{self._who}: lost more than {LOST_SESSIONS_MAX} sessions in a minute: look at the line")
         self._lost_s.append(now_s)
         _log.info("%s: the session was lost; a new one is made", self._who)
-        self._join((self._key,))
+        self._join((self._key,), min(self._settings.answer_s, AGAIN_S))
 
     # ------------------------------------------------------------ what it reports
 

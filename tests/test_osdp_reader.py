@@ -13,6 +13,7 @@ from gatefw.errors import BadReply, DeviceLost, FaultError, StoreError, WrongDev
 from gatefw.model import Phase, Token
 from gatefw.ports import SecretHolder, Shows, SupplyWatch, TamperSwitch
 from hw import osdp_feedback, osdp_session, reader_osdp
+from hw.link import lay
 from hw.osdp_keys import DEFAULT_KEY, KEY_BYTES
 from hw.reader_osdp import OsdpReader, Settings, install
 from hw.sim.device_osdp_reader import OsdpReaderDevice, make
@@ -300,6 +301,33 @@ def test_a_reader_that_does_not_tell_its_own_status_is_refused(plugged: Plugged)
     plugged.act("refuse", commands=[osdp_sys.CMD_STATUS])
     with pytest.raises(BadReply, match="osdp_LSTAT"):
         opened(plugged)
+
+
+class Restarting(InThread):
+    """A reader that starts anew, or falls silent, as soon as it was asked for its status."""
+
+    def __init__(self, device: OsdpReaderDevice, silent: bool) -> None:
+        super().__init__(device)
+        self._silent = silent
+
+    def write(self, data: bytes) -> None:
+        if osdp_sys.CMD_STATUS in self.device.shown:
+            self.deaf = self._silent
+            self.device.power_up(time.monotonic())
+        super().write(data)
+
+
+@pytest.mark.parametrize(("silent", "says"), [(False, "as soon as it had one"), (True, "its time is over")])
+def test_a_session_that_does_not_last_until_it_is_quiet_is_none(plugged: Plugged, silent: bool, says: str) -> None:
+    lay("tty-card", Restarting(plugged.device, silent))
+    with pytest.raises(DeviceLost, match=says):
+        opened(plugged, answer_s=2.0 if silent else 7.0)
+
+
+def test_a_status_that_is_too_short_is_no_status(plugged: Plugged) -> None:
+    reader = opened(plugged)
+    with pytest.raises(BadReply, match="status of 1 bytes"):
+        reader._take({"event": osdp_sys.EVENT_STATUS, "type": osdp_sys.STATUS_REPORT_LOCAL, "report": b"\x01"})
 
 
 # ---------------------------------------------------------------- its key
