@@ -109,7 +109,8 @@ class Session:
     def say(self, **line: object) -> None:
         """Tell who watches. Waits while they do not read. Raises Ended."""
         while self.room <= 0:
-            self.rest(LOOK_S)
+            self._check()
+            self.ending.wait(LOOK_S)
         with self._lock:
             self._lines.append(line)
             self._asking, self._told = bool(line.get("ask")), None
@@ -186,5 +187,5 @@ class Session:
         }
         if self._outcome is not None:
             ended = {"device": self.device, "passed": self._outcome.passed, "why": self._outcome.why}
-            told["outcome"] = {**ended, **self._outcome.found}
+            told["outcome"] = {**ended, **self._outcome.found, **ended}
         return Done(told)

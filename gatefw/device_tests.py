@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from gatefw.device_session import Outcome, Session
@@ -18,10 +19,11 @@ from gatefw.errors import Refusal
 from gatefw.model import Beam, DoorId, Phase, Position, Reason, Sensed, Token, Verb
 from gatefw.ports import DocumentReader, FingerScanner, Indicator, Sensors, TokenReader, Triggered
 from gatefw.worker import Worker
+from gatefw.workers import ReaderWorker
 
 LEND_S = 5.0  # a loan that takes longer is stuck
 LOOK_S = 0.2  # between two looks at levels
-LISTEN_S = 0.25  # for a token, in one loan
+LISTEN_S = 0.1  # between two looks whether something was read
 HOLD_S = 0.2  # a lamp, in one loan
 SHOW_S = 1.5  # a lamp, where nobody is asked
 FOLLOW_S = 0.05  # between two looks at a moving door
@@ -65,34 +67,38 @@ def kind_of(token: Token) -> str:
 
 
 def reader(session: Session, bench: Bench) -> Outcome:
-    """A card or a code is shown."""
-
-    def listen(device: TokenReader) -> Token | None:
-        return device.read(LISTEN_S)
-
-    session.say(prompt="show a card or a code", seconds=round(session.left_s))
-    _light(session, bench, True)
+    """A card or a code is shown. Its owner reads on, and hands it to the test in place of the lane."""
+    worker = bench.worker
+    assert isinstance(worker, ReaderWorker)
+    heard: SimpleQueue[Token] = SimpleQueue()
+    worker.listener = heard.put
+    lit: object = None
     try:
-        # The next loan always waits already: between two, the reader's owner would read what is not for the lane.
-        with closing(_borrowed(session, bench, listen, ahead=2)) as heard:
-            for token in heard:
-                if token is not None:
-                    read = {"kind": kind_of(token), "symbology": token.symbology, "bytes": len(token.payload)}
-                    session.say(read=read)
-                    return Outcome(True, found=read)
+        session.result(_light(bench, True))
+        session.say(prompt="show a card or a code", seconds=round(session.left_s))
+        while session.goes_on:
+            if not heard.empty():
+                token = heard.get()
+                read = {"kind": kind_of(token), "symbology": token.symbology, "bytes": len(token.payload)}
+                return Outcome(True, found=read)
+            if worker.device is not lit:  # one that was opened anew is dark
+                lit = worker.device
+                _light(bench, True)
+            session.rest(LISTEN_S)
     finally:
-        _light(session, bench, False)
+        worker.listener = None
+        _light(bench, False)
+    if worker.device is None:
+        return Outcome(False, "it went away: `gatefw device list` says why, `gatefw device trace` what it said")
     return Outcome(False, "nothing was read: is it lit, in reach, and set up as hw/README.md says?")
 
 
-def _light(session: Session, bench: Bench, on: bool) -> None:
+def _light(bench: Bench, on: bool) -> "Future[None]":
     def trigger(device: TokenReader) -> None:
         if isinstance(device, Triggered):
             device.trigger(on)
 
-    lent = _lend(bench, trigger)
-    if on:
-        session.result(lent)  # dark again it gets in any case: its own trigger is a lease
+    return _lend(bench, trigger)
 
 
 def sensors(session: Session, bench: Bench) -> Outcome:
