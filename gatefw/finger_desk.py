@@ -24,7 +24,7 @@ from gatefw.records import Modality, Records, RecordState
 ENROL_S = 60.0  # for the whole of it
 GRACE_S = 10.0  # for what the sensor itself takes at the end
 PULSE_S = 1.0
-ABANDONED_S = 5.0
+ABANDONED_S = 10.0
 NO_SENSOR = "enrol_finger: this lane has no finger sensor; its lane file has no [finger.NAME]"
 WHY = {
     Reason.NO_FINGER: "no finger was laid down, or lifted, in time",
