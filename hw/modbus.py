@@ -1,7 +1,7 @@
 """A Modbus RTU line as drivers use it: one half-duplex wire, several units, each spoken to by a driver of its own.
 
 Drivers that name the same link share it: the first `join` opens the line, the last one to leave closes it. One question
-is on the wire at a time; a command goes before any waiting poll. A unit that stays silent fails its own driver alone; a
+is on the wire at a time; what is urgent (a command, the contacts) goes before any waiting poll. A unit that stays silent fails its own driver alone; a
 line that is lost fails all of them, and the next `join` opens it anew. Every question is one that may be asked twice.
 """
 
@@ -27,7 +27,7 @@ class Line:
     def __init__(self, link: Link, name: str, now_s: Callable[[], float] = time.monotonic) -> None:
         self._link, self._name, self._now_s = link, name, now_s
         self._changed = threading.Condition()
-        self._busy, self._commands = False, 0
+        self._busy, self._urgent = False, 0
         self._late = False  # an answer may still be under way that nobody waits for any more
         self._ended_s = -GAP_S
         self._lost: str = ""
@@ -37,12 +37,12 @@ class Line:
         return bool(self._lost)
 
     @property
-    def waiting_commands(self) -> int:
-        return self._commands
+    def waiting_urgently(self) -> int:
+        return self._urgent
 
-    def ask(self, request: Request, reply_s: float, *, command: bool = False) -> tuple[int, ...]:
+    def ask(self, request: Request, reply_s: float, *, urgent: bool = False) -> tuple[int, ...]:
         """The values of the reply. Raises DeviceLost (the line, or nothing from the unit within `reply_s`), Refused."""
-        with self._turn(command):
+        with self._turn(urgent):
             if self._lost:
                 raise DeviceLost(self._lost)
             try:
@@ -61,16 +61,16 @@ class Line:
         return found
 
     def close(self) -> None:
-        with self._turn(command=True):
+        with self._turn(urgent=True):
             self._lost = self._lost or f"Modbus {self._name}: the line was closed"
             self._link.close()
 
     @contextmanager
-    def _turn(self, command: bool) -> Iterator[None]:
+    def _turn(self, urgent: bool) -> Iterator[None]:
         with self._changed:
-            self._commands += command
-            self._changed.wait_for(lambda: not self._busy and (command or not self._commands))
-            self._commands -= command
+            self._urgent += urgent
+            self._changed.wait_for(lambda: not self._busy and (urgent or not self._urgent))
+            self._urgent -= urgent
             self._busy = True
         try:
             yield
@@ -117,13 +117,17 @@ class Unit:
         self._line, self._leave, self.number, self._reply_s = line, leave, number, reply_s
         self._closed = False
 
-    def read(self, address: int, count: int, function: Function = Function.READ_HOLDING) -> tuple[int, ...]:
-        """Registers, or discrete inputs as 0 and 1. Raises DeviceLost, BadReply (it refused)."""
-        return self._ask(Request(self.number, function, address, count))
+    def read(self, address: int, count: int) -> tuple[int, ...]:
+        """Holding registers. Raises DeviceLost, BadReply (it refused)."""
+        return self._ask(Request(self.number, Function.READ_HOLDING, address, count))
+
+    def inputs(self, first: int, count: int) -> tuple[int, ...]:
+        """Discrete inputs as 0 and 1, before any waiting poll: fire is among them. Raises DeviceLost, BadReply."""
+        return self._ask(Request(self.number, Function.READ_INPUTS, first, count), urgent=True)
 
     def write(self, address: int, value: int) -> None:
         """One register, before any waiting poll. Raises DeviceLost, BadReply (it refused)."""
-        self._ask(Request(self.number, Function.WRITE_REGISTER, address, value=value), command=True)
+        self._ask(Request(self.number, Function.WRITE_REGISTER, address, value=value), urgent=True)
 
     def write_checked(self, address: int, value: int, what: str) -> None:
         """Write a register and see that it holds. Raises WrongDevice: it does not take this value."""
@@ -153,19 +157,19 @@ class Unit:
             self._closed = True
             self._leave()
 
-    def _ask(self, request: Request, *, command: bool = False) -> tuple[int, ...]:
+    def _ask(self, request: Request, *, urgent: bool = False) -> tuple[int, ...]:
         if self._closed:
             raise DeviceLost(f"unit {self.number}: was closed")
         try:
-            return self._ask_once(request, command)
+            return self._ask_once(request, urgent)
         except DeviceLost:
             if self._line.lost:
                 raise
-        return self._ask_once(request, command)  # one frame that noise broke is not a lost unit; two in a row are
+        return self._ask_once(request, urgent)  # one frame that noise broke is not a lost unit; two in a row are
 
-    def _ask_once(self, request: Request, command: bool) -> tuple[int, ...]:
+    def _ask_once(self, request: Request, urgent: bool) -> tuple[int, ...]:
         try:
-            return self._line.ask(request, self._reply_s, command=command)
+            return self._line.ask(request, self._reply_s, urgent=urgent)
         except Refused as problem:
             raise BadReply(f"{problem}; compare the register map with the device's manual") from problem
 

@@ -111,6 +111,4 @@ class ModbusSensors:
         return self._levels != before
 
     def _fetch(self) -> tuple[int, ...]:
-        from hw.wire.modbus_rtu import Function
-
-        return self._unit.read(self._settings.first_input, self._count, Function.READ_INPUTS)
+        return self._unit.inputs(self._settings.first_input, self._count)

@@ -151,7 +151,7 @@ class HeldLink(ScriptedLink):
         return super().read(max_bytes, timeout_s)
 
 
-def test_a_command_goes_before_every_poll_that_waits() -> None:
+def test_what_is_urgent_goes_before_every_poll_that_waits() -> None:
     command = Request(1, Function.WRITE_REGISTER, 2, value=1)
     link = HeldLink([(0.0, said(1))], [(0.0, answer(command, ()))], *([(0.0, said(1))],) * 3)
     line = Line(link, "test", link.now)
@@ -160,9 +160,9 @@ def test_a_command_goes_before_every_poll_that_waits() -> None:
     assert link.reading.wait(60)
     for poll in threads[1:]:
         poll.start()
-    threads.append(threading.Thread(target=line.ask, args=(command, 60.0), kwargs={"command": True}))
+    threads.append(threading.Thread(target=line.ask, args=(command, 60.0), kwargs={"urgent": True}))
     threads[-1].start()
-    until(lambda: line.waiting_commands == 1, "the command waits for its turn")
+    until(lambda: line.waiting_urgently == 1, "the command waits for its turn")
     link.goes_on.set()
     for thread in threads:
         thread.join()
