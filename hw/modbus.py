@@ -1,9 +1,9 @@
 """A Modbus RTU line as drivers use it: one half-duplex wire, several units, each spoken to by a driver of its own.
 
-Drivers that name the same link share it: the first `join` opens the line, the last one to leave closes it. One question
-is on the wire at a time; what is urgent (a command, the contacts) goes before any waiting poll. A unit that stays silent
-fails its own driver alone; a line that is lost fails all of them, and the next `join` opens it anew. Every question is
-one that may be asked twice.
+Drivers that name the same link share it: the first `join` opens the line, the last one to leave closes it. One
+question is on the wire at a time; what is urgent (a command, the contacts) goes before any waiting poll. A unit that
+is silent fails its own driver alone; a line that is lost fails all of them, and the next `join` opens it anew. Every
+question is one that may be asked twice.
 """
 
 import logging
