@@ -10,7 +10,7 @@ the same run still wants the same door for the same purpose, the interlock is as
 person *out* never waits for the journal: it is driven first and recorded when possible.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gatefw import orders
@@ -47,15 +47,12 @@ from gatefw.model import (
     Arm,
     Decided,
     Decision,
-    DocumentRead,
     DoorId,
     Elapsed,
     EndRun,
-    FaceCompared,
     Fact,
     FactKind,
     Faulted,
-    FingerCompared,
     HealthIs,
     Input,
     InputIs,
@@ -84,7 +81,7 @@ from gatefw.model import (
     Verb,
     Verdict,
 )
-from gatefw.passage import Passage
+from gatefw.passage import Passage, facts_of
 from gatefw.senses import News, Senses
 
 BETWEEN_RUNS = (Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.RECOVERING, Phase.DEGRADED, Phase.MAINTENANCE, Phase.EXERCISE)
@@ -171,7 +168,7 @@ class Gate:
             if which in self.senses.pressed:
                 self._lane(InputIs(which, Signal.ON))
 
-    def _learn(self, news: list[News]) -> None:
+    def _learn(self, news: Sequence[News]) -> None:
         for item in news:
             match item:
                 case Fact():
@@ -242,24 +239,8 @@ class Gate:
         passage = self._passage
         if passage is None or (event.run, event.number) != (passage.run, passage.number) or passage.waits:
             return
-        self._record_reply(event.reply)
+        self._learn(facts_of(event.reply))
         self._advance(event.reply)
-
-    def _record_reply(self, reply: Reply) -> None:
-        match reply:
-            case FaceCompared(matched, score, threshold, fmr, frames):
-                self._record(
-                    FactKind.FACE_COMPARED,
-                    matched=matched,
-                    score=round(score, 4),
-                    threshold=threshold,
-                    fmr=fmr,
-                    frames=frames,
-                )
-            case FingerCompared(matched, score, attempts):
-                self._record(FactKind.FINGER_COMPARED, matched=matched, score=score, attempts=attempts)
-            case DocumentRead(proof=proof):
-                self._record(FactKind.DOCUMENT_READ, proof=proof)
 
     def _end_run(self, passed: bool, reason: Reason | None) -> None:
         passage, self._passage, self._admission = self._passage, None, None

@@ -4,7 +4,20 @@ import contextlib
 from dataclasses import dataclass
 
 from gatefw.clearance import Procedure
-from gatefw.model import Decision, LetIn, Reason, Reply, Request, RunId, Verdict
+from gatefw.model import (
+    Decision,
+    DocumentRead,
+    FaceCompared,
+    Fact,
+    FactKind,
+    FingerCompared,
+    LetIn,
+    Reason,
+    Reply,
+    Request,
+    RunId,
+    Verdict,
+)
 
 
 @dataclass(slots=True)
@@ -43,3 +56,18 @@ class Passage:
 def _decision(value: object) -> Decision:
     """A procedure that ends without a decision has not decided to admit."""
     return value if isinstance(value, Decision) else Decision(Verdict.REFER, Reason.SOFTWARE)
+
+
+def facts_of(reply: Reply) -> list[Fact]:
+    """What is written down of an answer: how alike, never who."""
+    match reply:
+        case FaceCompared(matched, score, threshold, fmr, frames):
+            fields = ("matched", matched), ("score", round(score, 4)), ("threshold", threshold), ("fmr", fmr)
+            return [Fact(FactKind.FACE_COMPARED, None, (*fields, ("frames", frames)))]
+        case FingerCompared(matched, score, attempts):
+            return [
+                Fact(FactKind.FINGER_COMPARED, None, (("matched", matched), ("score", score), ("attempts", attempts)))
+            ]
+        case DocumentRead(proof=proof):
+            return [Fact(FactKind.DOCUMENT_READ, None, (("proof", proof),))]
+    return []
