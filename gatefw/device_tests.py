@@ -25,7 +25,7 @@ LEND_S = 5.0  # a loan that takes longer is stuck
 LOOK_S = 0.2  # between two looks at levels
 LISTEN_S = 0.1  # between two looks whether something was read
 HOLD_S = 0.2  # a lamp, in one loan
-SHOW_S = 1.5  # a lamp, where nobody is asked
+SHOW_S = 1.0  # a lamp, where nobody is asked
 FOLLOW_S = 0.05  # between two looks at a moving door
 FIGURES_S = 1.0  # between two questions about a camera
 FRAMES_MIN_PER_S = 1.0
@@ -72,9 +72,9 @@ def reader(session: Session, bench: Bench) -> Outcome:
     assert isinstance(worker, ReaderWorker)
     heard: SimpleQueue[Token] = SimpleQueue()
     worker.listener = heard.put
-    lit: object = None
     try:
         session.result(_light(bench, True))
+        lit = worker.device
         session.say(prompt="show a card or a code", seconds=round(session.left_s))
         while session.goes_on:
             if not heard.empty():
