@@ -128,7 +128,8 @@ class DeviceDesk:
     def order(self, order: Order, reply: Reply) -> None:
         """Do one of `VERBS`. Raises Refusal."""
         if order.verb == "devices":
-            reply(Done({"phase": self._lane.phase().value, "devices": self.states.listed()}))
+            listed = [each | {"detail": self._trouble(str(each["device"]))} for each in self.states.listed()]
+            reply(Done({"phase": self._lane.phase().value, "devices": listed}))
             return
         match dict(order.args):
             case {"session": str(number), "seen": int(seen), **rest}:
@@ -187,6 +188,10 @@ class DeviceDesk:
                 within_s = wait_s + OPEN_S
                 does = partial(_installed, self._worker(name), self._installers[name], wait_s)
         return Session(name, order.by, within_s, self._lane.phase, self._now_s), does
+
+    def _trouble(self, name: str) -> str:
+        """In words, why it is not there; of a camera its test tells."""
+        return self._workers[name].trouble if name in self._workers else ""
 
     def _place(self, name: str) -> Device:
         if name not in self._places:
@@ -263,7 +268,8 @@ def _renewed(worker: Worker[Any], session: Session) -> Outcome:
 def _installed(worker: Worker[Any], installer: Installer, wait_s: float, session: Session) -> Outcome:
     """It may be waited for, or given up, until its owner begins; from then on it comes to its end."""
     agreed = installer.install(worker, wait_s)
-    session.say(prompt="put the device into its install mode now, if it has one", seconds=round(wait_s))
+    if not agreed.done():
+        session.say(prompt="put the device into its install mode now, if it has one", seconds=round(wait_s))
     try:
         while session.goes_on and not agreed.done():
             session.rest(LOOK_S)

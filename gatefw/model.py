@@ -239,6 +239,7 @@ class Reason(StrEnum):
     # the machine
     DEVICE_LOST = "device_lost"
     DEVICE_WRONG = "device_wrong"
+    DEVICE_NOT_SET_UP = "device_not_set_up"
     DEVICE_STUCK = "device_stuck"
     DEVICE_FLOODS = "device_floods"
     CAMERA_DARK = "camera_dark"

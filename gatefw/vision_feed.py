@@ -11,7 +11,7 @@ import numpy as np
 
 from gatefw.backoff import Backoff
 from gatefw.camera_watch import CameraWatch, ailment, grey_of
-from gatefw.errors import GateError, WrongDevice
+from gatefw.errors import GateError, SetupError, WrongDevice
 from gatefw.model import Reason
 from gatefw.ports import Camera, Frame
 from gatefw.vision_wire import CameraState
@@ -116,6 +116,8 @@ class Feed:
                     camera.close()
             except WrongDevice as error:
                 self._state = CameraState(Reason.DEVICE_WRONG, why=str(error))
+            except SetupError as error:
+                self._state = CameraState(Reason.DEVICE_NOT_SET_UP, why=str(error))
             except (GateError, OSError) as error:
                 self._state = CameraState(Reason.DEVICE_LOST, why=str(error) or type(error).__name__)
             except Exception as error:  # noqa: BLE001  a driver's mistake costs its camera, not templates and gallery

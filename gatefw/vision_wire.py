@@ -22,7 +22,9 @@ CODE_BYTES_MAX = 2953
 """What the largest QR code can hold (ISO/IEC 18004, version 40-L, bytes)."""
 WHY_CHARS_MAX = 200
 AILMENTS = frozenset({Reason.CAMERA_DARK, Reason.CAMERA_BLINDED, Reason.CAMERA_COVERED, Reason.CAMERA_FROZEN})
-LOST = frozenset({Reason.DEVICE_LOST, Reason.DEVICE_WRONG, Reason.DEVICE_STUCK, Reason.SOFTWARE})
+LOST = frozenset(
+    {Reason.DEVICE_LOST, Reason.DEVICE_WRONG, Reason.DEVICE_NOT_SET_UP, Reason.DEVICE_STUCK, Reason.SOFTWARE}
+)
 
 
 @dataclass(frozen=True, slots=True)

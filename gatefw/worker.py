@@ -2,6 +2,7 @@
 
 A worker only ever puts inputs into the inbox. A device that fails is gone (`DeviceWent`) from that moment, and back
 (`DeviceCame`) after it was opened again and has answered once; before that, its readings are already in the inbox.
+While it is gone, each reason why is told once: a device that was lost and then found wrong is both.
 `progress` counts turns of real work: the watchdog is fed only while the workers on the door path go on.
 
 A driver may hang in a call that never returns, and a thread cannot be ended from outside. So the loop looks at each
@@ -21,7 +22,7 @@ from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from gatefw.backoff import Backoff
-from gatefw.errors import DeviceError, DeviceLost, WrongDevice
+from gatefw.errors import DeviceError, DeviceLost, GateError, SetupError, WrongDevice
 from gatefw.gate_terms import DeviceCame, DeviceWent, GateInput
 from gatefw.loan import Loan
 from gatefw.model import Reason
@@ -51,10 +52,11 @@ class Worker(Generic[D]):
         self.device: D | None = None
         self.turn_ends_s = math.inf  # what is not over by then is stuck
         self.there: Callable[[], bool] = lambda: False  # whether the device's node exists, where it has one
+        self.trouble = ""  # in words, why it is not there now
         self._open, self._inbox = open_device, put
         self._backoff = Backoff()
         self._failure: Exception | None = None
-        self._told: Reason | None = None  # why the device is gone
+        self._told: frozenset[Reason] = frozenset()  # why the device is gone, as far as it was told
         self._wake = threading.Event()
         self._woken_s = -math.inf
         self._ending = threading.Event()
@@ -102,8 +104,9 @@ class Worker(Generic[D]):
                 return
             self._left.add(self._thread)
             served, self.device, self.turn_ends_s = self.device, None, math.inf
-            if self._told is not Reason.DEVICE_STUCK:
-                self._told = Reason.DEVICE_STUCK
+            self.trouble = "its driver does not return"
+            if Reason.DEVICE_STUCK not in self._told:
+                self._told |= {Reason.DEVICE_STUCK}
                 self._inbox(DeviceWent(self.name, Reason.DEVICE_STUCK))
             many = len(self._left) > LEFT_BEHIND
             self._thread = None if many else self._fresh_thread()
@@ -126,7 +129,8 @@ class Worker(Generic[D]):
             if taken:
                 self._loans.append(Loan(use, within_s, result))
         if not taken:
-            found = "it is not there" if self.device is None else f"{LOANS} others wait for it"
+            gone = f"it is not there ({self.trouble})" if self.trouble else "it is not there"
+            found = gone if self.device is None else f"{LOANS} others wait for it"
             result.set_exception(DeviceLost(f"{self.name}: cannot be used now: {found}; try again"))
         self._wake.set()
         return result
@@ -191,6 +195,8 @@ class Worker(Generic[D]):
             raise
         except DeviceError as error:
             self._went(Reason.DEVICE_WRONG if isinstance(error, WrongDevice) else Reason.DEVICE_LOST, error)
+        except SetupError as error:  # a key file, a library: what this machine lacks, not the device
+            self._went(Reason.DEVICE_NOT_SET_UP, error)
         except Exception as error:  # noqa: BLE001  one driver's mistake must not take the lane with it
             self._went(Reason.SOFTWARE, error)
 
@@ -205,7 +211,7 @@ class Worker(Generic[D]):
                 self._allow(STUCK_S)
                 self.turn(device)
                 with self._ours():
-                    self._told = None  # it has been heard: that it goes again must be told again
+                    self._told, self.trouble = frozenset(), ""  # heard: that it goes again must be told again
                     self.progress += 1
                 if self._failure is not None:
                     raise self._failure
@@ -246,10 +252,13 @@ class Worker(Generic[D]):
             loan.fail(DeviceLost(f"{self.name}: went away before it could be used; try again"))
 
     def _went(self, reason: Reason, error: Exception) -> None:
-        """Say once that the device is gone, not at every failed try to get it back."""
+        """Say that the device is gone, and each reason once, not at every failed try to get it back."""
         with self._ours():
-            told, self._told = self._told, self._told or reason
-        if told is None:
+            new = reason not in self._told
+            self._told |= {reason}
+            known = isinstance(error, GateError)  # only those are known to hold nothing of a traveller's
+            self.trouble = str(error) if known else f"a mistake in its driver ({type(error).__name__}): see the log"
+        if new:
             _log.warning("%s: %s: %s", self.name, type(error).__name__, error)
             self._put(DeviceWent(self.name, reason))
 

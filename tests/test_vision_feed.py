@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from peers import until
 
-from gatefw.errors import BadReply, DeviceLost, WrongDevice
+from gatefw.errors import BadReply, DeviceLost, SetupError, WrongDevice
 from gatefw.model import Reason
 from gatefw.ports import Frame
 from gatefw.vision_feed import Feeds, Seen
@@ -107,6 +107,7 @@ def test_a_picture_that_repeats_bit_by_bit_is_marked(feeds: Feeds, camera: Scrip
         (BadReply("noise"), Reason.DEVICE_LOST),
         (OSError("gone"), Reason.DEVICE_LOST),
         (WrongDevice("another sensor"), Reason.DEVICE_WRONG),
+        (SetupError("its library is not there"), Reason.DEVICE_NOT_SET_UP),
         (TypeError("a mistake"), Reason.SOFTWARE),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from peers import until
 
 from gatefw.backoff import Backoff
-from gatefw.errors import BadReply, DeviceLost
+from gatefw.errors import BadReply, DeviceLost, StoreError, WrongDevice
 from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceWent, GateInput
 from gatefw.model import Failed, FingerCompared, Question, Reason, Reply, RunId, SubjectId, VerifyFinger
 from gatefw.questions import QuestionWorker
@@ -235,6 +235,48 @@ def test_what_is_not_there_cannot_be_lent() -> None:
     worker = ThingWorker("thing", Thing, lambda _event: None)
     with pytest.raises(DeviceLost, match="thing: cannot be used now: it is not there"):
         worker.lend(lambda _device: None).result(0)
+
+
+def test_each_reason_why_a_device_is_gone_is_told_once_and_the_last_one_is_known_in_words() -> None:
+    told: list[GateInput] = []
+    ways: list[Exception | Thing] = [
+        DeviceLost("thing: unplugged"),
+        WrongDevice("thing: a modem"),
+        DeviceLost("thing: unplugged again"),
+        WrongDevice("thing: a modem again"),
+        KeyError("of somebody"),
+        Thing(),
+    ]
+    troubles = []
+
+    def open_device() -> Thing:
+        troubles.append(worker.trouble)
+        way = ways.pop(0)
+        if isinstance(way, Exception):
+            raise way
+        return way
+
+    worker = ThingWorker("thing", open_device, told.append)
+    worker.start()
+    until(lambda: CAME in told, "it to be there at last", 60)
+    reasons = [event.reason for event in told if isinstance(event, DeviceWent)]
+    assert reasons == [Reason.DEVICE_LOST, Reason.DEVICE_WRONG, Reason.SOFTWARE]
+    assert troubles[:-1] == ["", "thing: unplugged", "thing: a modem", "thing: unplugged again", "thing: a modem again"]
+    assert troubles[-1] == "a mistake in its driver (KeyError): see the log"
+    assert worker.trouble == ""
+    worker.stop(30)
+
+
+def test_who_wants_a_device_that_is_not_there_hears_why_it_is_not() -> None:
+    def open_device() -> Thing:
+        raise StoreError("key file /k: is not there; put it there")
+
+    worker = ThingWorker("thing", open_device, lambda _event: None)
+    worker.start()
+    until(lambda: worker.trouble, "it to be found missing", 30)
+    with pytest.raises(DeviceLost, match=r"it is not there \(key file /k: is not there; put it there\); try again"):
+        worker.lend(lambda _device: None).result(0)
+    worker.stop(30)
 
 
 def test_loans_are_bounded_and_those_that_wait_for_a_stuck_device_fail(bench: Bench) -> None:

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 import pytest
 from peers import until
 
-from gatefw.errors import BadReply, DeviceLost, WrongDevice
+from gatefw.errors import BadReply, DeviceLost, StoreError, WrongDevice
 from gatefw.flood import BURST
 from gatefw.gate_terms import DeviceCame, DeviceImpaired, DeviceWent, DoorSensed, GateInput, LaneSensed, TokenRead
 from gatefw.model import Beam, DoorId, Input, Occupancy, Phase, Position, Reason, Signal, Token
@@ -148,6 +148,7 @@ def test_a_door_that_fails_when_driven_is_closed_reported_once_and_opened_again(
         (DeviceLost("unplugged"), Reason.DEVICE_LOST),
         (BadReply("noise"), Reason.DEVICE_LOST),
         (WrongDevice("a modem"), Reason.DEVICE_WRONG),
+        (StoreError("its key file is not there"), Reason.DEVICE_NOT_SET_UP),
         (ZeroDivisionError(), Reason.SOFTWARE),
     ],
 )

@@ -28,7 +28,7 @@ example:
 Exit status: 0 passed, 1 failed, 2 could not be done, 130 ended by Ctrl-C.
 """
 LIST = """\
-Every device of the lane file: its driver, whether it is there, what ails it, and for how long.
+Every device of the lane file: its driver, whether it is there, what ails it, for how long, and why one is not there.
 
 example:
   gatefw device list --json
@@ -112,6 +112,8 @@ def run_list(arguments: argparse.Namespace) -> int:
             f"{each['device']:24} {each['driver']:14} {each['state']:9} {each['for_s']:8.1f} s  "
             f"{', '.join(each['reasons'])}".rstrip()
         )
+        if each["detail"]:
+            print(f"{'':24} {each['detail']}")
     return 0
 
 
