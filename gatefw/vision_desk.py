@@ -17,7 +17,15 @@ from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceImpaired, DeviceW
 from gatefw.model import Failed, Reason, RunId, Token, VerifyFace, VerifyPortrait
 from gatefw.vision_client import VisionClient
 from gatefw.vision_settings import CameraPlace
-from gatefw.vision_wire import PORTRAIT_BYTES_MAX, CameraState, Message, cameras_told, code_found, verify_reply
+from gatefw.vision_wire import (
+    PORTRAIT_BYTES_MAX,
+    CameraState,
+    Message,
+    cameras_told,
+    code_found,
+    hint_told,
+    verify_reply,
+)
 
 VISION = "vision"
 QR_CODE = "]Q1"
@@ -114,11 +122,17 @@ class VisionDesk:
                 self._verifies.pop(number, None)
                 heard = self._requests.pop(number, None)
         if verify is not None and "hint" in message:
-            self._hint(verify.run, str(message["hint"]))
+            self._hinted(verify.run, message["hint"])
         elif verify is not None:
             self._answer(verify, message)
         elif heard is not None:
             heard(message)
+
+    def _hinted(self, run: RunId, hint: object) -> None:
+        try:
+            self._hint(run, hint_told(hint))
+        except BadReply as error:
+            _log.warning("%s", error)
 
     def _answer(self, verify: _Verify, message: Message) -> None:
         try:

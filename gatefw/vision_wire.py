@@ -87,10 +87,18 @@ def code_found(found: object) -> tuple[str, bytes]:
     return camera, payload
 
 
+def hint_told(hint: object) -> Reason:
+    """What keeps the traveller's face from being compared. Raises BadReply."""
+    try:
+        return Reason(hint)
+    except ValueError:
+        raise BadReply("vision: a hint that is none") from None
+
+
 def verify_reply(message: Message) -> Reply | None:
     """The reply to `VerifyFace` or `VerifyPortrait` in a message, None while there is none yet (a hint).
 
-    Raises BadReply when the message is not of this protocol.
+    Raises BadReply when the message is not of this protocol, or holds numbers that no event can (`events.FIELDS`).
     """
     if "hint" in message:
         return None
@@ -100,12 +108,14 @@ def verify_reply(message: Message) -> Reply | None:
         done = message["done"]
         matched, reason = done["matched"], Reason(done["reason"])
         if type(matched) is not bool or matched is not (reason is Reason.OK):
-            raise ValueError(f"matched is {matched!r} with the reason {reason}")
+            raise ValueError
         if reason not in (Reason.OK, Reason.FACE_MISMATCH):
             return Failed(reason)
         score, threshold, fmr = (float(done[name]) for name in ("score", "threshold", "fmr"))
-        if matched is not (score <= threshold):
-            raise ValueError(f"matched is {matched} at a distance of {score} and a threshold of {threshold}")
-        return FaceCompared(matched, score, threshold, fmr, int(done["frames"]))
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise BadReply(f"vision: not an answer to verify: {error!r}") from error
+        frames = int(done["frames"])
+        possible = 0 <= score <= 4 and 0 <= threshold <= 4 and 0 <= fmr <= 1 and 0 <= frames <= 1_000_000
+        if not possible or matched is not (score <= threshold):
+            raise ValueError
+    except (KeyError, TypeError, ValueError, OverflowError) as error:  # whose words may be anybody's, and without end
+        raise BadReply(f"vision: not an answer to verify: {type(error).__name__}") from None
+    return FaceCompared(matched, score, threshold, fmr, frames)

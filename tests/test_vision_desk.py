@@ -254,6 +254,9 @@ def test_a_comparison_is_answered_under_its_run_and_number_and_hints_are_not_ans
     assert (asked["do"], asked["subject"], asked["deadline_s"]) == ("verify", "5" * 32, 4.0)
     vision.say(id=asked["id"], hint="too_dark")
     assert office.hints.get(timeout=WAIT_S) == (ASK.run, "too_dark")
+    vision.say(id=asked["id"], hint="x" * 60_000)
+    vision.say(id=asked["id"], hint="too_bright")
+    assert office.hints.get(timeout=WAIT_S) == (ASK.run, "too_bright")
     vision.say(id=asked["id"], done=MATCH)
     office.until(Answered(ASK.run, 2, FaceCompared(True, 0.31, 0.542, 0.001, 2)))
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gatefw import events, wire_json
 from gatefw.errors import BadReply
 from gatefw.model import FaceCompared, Failed, Reason
+from gatefw.passage import facts_of
 from gatefw.vision_wire import (
     AILMENTS,
     CODE_BYTES_MAX,
@@ -19,6 +21,7 @@ from gatefw.vision_wire import (
     CameraState,
     cameras_told,
     code_found,
+    hint_told,
     verify_reply,
 )
 
@@ -36,7 +39,11 @@ def test_an_answer_becomes_the_reply_the_procedure_knows() -> None:
 
 
 anything = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(["ok", "face_mismatch", "x"])
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.sampled_from(["ok", "face_mismatch", "x", -1, 5, 1_000_001]),
 )
 
 
@@ -54,6 +61,9 @@ def test_nothing_but_a_whole_answer_with_the_reason_ok_and_a_distance_that_fits_
         assert done["reason"] == "ok"
         assert reply.score <= reply.threshold
     assert isinstance(reply, FaceCompared) or reply == Failed(Reason(str(done["reason"])))
+    assert reply is not None
+    for fact in facts_of(reply):
+        events.check(fact)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +72,39 @@ def test_nothing_but_a_whole_answer_with_the_reason_ok_and_a_distance_that_fits_
 def test_half_an_answer_is_a_bad_reply(message: dict[str, object]) -> None:
     with pytest.raises(BadReply, match="not an answer to verify"):
         verify_reply(message)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        '"score": 1e999, "matched": false, "reason": "face_mismatch"',
+        '"score": 5, "threshold": 6',
+        '"score": -0.1',
+        '"fmr": 7',
+        '"frames": -4',
+        '"frames": 1000001',
+    ],
+)
+def test_a_number_that_no_event_can_hold_is_a_bad_reply_and_not_the_lanes_fault(change: str) -> None:
+    line = json.dumps({"done": MATCH})[:-2] + f", {change}}}}}"
+    with pytest.raises(BadReply, match="not an answer to verify"):
+        verify_reply(wire_json.decode(line.encode()))
+
+
+@pytest.mark.parametrize("name", ["score", "reason", "matched", "frames"])
+def test_a_bad_reply_does_not_repeat_what_was_said(name: str) -> None:
+    with pytest.raises(BadReply) as refused:
+        verify_reply({"done": MATCH | {name: "P<UTOMUSTERPERSON"}})
+    assert "MUSTERPERSON" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize("hint", [None, 7, [], {}, "", "P<UTOMUSTERPERSON"])
+def test_a_hint_is_a_reason_and_nothing_else(hint: object) -> None:
+    with pytest.raises(BadReply, match="a hint that is none") as refused:
+        hint_told(hint)
+    assert "MUSTERPERSON" not in str(refused.value)
+    assert hint_told("too_dark") is Reason.TOO_DARK
 
 
 # ---------------------------------------------------------------- how the cameras are

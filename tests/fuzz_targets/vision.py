@@ -4,10 +4,20 @@ import json
 
 import numpy as np
 
-from gatefw import wire_json
+from gatefw import events, wire_json
 from gatefw.code_search import search
 from gatefw.errors import BadReply
-from gatefw.vision_wire import CODE_BYTES_MAX, REQUEST_BYTES, WHY_CHARS_MAX, cameras_told, code_found, verify_reply
+from gatefw.model import Failed, Reason
+from gatefw.passage import facts_of
+from gatefw.vision_wire import (
+    CODE_BYTES_MAX,
+    REQUEST_BYTES,
+    WHY_CHARS_MAX,
+    cameras_told,
+    code_found,
+    hint_told,
+    verify_reply,
+)
 
 _FINE = {"lost": "", "ail": "camera_dark", "why": "why"}
 _DONE = {"matched": True, "reason": "ok", "score": 0.3, "threshold": 0.5, "fmr": 1e-3, "frames": 1}
@@ -35,8 +45,11 @@ def _understand(message: dict[str, object]) -> None:
         assert all(len(state.why) <= WHY_CHARS_MAX for state in cameras_told(message["health"]).values())
     elif "code" in message:
         assert 0 < len(code_found(message["code"])[1]) <= CODE_BYTES_MAX
+    elif "hint" in message:
+        hint_told(message["hint"])
     else:
-        verify_reply(message)
+        for fact in facts_of(verify_reply(message) or Failed(Reason.NO_FACE)):
+            events.check(fact)
 
 
 def search_picture(chunks: list[bytes]) -> None:
