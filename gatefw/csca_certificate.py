@@ -20,7 +20,8 @@ from hw.wire.der import Malformed
 
 MAX_CERTIFICATE_BYTES = 16_384
 _COUNTRY = x509.NameOID.COUNTRY_NAME.dotted_string
-_UNDERSTOOD = (x509.BasicConstraints, x509.KeyUsage, x509.CRLNumber)
+_UNDERSTOOD = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.CRLNumber)
+_ANY_PURPOSE = x509.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
 Name = tuple[tuple[str, str], ...]
 """A distinguished name to compare: kinds and values, without case and spaces, which issuers do not keep."""
 T = TypeVar("T")
@@ -93,6 +94,9 @@ def _certificate(parsed: x509.Certificate, signed: Signed, subject: Subject) -> 
     basic, usage = _one(found, x509.BasicConstraints), _one(found, x509.KeyUsage)
     own, authority = _one(found, x509.SubjectKeyIdentifier), _one(found, x509.AuthorityKeyIdentifier)
     is_authority = basic is not None and basic.ca
+    purposes = _one(found, x509.ExtendedKeyUsage)
+    if purposes is not None and _ANY_PURPOSE not in purposes:  # binding even where not critical (RFC 5280, 4.2.1.12)
+        raise NotAllowed("a certificate for a purpose of its own (signed lists, web servers) vouches for no documents")
     return Certificate(
         signed=signed,
         subject=subject,

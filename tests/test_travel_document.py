@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from asn1crypto import cms
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
@@ -257,6 +258,25 @@ def repacked(certificates: bytes) -> bytes:
 def test_an_authority_does_not_sign_documents_itself() -> None:
     read, printed = document(Signer(authority(), authority().key, authority().certificate))
     assert refused(read, printed=printed) == Reason.DOCUMENT_SIGNER_UNKNOWN
+
+
+@pytest.mark.parametrize("critical", [True, False])
+def test_whom_an_authority_lets_sign_something_else_signs_no_documents(critical: bool) -> None:
+    def by(purpose: str) -> Signer:
+        key = ec.generate_private_key(ec.SECP256R1())
+        only_for = x509.ExtendedKeyUsage([x509.ObjectIdentifier(purpose)])
+        return Signer(
+            authority(),
+            key,
+            authority().certify(authority().name, key.public_key(), False, office.LIFE, None, only_for, critical),
+        )
+
+    master_lists, web_servers, anything = "2.23.136.1.1.3", "1.3.6.1.5.5.7.3.1", "2.5.29.37.0"
+    for purpose in (master_lists, web_servers):
+        read, printed = document(by(purpose))
+        assert refused(read, printed=printed) == Reason.DOCUMENT_UNSUPPORTED
+    read, printed = document(by(anything))
+    assert judged(read, printed=printed).number == HOLDER.number
 
 
 def test_a_trusted_authority_does_not_vouch_for_another_states_documents() -> None:

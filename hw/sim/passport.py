@@ -98,6 +98,7 @@ class Authority:
         life: timedelta = LIFE,
         began: datetime | None = None,
         extension: x509.ExtensionType | None = None,
+        critical: bool = True,
     ) -> bytes:
         """A certificate by this authority, in DER; with `authority` and another's name it is a link certificate."""
         usage = x509.KeyUsage(not authority, False, False, False, False, authority, authority, False, False)
@@ -111,7 +112,7 @@ class Authority:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
         )
         if extension is not None:
-            builder = builder.add_extension(extension, critical=True)
+            builder = builder.add_extension(extension, critical)
         return builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
     def revoke(self, serials: Sequence[int] = (), began: datetime | None = None, life_days: int = 90) -> bytes:
