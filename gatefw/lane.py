@@ -42,6 +42,7 @@ from gatefw.lane_terms import (
     EMPTY,
     EVACUATE,
     EXIT_OPEN,
+    EXIT_PASSABLE,
     EXIT_SECURED,
     FAULTED,
     FIRE,
@@ -206,7 +207,8 @@ ALWAYS: tuple[Row, ...] = (
         P.HOLD,
         (end(Reason.STOPPED), alarm(Reason.STOPPED)),
     ),
-    Row((P.LEAVING, P.EVACUATED), pressed(Input.CALL), ON, None, (alarm(Reason.CALLED),)),
+    Row((P.EVACUATED,), pressed(Input.CALL), ON, None, (alarm(Reason.CALLED),)),
+    Row((P.LEAVING,), pressed(Input.CALL), ON & EXIT_PASSABLE, None, (alarm(Reason.CALLED),)),
     Row(
         (*LET_OUT_PHASES, P.FAULT, *TECHNICIANS),
         pressed(Input.CALL),
@@ -278,7 +280,8 @@ TRANSITIONS: tuple[Row, ...] = (
     *_rest(P.LEAVING, DOOR, SECURED & EMPTY, end(Reason.OK, passed=True)),
     Row((P.LEAVING,), DOOR, EXIT_SECURED & ~EMPTY, P.REFERRED, (end(Reason.WILL_NOT_LEAVE),)),
     Row((P.LEAVING,), elapsed(Timer.LEAVE), EMPTY, P.LEAVING, (alarm(Reason.OBSTRUCTED),)),
-    Row((P.LEAVING,), elapsed(Timer.LEAVE), ALL, P.LEAVING, (alarm(Reason.HELD_OPEN),)),
+    Row((P.LEAVING,), elapsed(Timer.LEAVE), EXIT_PASSABLE, P.LEAVING, (alarm(Reason.HELD_OPEN),)),
+    Row((P.LEAVING,), elapsed(Timer.LEAVE), ALL, P.REFERRED, (end(Reason.WILL_NOT_LEAVE),)),
     # the way out
     Row(LET_OUT_PHASES, OCCUPANCY, EMPTY, P.RECOVERING),
     Row(LET_OUT_PHASES, elapsed(Timer.LET_OUT), EMPTY, P.RECOVERING),

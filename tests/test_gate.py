@@ -462,3 +462,45 @@ def test_a_procedure_that_breaks_or_does_not_decide_refers_and_never_admits(proc
 def test_a_latched_fault_is_still_there_after_a_restart() -> None:
     bench = Bench(latched=Reason.DOOR_FORCED).idle()
     assert bench.phase is Phase.FAULT
+
+
+def _leaving(bench: Bench) -> Bench:
+    """Admitted, the exit is open, and the traveller has not stepped out yet."""
+    bench.give(DeviceCame("door.exit_door")).inside().answer(MATCH).commit().commit()
+    assert (EXIT, Purpose.ADMIT) in bench.driven()
+    bench.door(EXIT, Position.OPEN)
+    assert bench.phase is Phase.LEAVING
+    return bench
+
+
+@pytest.mark.parametrize("how", ["time", "button"])
+def test_an_admitted_traveller_whose_exit_is_lost_is_let_out_by_the_entry(how: str) -> None:
+    """Its driver let go of the lock, so it may have shut in front of him; the admission is not given again."""
+    bench = _leaving(Bench(clear, None, "door.exit_door"))
+    bench.give(DeviceWent("door.exit_door", Reason.DEVICE_STUCK))
+    assert bench.phase is Phase.LEAVING
+    bench.now_s += 15.0
+    if how == "time":
+        bench.over(Timer.LEAVE)
+    else:
+        bench.people(Occupancy.ONE, Input.CALL)
+    assert (ENTRY, Purpose.WAY_OUT) in [(e.door, e.purpose) for e in bench.last if isinstance(e, Drive)]
+    assert bench.phase is Phase.REFERRED
+    assert "other_door_unknown" in [dict(fact.fields)["reason"] for fact in bench.facts(FactKind.ALARM_RAISED)]
+
+
+def test_a_release_that_lasts_because_somebody_stands_in_it_is_not_taken_for_another_before_its_record() -> None:
+    bench = Bench()
+    bench.idle().give(TokenRead("reader.front", Token(b"ANNA"))).answer(RecordFound(ANNA)).commit()
+    bench.door(ENTRY, Position.OPEN, Beam.BROKEN).over(Timer.ENTER)
+    bench.door(ENTRY, Position.SECURED, Beam.BROKEN).over(Timer.SCAN)
+    bench.give(TokenRead("reader.front", Token(b"ANNA"))).answer(RecordFound(ANNA))
+    assert bench.phase is Phase.ENTRY_RELEASED
+    bench.now_s += 1.0
+    bench.door(ENTRY, Position.SECURED, Beam.CLEAR)
+    assert Drop(ENTRY) in bench.last
+    bench.now_s += 1.0
+    bench.give(Tick())
+    assert not [e for e in bench.last if isinstance(e, Drive)]
+    bench.commit()
+    assert (ENTRY, Purpose.ENTER) in [(e.door, e.purpose) for e in bench.effects[-9:] if isinstance(e, Drive)]

@@ -134,9 +134,19 @@ def the_call_button_always_raises_an_alarm(s, e, t, c):
 
 @invariant
 def the_call_button_frees_the_entry_unless_the_exit_is_being_walked(s, e, t, c):
-    if e != InputIs(Input.CALL, Signal.ON) or not s.started or s.phase is Phase.LEAVING:
+    if e != InputIs(Input.CALL, Signal.ON) or not s.started:
+        return True
+    if s.phase is Phase.LEAVING and s.exit in (Position.CLOSED, Position.OPEN):
         return True
     return t.wants_entry in (Purpose.WAY_OUT, Purpose.EMERGENCY)
+
+
+@invariant
+def whoever_does_not_leave_by_an_exit_that_is_shut_or_that_nobody_reads_is_let_out_by_the_entry(s, e, t, c):
+    waited = e == Elapsed(Timer.LEAVE, s.generation) and s.phase is Phase.LEAVING and s.started
+    if not waited or s.occupancy is Occupancy.EMPTY or s.exit in (Position.CLOSED, Position.OPEN):
+        return True
+    return t.wants_entry is Purpose.WAY_OUT
 
 
 @invariant
