@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from gatefw import signature
 from gatefw.signature import NotAllowed, PublicKey
@@ -21,7 +22,7 @@ from hw.wire.der import Malformed
 MAX_CERTIFICATE_BYTES = 16_384
 _COUNTRY = x509.NameOID.COUNTRY_NAME.dotted_string
 _UNDERSTOOD = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.CRLNumber)
-_ANY_PURPOSE = x509.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
+_ANY_PURPOSE = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
 Name = tuple[tuple[str, str], ...]
 """A distinguished name to compare: kinds and values, without case and spaces, which issuers do not keep."""
 T = TypeVar("T")
