@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-GRACE_S = 20.0
+GRACE_S = 60.0
 KEPT = ("/proc/", "/dev/urandom", "/dev/null")
 """What libraries open once and keep for good."""
 

@@ -20,7 +20,7 @@ from gatefw.identifier import new_identifier
 from hw.sim.client import WorldClient, launched
 
 SIM = Path(__file__).resolve().parents[1] / "config" / "sim.toml"
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 class LiveGate:
@@ -47,7 +47,7 @@ class LiveGate:
         self.daemon = self.start("run")
 
     def ask(self, verb: str, **args: object) -> dict[str, Any]:
-        return call(self.run / "control.sock", verb, args, 30.0)
+        return call(self.run / "control.sock", verb, args, DEADLINE_S)
 
     def phase(self) -> str:
         try:

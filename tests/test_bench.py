@@ -44,7 +44,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
         env=without_coverage(),
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
     )
 
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def conformance(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=110)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=280)
 
 
 def test_the_table_has_a_row_for_each_promise_and_a_column_for_each_place() -> None:

@@ -95,7 +95,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> str:
         env={"COLUMNS": "200", "PATH": ""},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
     )
     assert ran.returncode == 1, ran.stdout + ran.stderr
     return ran.stdout

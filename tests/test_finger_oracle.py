@@ -31,7 +31,7 @@ def sensor(tmp_path: Path) -> Iterator[PtySensor]:
 @pytest.fixture
 def judge(sensor: PtySensor) -> Iterator[Any]:
     path = sensor.url.removeprefix("serial:").partition("?")[0]
-    with serial.Serial(path, zfm.BAUD, timeout=10) as port:
+    with serial.Serial(path, zfm.BAUD, timeout=60) as port:
         yield library.Adafruit_Fingerprint(port)
 
 
@@ -102,7 +102,7 @@ def test_the_library_is_told_what_is_wrong_with_a_finger(sensor: PtySensor, judg
 def test_a_password_keeps_the_library_out(sensor: PtySensor) -> None:
     sensor.device.chip.password = b"\x12\x34\x56\x78"
     path = sensor.url.removeprefix("serial:").partition("?")[0]
-    with serial.Serial(path, zfm.BAUD, timeout=10) as port:
+    with serial.Serial(path, zfm.BAUD, timeout=60) as port:
         with pytest.raises(RuntimeError, match="Failed to find sensor"):
             library.Adafruit_Fingerprint(port)
         assert library.Adafruit_Fingerprint(port, passwd=(0x12, 0x34, 0x56, 0x78)).system_id == 9

@@ -147,9 +147,9 @@ def test_a_second_install_at_the_same_time_waits_and_says_so(tmp_path: Path) -> 
     with (tmp_path / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         thread.start()
-        assert waiting.wait(10)
+        assert waiting.wait(60)
         assert not done.is_set()
-    thread.join(10)
+    thread.join(60)
     assert done.is_set()
 
 

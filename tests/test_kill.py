@@ -17,7 +17,7 @@ from gatefw.ports import Pin
 from hw import gpio
 from hw.gpio.socket_pins import SocketFactory
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 LIMIT_S = 6.0
 
@@ -60,7 +60,7 @@ def test_killed_while_somebody_is_inside_nothing_opens_and_the_next_daemon_lets_
         gate.kill()
         until(lambda: not gate.driven(), "every release to have ended", DEADLINE_S)
         gate.restart()
-        assert gate.world.outcome("anna", 40.0) == "turned_back"
+        assert gate.world.outcome("anna", DEADLINE_S) == "turned_back"
         gate.await_phase("idle")
         moved = [e["door"] for e in gate.world.history()[before:] if e.kind == "door"]
         assert "exit_door" not in moved
@@ -75,7 +75,9 @@ def test_killed_with_the_entry_released_the_release_ends(models: Path, photos: P
     """The entry has just opened for somebody who turns away. What a dead process leaves on its pins is not for ever."""
     with live_gate(models, photos, keep=keep, watcher=watcher, hardware_limit_s=LIMIT_S) as gate:
         gate.world.traveller("dora", "undecided", code=gate.enrol(photos / "obama.jpg"), hesitate_s=5.0)
-        gate.world.wait_for(lambda e: e.says("door", door="entry_door", state="opening"), 20.0, "the entry to open")
+        gate.world.wait_for(
+            lambda e: e.says("door", door="entry_door", state="opening"), DEADLINE_S, "the entry to open"
+        )
         gate.kill()
         if keep and not watcher:
             assert gate.driven() == ["entry_door"]
@@ -98,11 +100,11 @@ def test_killed_while_an_admitted_traveller_leaves_nobody_is_hurt_and_the_lane_c
 ) -> None:
     with live_gate(models, photos, keep=keep) as gate:
         gate.world.traveller("anna", code=gate.enrol(photos / "obama.jpg"), photo="obama2.jpg")
-        gate.world.wait_for(lambda e: e.says("door", door="exit_door", state="opening"), 30.0, "the exit to open")
+        gate.world.wait_for(lambda e: e.says("door", door="exit_door", state="opening"), DEADLINE_S, "the exit to open")
         gate.kill()
         until(lambda: not gate.driven(), "every release to have ended", DEADLINE_S)
         gate.restart()
-        assert gate.world.outcome("anna", 60.0) in ("passed", "turned_back")
+        assert gate.world.outcome("anna", DEADLINE_S) in ("passed", "turned_back")
         gate.await_phase("idle")
         _nothing_opened_alone_and_all_is_written(gate)
 
@@ -111,9 +113,11 @@ def test_a_supervisor_that_hangs_is_ended_by_the_watcher_and_the_next_one_serves
     """SIGSTOP: the process is there, holds its lines, and does nothing."""
     with live_gate(models, photos, keep=True) as gate:
         gate.world.traveller("dora", "undecided", code=gate.enrol(photos / "obama.jpg"), hesitate_s=9.0)
-        gate.world.wait_for(lambda e: e.says("door", door="entry_door", state="opening"), 20.0, "the entry to open")
+        gate.world.wait_for(
+            lambda e: e.says("door", door="entry_door", state="opening"), DEADLINE_S, "the entry to open"
+        )
         gate.daemon.send_signal(signal.SIGSTOP)
-        assert gate.daemon.wait(20.0) == -signal.SIGKILL
+        assert gate.daemon.wait(DEADLINE_S) == -signal.SIGKILL
         until(lambda: not gate.driven(), "every release to have ended", DEADLINE_S)
         gate.restart()
         gate.await_phase("idle")
@@ -157,7 +161,7 @@ def test_told_to_stop_it_lets_the_traveller_under_way_finish_and_takes_the_lane_
         gate.await_phase("entering", "verifying")
         gate.kill(signal.SIGTERM)
         assert gate.daemon.returncode == 0
-        assert gate.world.outcome("anna", 20.0) == "passed"
+        assert gate.world.outcome("anna", DEADLINE_S) == "passed"
         gate.restart()
         gate.await_phase("idle")
         kinds = [event["type"].split(".", 1)[1] for event in gate.events()]
@@ -178,7 +182,7 @@ def test_told_to_stop_with_somebody_in_the_doorway_it_holds_the_door_until_they_
         gate.kill(signal.SIGTERM)
         assert gate.daemon.returncode == 0
         gate.world.wait_for(
-            lambda e: e.says("door", door="entry_door", state="closing"), 20.0, "the entry to close", before
+            lambda e: e.says("door", door="entry_door", state="closing"), DEADLINE_S, "the entry to close", before
         )
         story = [(e.kind, e.facts.get("state")) for e in gate.world.history()[before:] if e.kind in ("door", "at")]
         assert story.index(("at", None)) < story.index(("door", "closing"))

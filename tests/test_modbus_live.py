@@ -9,7 +9,7 @@ from peers import until
 
 from hw.sim.device_modbus_line import DOOR_IDENTITY, INPUTS_IDENTITY
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 LINK = 'link = "serial:${RUN}/tty-field?baud=115200"'
 CHANNELS = (

@@ -8,7 +8,7 @@ from live_gate import LiveGate, live_gate
 from osdp_bench import KEY, write_key
 from peers import until
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 CARD = "card:26:01020340"
 WAIT_S = 90.0

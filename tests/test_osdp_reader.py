@@ -110,13 +110,13 @@ def test_the_configured_reader_is_the_right_one(plugged: Plugged) -> None:
 def test_a_reader_that_says_nothing_is_lost(plugged: Plugged) -> None:
     plugged.link.deaf = True
     with pytest.raises(DeviceLost, match="does not answer"):
-        opened(plugged, answer_s=1.0)
+        opened(plugged, answer_s=2.0)
 
 
 def test_what_talks_and_is_no_reader_is_the_wrong_device(plugged: Plugged) -> None:
     plugged.link.noise = b"$GPGGA,000000.00,,,,,0,00,99.99,,,,,,*48\r\n"
     with pytest.raises(WrongDevice, match="not as an OSDP reader"):
-        opened(plugged, answer_s=1.0)
+        opened(plugged, answer_s=2.0)
 
 
 def test_an_error_of_the_link_is_not_lost_in_the_library(plugged: Plugged) -> None:
@@ -321,7 +321,7 @@ class Restarting(InThread):
 def test_a_session_that_does_not_last_until_it_is_quiet_is_none(plugged: Plugged, silent: bool, says: str) -> None:
     lay("tty-card", Restarting(plugged.device, silent))
     with pytest.raises(DeviceLost, match=says):
-        opened(plugged, answer_s=2.0 if silent else 7.0)
+        opened(plugged, answer_s=4.0 if silent else 7.0)
 
 
 def test_a_status_that_is_too_short_is_no_status(plugged: Plugged) -> None:
@@ -417,7 +417,7 @@ def test_a_reader_that_is_not_in_its_install_mode_is_given_no_key(options: dict[
     device: OsdpReaderDevice = make(options, None)
     key = device.key
     with pytest.raises(WrongDevice, match="not in its install mode"):
-        osdp_session.hand_over(InThread(device), "reader", 0, b"sixteen bytes...", within_s=1.0)
+        osdp_session.hand_over(InThread(device), "reader", 0, b"sixteen bytes...", within_s=3.0)
     assert device.key == key
     assert KEYSET not in device.shown
 
@@ -426,4 +426,4 @@ def test_nobody_to_install_is_said() -> None:
     link = InThread(make({"mode": "install"}, None))
     link.deaf = True
     with pytest.raises(DeviceLost, match="does not answer"):
-        osdp_session.hand_over(link, "reader", 0, b"sixteen bytes...", within_s=1.0)
+        osdp_session.hand_over(link, "reader", 0, b"sixteen bytes...", within_s=3.0)

@@ -94,7 +94,7 @@ def environment(home: Path | None = None) -> dict[str, str]:
     return kept | {"PATH": f"{BIN}:{kept['PATH']}"} | ({"HOME": str(home)} if home else {})
 
 
-def run(command: str, home: Path | None = None, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+def run(command: str, home: Path | None = None, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-ec", command], cwd=ROOT, env=environment(home), capture_output=True, text=True, timeout=timeout_s
     )
@@ -140,7 +140,7 @@ def in_service(command: str, home: Path) -> bool:
 
 @pytest.mark.real
 @pytest.mark.models
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_its_commands_run_as_they_stand_and_somebody_passes(home: Path) -> None:
     """In the order of README, in a new home; servers go on in the background until the end."""
     exports = next(line for line in commands() if line.startswith("export "))
@@ -193,7 +193,7 @@ def run_extended(extended: Path, program: str) -> str:
         env=environment() | {"PYTHONPATH": str(extended)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout

@@ -117,7 +117,7 @@ def test_the_driver_never_closes_on_somebody_in_the_beam_and_closes_behind_them(
     with driven(tmp_path) as (world, door):
         door.release(600.0)
         world.wait_for(lambda e: e.says("door", door="entry_door", state="open"), 60.0, "the leaf to be open")
-        world.traveller("dora", "doorstopper", code="X", stand_s=1.0)
+        world.traveller("dora", "doorstopper", code="X", stand_s=6.0)
         until(lambda: door.read().beam is Beam.BROKEN, "dora to stand in the door")
         door.secure()
         world.wait_for(lambda e: e.says("door", door="entry_door", state="secured"), 60.0, "the leaf to be closed")
@@ -129,7 +129,7 @@ def test_the_driver_reverses_on_the_edge_though_the_beam_is_stuck(tmp_path: Path
     with driven(tmp_path) as (world, door):
         door.release(600.0)
         world.wait_for(lambda e: e.says("door", door="entry_door", state="open"), 60.0, "the leaf to be open")
-        world.traveller("dora", "doorstopper", code="X", stand_s=4.0)
+        world.traveller("dora", "doorstopper", code="X", stand_s=12.0)
         until(lambda: door.read().beam is Beam.BROKEN, "dora to stand in the door")
         world.do("stick", circuit="entry_door.beam", closed=True)
         until(lambda: door.read().beam is Beam.CLEAR, "the beam to lie")

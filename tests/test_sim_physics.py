@@ -351,6 +351,7 @@ def test_a_refused_traveller_leaves_backwards_by_the_entry_when_it_opens() -> No
     run_until(world, lambda: world.occupancy() is Occupancy.ONE)
     world.drive(DoorId.ENTRY, False)
     run_until(world, lambda: world.doors[DoorId.ENTRY].position is Position.SECURED)
+    world.advance(world.now_s + 1.0)  # they come to a stand and look round
     clear_through(world, DoorId.ENTRY)
     world.advance(world.now_s + 10.0)
     assert outcomes(world) == {"amal": "turned_back"}
@@ -378,6 +379,7 @@ def test_a_follower_slips_in_behind_and_both_leave_by_the_door_that_is_open() ->
     assert world.circuit("zone_airlock_many")
     world.drive(DoorId.ENTRY, False)
     run_until(world, lambda: world.doors[DoorId.ENTRY].position is Position.SECURED)
+    world.advance(world.now_s + 1.0)  # they come to a stand and look round
     world.drive(DoorId.ENTRY, True)
     run_until(world, lambda: len(outcomes(world)) == 2)
     assert outcomes(world) == {"amal": "turned_back", "bo": "turned_back"}

@@ -13,7 +13,7 @@ from peers import until
 from gatefw import signed_token
 from gatefw.signed_token import Claims, Direction
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 KEY = Ed25519PrivateKey.generate()
 # This machine's kernel need not vouch for its clock; that a lane which asks for it refuses is `test_token_check`'s.

@@ -55,12 +55,13 @@ class Scene:
     def __init__(self) -> None:
         self.rgb: Picture = empty()
         self.frozen = False
-        self._shown = 0
+        self.taken = self._shown = 0
 
     def open(self) -> "Scene":
         return self
 
     def frame(self, timeout_s: float) -> Frame:
+        self.taken += 1
         if not self.frozen:
             self._shown += 1
         shown = self.rgb.copy()
@@ -185,7 +186,7 @@ def test_an_impostor_is_another_person_after_five_good_frames(lane: Lane, anna: 
 
 
 def test_an_empty_place_is_hinted_at_and_ends_at_the_deadline(lane: Lane, anna: str) -> None:
-    number = lane.client.ask("verify", subject=anna, deadline_s=0.3)
+    number = lane.client.ask("verify", subject=anna, deadline_s=3.0)
     assert verify_reply(lane.last_word(number)) == Failed(Reason.NO_FACE)
     assert lane.hints(number) == ["no_face"]
 
@@ -204,7 +205,9 @@ def test_the_traveller_who_follows_the_hint_is_matched(lane: Lane, anna: str, ph
 def test_a_frozen_picture_of_the_right_face_admits_nobody(lane: Lane, anna: str, photos: Path) -> None:
     for scene in (lane.scene, lane.low):
         scene.rgb, scene.frozen = picture.load(photos / "obama.jpg"), True
-    lane.verify(anna, deadline_s=0.0)  # one frame at least is old by now
+    taken = [scene.taken for scene in (lane.scene, lane.low)]
+    for scene, before in zip((lane.scene, lane.low), taken, strict=True):
+        until(lambda scene=scene, before=before: scene.taken >= before + 2, "its one picture is an old one", 60)
     number = lane.client.ask("verify", subject=anna, deadline_s=0.4)
     reply = verify_reply(lane.last_word(number))
     assert reply == Failed(Reason.NO_FRAME)
@@ -242,7 +245,7 @@ def test_a_cancelled_verification_ends_at_once_and_the_next_one_runs(lane: Lane,
 
 def test_a_newer_verification_ends_an_older_one(lane: Lane, anna: str) -> None:
     older = lane.client.ask("verify", subject=anna, deadline_s=60.0)
-    newer = lane.client.ask("verify", subject=anna, deadline_s=0.1)
+    newer = lane.client.ask("verify", subject=anna, deadline_s=3.0)
     assert lane.last_word(older)["failed"]["kind"] == "cancelled"
     assert verify_reply(lane.last_word(newer)) == Failed(Reason.NO_FACE)
 
@@ -298,7 +301,7 @@ def test_a_template_of_another_model_is_never_compared(lane: Lane, chain: Chain,
     other = Maker("b" * 64, Runtime.LITERT, "2.3.0", Delegate.DEFAULT)
     with closing(Gallery(settings.gallery, KEY)) as gallery:
         gallery.enrol(SubjectId("anna"), [Template(np.zeros(128, np.float32), other)], FOREVER)
-    failed = lane.call("verify", subject="anna", deadline_s=5.0)["failed"]
+    failed = lane.call("verify", subject="anna", deadline_s=60.0)["failed"]
     assert "not comparable" in failed["message"]
     assert verify_reply({"failed": failed}) == Failed(Reason.VISION_UNAVAILABLE)
 
@@ -348,7 +351,7 @@ def test_a_traveller_whom_only_one_camera_sees_is_matched(lane: Lane, anna: str,
 def test_a_face_before_the_camera_for_codes_is_nobodys(lane: Lane, anna: str, photos: Path) -> None:
     lane.front.rgb = picture.load(photos / "obama2.jpg")
     lane.call("codes", wanted=True)
-    assert lane.verify(anna, deadline_s=0.5) == Failed(Reason.NO_FACE)
+    assert lane.verify(anna, deadline_s=3.0) == Failed(Reason.NO_FACE)
 
 
 # ---------------------------------------------------------------- codes

@@ -72,7 +72,7 @@ def test_a_second_supervisor_is_turned_away_and_the_first_stays(
 ) -> None:
     assert isinstance(server.happenings.get(timeout=30), Connected)
     with socket.socket(socket.AF_UNIX) as second:
-        second.settimeout(5)
+        second.settimeout(30)
         second.connect(str(path))
         assert second.recv(1) == b""
     until(lambda: supervisor.heard("came"))
@@ -96,7 +96,7 @@ def test_a_line_outside_the_protocol_ends_the_connection_and_the_next_one_is_wel
 ) -> None:
     for _ in range(2):
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(5)
+            client.settimeout(30)
             client.connect(str(path))
             assert isinstance(server.happenings.get(timeout=30), Connected)
             with contextlib.suppress(ConnectionError):
@@ -108,7 +108,7 @@ def test_a_line_outside_the_protocol_ends_the_connection_and_the_next_one_is_wel
 
 def test_a_client_that_asks_without_end_is_hung_up_on(server: Server, path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(5)
+        client.settimeout(30)
         client.connect(str(path))
         with contextlib.suppress(ConnectionError):
             for number in range(1000):

@@ -7,7 +7,7 @@ from gatefw.demo.stage import Stage
 from gatefw.demo.witness import Event, phase_of
 from gatefw.model import FactKind, Phase
 
-PATIENCE_S = 25.0
+PATIENCE_S = 60.0
 OUTCOMES = {"passed": "passed", "turned_back": "let_out", "not_admitted": "kept_out", "trapped": "trapped"}
 """How the script of a person in the world ends, and what the demo calls it."""
 REGISTERED = "obama.jpg"

@@ -35,7 +35,7 @@ from hw.sim.steps import (
     Walk,
 )
 
-SETTLE_S = 2.0
+SETTLE_S = 5.0
 """How long somebody inside waits for the door behind to close; afterwards an open door is taken for the way out."""
 
 

@@ -163,7 +163,7 @@ def test_every_change_is_told_and_read_again(bench: Any) -> None:
     until(lambda: door.read().position is Position.SECURED)
     door.watch(told.set)
     bench.put(Position.OPEN)
-    assert told.wait(10)
+    assert told.wait(60)
     until(lambda: door.read().position is Position.OPEN)
 
 
