@@ -90,7 +90,7 @@ def code_found(found: object) -> tuple[str, bytes]:
 def hint_told(hint: object) -> Reason:
     """What keeps the traveller's face from being compared. Raises BadReply."""
     try:
-        return Reason(hint)
+        return Reason(str(hint))
     except ValueError:
         raise BadReply("vision: a hint that is none") from None
 
