@@ -56,9 +56,8 @@ def safe() -> Safe:
 
 @pytest.fixture
 def path(tmp_path: Path, safe: Safe) -> Iterator[Path]:
-    watcher = Watcher(
-        tmp_path / "watcher.sock", safe, stall_s=3.0
-    )  # a machine that is busy keeps a supervisor from beating, too
+    # A busy machine keeps a supervisor from beating, too: long enough that none is killed for that.
+    watcher = Watcher(tmp_path / "watcher.sock", safe, stall_s=3.0)
     thread = threading.Thread(target=watcher.run)
     thread.start()
     safe.times.get(timeout=WAIT_S)  # at start
