@@ -1,6 +1,6 @@
 """What hardware can do, as the gate sees it. A driver is one file in `hw/` that fulfils one of these protocols.
 
-A driver file `hw/<role>_<how>.py` exports two names, some a third or fourth:
+A driver file `hw/<role>_<how>.py` exports two names, some more:
 
     Settings            a frozen dataclass; every field typed, with its unit in the name and its bounds in `Annotated`
     open(settings)      returns the device, ready and proven to be the right one; imports its hardware library inside
@@ -8,6 +8,8 @@ A driver file `hw/<role>_<how>.py` exports two names, some a third or fourth:
                         is called in maintenance, while the device is closed, by a technician who stands there
     scrubber()          where it has a `link`: makes what hides personal data and secrets in a recording of it, line by
                         line and in the same length (`hw.wire.scrub`); without it every word is hidden
+    lacks(settings)     where `open` wants a library or a file that may not be there: what this machine lacks of it, a
+                        sentence each, for `gatefw check`; touches no hardware
 
 Rules for every driver:
   * A call that fails raises a `DeviceError`; it never returns a guess and never retries by itself. The supervisor

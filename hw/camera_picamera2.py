@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
-from gatefw.errors import DeviceLost, WrongDevice
+from gatefw.errors import DeviceLost, SetupError, WrongDevice
 from gatefw.ports import Bound, Frame
 from hw.newest import Newest
 
+INSTALL = "on Raspberry Pi OS install python3-picamera2, and make the environment with --system-site-packages"
 _CLOSE_S = 2.0
 _BUFFERS = 4
 _METERING = {"centre": 0, "spot": 1, "whole": 2}
@@ -51,15 +53,20 @@ class Settings:
     stale_s: Annotated[float, Bound(0.2, 30.0)] = 1.5
 
 
+def lacks(settings: Settings) -> list[str]:  # noqa: ARG001  whatever it is set to
+    """picamera2."""
+    return [] if find_spec("picamera2") else [f"picamera2 is not there: {INSTALL}"]
+
+
 def open(settings: Settings) -> "Picamera2Camera":  # noqa: A001  the name every driver exports
-    """The camera, capturing. Raises DeviceLost (not there, in use), WrongDevice (another sensor, size or ability)."""
+    """The camera, capturing.
+
+    Raises DeviceLost (not there, in use), WrongDevice (another sensor, size or ability), SetupError (no picamera2).
+    """
     try:
         import picamera2
     except ImportError as problem:
-        raise DeviceLost(
-            f"camera {settings.camera}: picamera2 cannot be imported ({problem}); on Raspberry Pi OS install "
-            "python3-picamera2, and make the environment with --system-site-packages"
-        ) from problem
+        raise SetupError(f"camera {settings.camera}: picamera2 cannot be loaded ({problem}): {INSTALL}") from problem
     return opened(settings, picamera2)
 
 

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ _REASONS = {
 }
 _PROOFS = {Proof.NONE: ChipProof.NONE, Proof.ACTIVE: ChipProof.ACTIVE, Proof.CHIP: ChipProof.CHIP}
 
+INSTALL = "install Debian's python3-pyscard, or swig, libpcsclite-dev and gatefw[documents]"
 STATUS_BYTES = 2
 REMOVAL_S = 1.0
 """pcscd looks at a reader's field every 0.2 to 0.4 s."""
@@ -39,15 +41,17 @@ class Settings:
     """How much of a file is asked for at once. Above 223 reader and every document must know extended lengths."""
 
 
+def lacks(settings: Settings) -> list[str]:  # noqa: ARG001  whatever it is set to
+    """pyscard."""
+    return [] if find_spec("smartcard") else [f"pyscard is not there: {INSTALL}"]
+
+
 def open(settings: Settings) -> "PcscDocumentReader":  # noqa: A001  the name every driver exports
     """The one reader of that name. Raises DeviceLost (no reader, no pcscd), WrongDevice, SetupError (no pyscard)."""
     try:
         from smartcard import scard
     except ImportError as problem:
-        raise SetupError(
-            f"document driver pcsc: pyscard cannot be loaded ({problem}): install Debian's python3-pyscard, "
-            "or swig, libpcsclite-dev and gatefw[documents]"
-        ) from problem
+        raise SetupError(f"document driver pcsc: pyscard cannot be loaded ({problem}): {INSTALL}") from problem
 
     return PcscDocumentReader(settings, scard)
 

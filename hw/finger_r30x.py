@@ -18,7 +18,7 @@ from gatefw.errors import BadReply, DeviceError, Refusal, WrongDevice
 from gatefw.model import Reason
 from gatefw.ports import Bound, FingerMatch
 from hw.link import Link, open_link
-from hw.secret import SecretFile
+from hw.secret import SecretFile, lacking_secret
 from hw.wire import zfm
 from hw.wire.zfm import Code, Command, Parameters
 from hw.zfm import Conversation, reply
@@ -44,6 +44,11 @@ class Settings:
     security_level: Annotated[int, Bound(1, 5)] = 3
     template_bytes: Annotated[int, Bound(128, 4096)] = 512
     reply_s: Annotated[float, Bound(0.2, 4.0)] = 2.0  # for each answer; a template has its time on the line besides
+
+
+def lacks(settings: Settings) -> list[str]:
+    """The file of its password, where one is named."""
+    return lacking_secret(Path(settings.password_file)) if settings.password_file else []
 
 
 def open(settings: Settings) -> "FingerSensor":  # noqa: A001  the name every driver exports

@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from gatefw.errors import BadReply, DeviceLost, WrongDevice
@@ -23,6 +24,7 @@ from hw import osdp_feedback, osdp_session
 from hw.link import Link, open_link
 from hw.osdp_keys import KeyFile
 from hw.osdp_session import Event
+from hw.secret import lacking_secret
 from hw.wire import osdp_input, scrub
 
 CARD, KEYS = "]Z2", "]Z0"
@@ -62,6 +64,11 @@ class Settings:
 def scrubber() -> scrub.Scrub:
     """For a recording of its wire. What was not encrypted is hidden, unless it tells of no person."""
     return scrub.Osdp()
+
+
+def lacks(settings: Settings) -> list[str]:
+    """The file of its key."""
+    return lacking_secret(Path(settings.key_file))
 
 
 def open(settings: Settings) -> "OsdpReader":  # noqa: A001  the name every driver exports

@@ -22,7 +22,7 @@ class SecretFile:
 
     def __init__(self, path: Path, length_bytes: int) -> None:
         self._path, self._length_bytes = path, length_bytes
-        self._staged = path.with_name(f"{path.name}.new")
+        self._staged = _beside(path)
 
     @property
     def exists(self) -> bool:
@@ -37,7 +37,7 @@ class SecretFile:
         found = tuple(_read(path, self._length_bytes) for path in (self._path, self._staged) if path.exists())
         if not found:
             raise StoreError(
-                f"secret file {self._path}: is not there; put the device's secret there, or install it anew"
+                f"secret file {self._path}: is not there; `gatefw device install` makes one, or put the device's there"
             )
         return found
 
@@ -76,6 +76,30 @@ class SecretFile:
             raise StoreError(f"secret file {self._path}: cannot be replaced: {error.strerror}") from error
 
 
+def lacking_secret(path: Path) -> list[str]:
+    """What keeps the secret at `path` from being read, as far as whoever asks may look; not whose it is or what it is.
+
+    It is the daemon that must be able to read it, and who asks may be somebody else.
+    """
+    try:
+        if not path.parent.is_dir():
+            return [f"secret file {path}: its directory is not there; make it, of the daemon's own, mode 0700"]
+        if not (path.exists() or _beside(path).exists()):
+            return [f"secret file {path}: is not there yet; `gatefw device install` makes it"]
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0
+    except OSError:
+        return []
+    return [_open_to_others(path, mode)] if mode & 0o077 else []
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
+
+
+def _open_to_others(path: Path, mode: int) -> str:
+    return f"secret file {path}: mode is {mode:04o}, open to others; change the secret, then chmod 0600"
+
+
 def _read(path: Path, length_bytes: int) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -89,9 +113,7 @@ def _read(path: Path, length_bytes: int) -> bytes:
         if status.st_uid != os.geteuid():
             raise StoreError(f"secret file {path}: belongs to user {status.st_uid}, we are {os.geteuid()}; chown it")
         if mode & 0o077:
-            raise StoreError(
-                f"secret file {path}: mode is {mode:04o}, open to others; change the secret, then chmod 0600"
-            )
+            raise StoreError(_open_to_others(path, mode))
         text = file.read(4 * length_bytes + 2)
     try:
         secret = bytes.fromhex(text.decode("ascii"))

@@ -21,7 +21,8 @@ Reads a lane file as the daemon would and names every problem by file, line and 
 too), wrong units, values out of bounds, pins used twice, missing models, bad CSCA certificates, and doors that would
 shut somebody in or open the border. Then it shows what every door does when nobody commands it: without power, at
 boot, after an end, a crash and a hang. Works on any machine, best on the gate's own board, whose kernel it asks what
-becomes of the outputs of a dead process; no hardware is touched.
+becomes of the outputs of a dead process, and where it warns of each library and key file that a driver wants and this
+machine lacks; no hardware is touched.
 
 example:
   gatefw check config/lanes/contactless-e-channel.toml
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         csca=_store,
     )
     doors, objections = _doors(arguments.file, findings)
-    findings += objections
+    findings += objections + _lacks(arguments.file, findings)
     errors = sum(not found.warning for found in findings)
     if arguments.json:
         told = [dataclasses.asdict(found) for found in findings]
@@ -79,6 +80,25 @@ def _doors(path: Path, findings: list[config.Finding]) -> tuple[list[Row], list[
         for each in door_table.objections(lane, outputs)
     ]
     return door_table.rows(lane, outputs), objections
+
+
+def _lacks(path: Path, findings: list[config.Finding]) -> list[config.Finding]:
+    """What the drivers will want of this machine and not find. A warning: the gate's own board may have it."""
+    if any(not found.warning for found in findings):
+        return []
+    lines, found = toml_document.read(path), []
+    for device in config.load(path, hw.schema).devices:
+        lacks = getattr(hw.load(device.role, device.driver), "lacks", _nothing)
+        place = (device.role, device.name)
+        found += [
+            config.Finding(str(path), lines.line(place), device.label, problem, True)
+            for problem in lacks(device.settings)
+        ]
+    return found
+
+
+def _nothing(_settings: object) -> list[str]:
+    return []
 
 
 def _plain(row: Row) -> dict[str, object]:
