@@ -17,7 +17,7 @@ from hw.sim.peers import Listener
 from hw.sim.physics import World
 from hw.sim.settings import FRAMES
 
-HELD_UP_S = 1.2
+HELD_UP_S = 3.0  # long enough for a search on a machine that is busy
 MAIN = ""
 
 
