@@ -205,9 +205,9 @@ class GpioDoor:
 
     def close(self) -> None:
         self._lease.close()
+        self._relay.close()  # before the motor, which may hang
         if self._motor is not None:
             self._motor.close()
-        self._relay.close()
         self._positions.close()
         self._way.close()
 
@@ -239,12 +239,12 @@ class GpioDoor:
         return Position.UNKNOWN if lasts_s >= self._settings.settle_s else Position.OPEN
 
     def _drop(self) -> None:
-        if self._motor is not None:
-            self._motor.want(opened=False)
         try:
             self._relay.set(False)
         except DeviceLost as problem:
             self._failed = self._failed or problem
+        if self._motor is not None:
+            self._motor.want(opened=False)
 
     def _check(self) -> None:
         if self._failed is not None:

@@ -140,6 +140,27 @@ def test_a_motor_that_cannot_be_had_leaves_the_door_to_be_pushed(leaf: Leaf) -> 
     assert leaf.runs() == "rests"
 
 
+@pytest.mark.parametrize("how", ["lease", "secure", "close"])
+def test_a_motor_line_that_hangs_does_not_keep_the_lock_released(leaf: Leaf, how: str) -> None:
+    door = leaf.open()
+    pin = leaf.lines.pins.pin(OPEN_MOTOR)
+    pin.hung, pin.goes_on = threading.Event(), threading.Event()
+    door.release(1.0 if how == "lease" else 600.0)
+    assert leaf.lines.level(RELEASE) == 1
+    assert pin.hung.wait(60)
+    threads = [threading.Thread(target=call) for call in ([door.secure] if how == "secure" else [])]
+    threads += [threading.Thread(target=door.close)] if how == "close" else []
+    for thread in threads:
+        thread.start()
+    until(lambda: leaf.lines.level(RELEASE) == 0, "the lock is no longer released")
+    if how != "close":
+        door.release(600.0)  # which waits for no motor
+        assert leaf.lines.level(RELEASE) == 1
+    pin.goes_on.set()
+    for thread in threads:
+        thread.join()
+
+
 @pytest.mark.parametrize("missing", ["motor_open", "motor_close", "opened"])
 def test_half_a_motor_is_refused(leaf: Leaf, missing: str) -> None:
     with pytest.raises(SetupError, match="all three are wired, or none"):

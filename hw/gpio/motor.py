@@ -7,6 +7,7 @@ The way is looked at after every edge of a contact and every `LOOK_S` while the 
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from gatefw.errors import DeviceLost
@@ -17,6 +18,7 @@ from hw.gpio.lines import Output
 LOOK_S = 0.02
 IDLE_S = 0.25
 BLIND_S = 0.3
+WANTS = 8  # between two looks; of more, the newest
 
 _log = logging.getLogger(__name__)
 
@@ -37,14 +39,15 @@ class Motor:
         self._shown = Motion.REST
         self._failed: DeviceLost | None = None
         self._lock = threading.RLock()
+        self._wants: deque[bool] = deque(maxlen=WANTS)
         self._wake, self._ending = threading.Event(), threading.Event()
         self._blind = Countdown("motor unwatched", self._lock, self._stop)
         self._thread = threading.Thread(target=self._run, name="motor", daemon=True)
         self._thread.start()
 
     def want(self, opened: bool) -> None:
-        with self._lock:
-            self._drive.want(opened)
+        """Where the leaf shall be. Waits for nothing: a motor line that hangs holds up no lock."""
+        self._wants.append(opened)
         self._wake.set()
 
     def look(self) -> None:
@@ -92,6 +95,8 @@ class Motor:
         with self._lock:
             if self._ending.is_set():
                 return
+            while self._wants:
+                self._drive.want(self._wants.popleft())
             self._show(self._drive.step(felt, self._now_s()))
             if self._drive.moving:
                 self._blind.start(BLIND_S)

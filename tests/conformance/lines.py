@@ -1,5 +1,6 @@
 """Where drivers on GPIO lines are tried: mock pins in this process, and pins that a server holds on a socket."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ class LosablePin(MockPin):
 
     lost = False
     stuck = False
+    hung: threading.Event | None = None
+    """Given one, switching it on says so there and does not return until `goes_on`."""
+    goes_on: threading.Event
 
     def _get_state(self) -> bool:
         self._fail_when_lost()
@@ -56,6 +60,9 @@ class LosablePin(MockPin):
 
     def _set_state(self, value: bool) -> None:
         self._fail_when_lost(self.stuck and not value)
+        if value and self.hung is not None:
+            self.hung.set()
+            assert self.goes_on.wait(120)
         super()._set_state(value)
 
     def _fail_when_lost(self, stuck: bool = False) -> None:
