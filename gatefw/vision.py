@@ -26,6 +26,7 @@ leaves a whole gallery and a socket that the next one replaces.
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -105,7 +106,8 @@ def _stop_at_signals(vision: Vision) -> None:
 
 
 def _stop_with_parent(vision: Vision) -> None:
-    while sys.stdin.buffer.read(4096):
+    """Not by `sys.stdin`, whose lock the interpreter wants when it ends for another reason, and dies of."""
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     vision.stop()
 

@@ -519,6 +519,21 @@ def test_a_vision_process_killed_in_the_middle_comes_back_with_its_gallery(
     assert not (tmp_path / "vision.sock").exists()
 
 
+@pytest.mark.real
+def test_a_vision_process_that_a_signal_ends_before_its_parent_ends_in_order(tmp_path: Path, models: Path) -> None:
+    """As Ctrl-C in a terminal does, which reaches parent and child at once."""
+    log: list[Any] = []
+    process = Process(tmp_path, models)
+    client = VisionClient(tmp_path / "vision.sock", log.append, log.append, lambda: log.append("came"))
+    try:
+        until(lambda: "came" in log, "it is there", 60)
+        process.popen.send_signal(signal.SIGINT)
+        assert process.popen.wait(60) == 0
+    finally:
+        client.close()
+        process.end()
+
+
 @pytest.mark.parametrize("missing", ["config", "models", "camera"])
 def test_a_process_that_cannot_start_says_why(
     settings: VisionSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str], missing: str
