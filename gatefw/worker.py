@@ -108,13 +108,15 @@ class Worker(Generic[D]):
             if Reason.DEVICE_STUCK not in self._told:
                 self._told |= {Reason.DEVICE_STUCK}
                 self._inbox(DeviceWent(self.name, Reason.DEVICE_STUCK))
-            many = len(self._left) > LEFT_BEHIND
-            self._thread = None if many else self._fresh_thread()
-        _log.error("%s: its driver does not return; %d such threads%s", self.name, len(self._left), " stay" * many)
         self._end_loans()
         if served is not None:
             self.ended(stuck=True)
-        self.start()
+        with self._tenure:  # only now: until here no thread that returns begins anew in this one's place
+            many = len(self._left) > LEFT_BEHIND
+            self._thread = None if many or self._ending.is_set() else self._fresh_thread()
+            if self._thread is not None:
+                self._thread.start()
+        _log.error("%s: its driver does not return; %d such threads%s", self.name, len(self._left), " stay" * many)
 
     def lend(self, use: Callable[[D], T], within_s: float = STUCK_S) -> Future[T]:
         """Have `use(device)` run on the worker's own thread, between two turns. Any thread may ask, and wait.
@@ -269,5 +271,4 @@ class Worker(Generic[D]):
             again = self._thread is None and not self._ending.is_set()
             if again:
                 self._thread = self._fresh_thread()
-        if again:
-            self.start()
+                self._thread.start()

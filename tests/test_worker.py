@@ -454,3 +454,35 @@ def test_the_end_is_not_waited_for() -> None:
     ending.set()
     Backoff().rest(ending, lambda: False)
     assert ending.waited_s <= 0.1
+
+
+class Lingers(ThingWorker):
+    """One that was left behind has ended before the next is."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__("thing", bench.open, bench.told.append)
+        self.things, self.threads = bench.things, list[threading.Thread]()
+
+    def began(self, device: Thing) -> None:
+        super().began(device)
+        self.threads.append(threading.current_thread())
+
+    def ended(self, stuck: bool) -> None:
+        super().ended(stuck)
+        if self.ended_stuck > LEFT_BEHIND:
+            self.things[0].free.set()
+            self.threads[0].join(30)
+            assert not self.threads[0].is_alive()
+
+
+def test_a_thread_that_returns_while_another_is_being_left_behind_is_not_in_its_way(bench: Bench) -> None:
+    """The loop leaves threads behind itself: what that raised would be the loop's end."""
+    bench.worker.stop(30)
+    bench.told.clear()
+    bench.things.clear()
+    bench.worker = Lingers(bench)
+    bench.worker.start()
+    for _ in range(LEFT_BEHIND + 1):
+        bench.hang()
+        bench.worker.give_up()
+    assert bench.serving() is bench.things[LEFT_BEHIND + 1]
