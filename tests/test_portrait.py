@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_wire_jpeg2000 import SIGNATURE, box, codestream, size_segment
+from test_wire_jpeg2000 import SIGNATURE, box, codestream, in_precincts, size_segment
 
 from gatefw import portrait
 from gatefw.errors import Refusal
@@ -40,6 +40,10 @@ def test_every_form_a_document_may_hold_decodes_to_rgb(form: str) -> None:
     assert np.abs(rgb[525, 408].astype(int) - (3, 0, 247)).max() < 20
 
 
+def test_a_portrait_in_one_precinct_of_a_size_of_its_own_is_a_portrait() -> None:
+    assert portrait.decode(in_precincts(FORMS["codestream"], 0xAA)).shape == (531, 413, 3)
+
+
 def test_a_grey_portrait_is_a_portrait() -> None:
     jpeg, jp2 = (cv2.imencode(suffix, sloped(413, 531)[:, :, 2])[1].tobytes() for suffix in (".jpg", ".jp2"))
     for form in (jpeg, jp2, codestream(jp2)):
@@ -66,11 +70,12 @@ def test_the_mark_that_turns_a_picture_is_not_obeyed_behind_the_size_check() -> 
         (size_segment(components=4), "4 components"),
         (size_segment(bits=16), "of 16 bits"),
         (SIGNATURE + box(b"jp2h", box(b"pclr", b"")) + box(b"jp2c", size_segment()), "it has a palette"),
+        (in_precincts(FORMS["codestream"], 0x11), "precincts are no portrait"),
         (FORMS["jpeg"][:400] + b"\xff\xda" * 70, "more than 64 scans"),
         (FORMS["codestream"][:300], "refused by the decoder|does not decode"),
         (FORMS["jpeg"][:200], "no frame header|does not decode"),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_what_is_no_portrait_is_refused_and_told_by_its_size_alone(content: bytes, why: str) -> None:
     with pytest.raises(Refusal, match=why):
