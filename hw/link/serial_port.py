@@ -106,9 +106,11 @@ class SerialLink:
         try:
             yield
         except self._lost as problem:
-            taken = what == "open" and getattr(problem, "errno", None) in _TAKEN
-            hint = _holder(self._path) if taken else _ports_there()
-            raise DeviceLost(f"serial port {self._path}: cannot {what}: {problem}; {hint}") from problem
+            number = getattr(problem, "errno", None)
+            taken = what == "open" and number in _TAKEN
+            found = os.strerror(number) if isinstance(number, int) else problem  # pyserial names port and number twice
+            found, hint = ("it is locked", _holder(self._path)) if taken else (found, _ports_there())
+            raise DeviceLost(f"serial port {self._path}: cannot {what}: {found}; {hint}") from problem
 
 
 def _ports_there() -> str:
