@@ -155,6 +155,7 @@ class FingerSensor:
             while told or code == Code.PASSWORD_FIRST:
                 code, told = reply(packets)
             if code == Code.OK:
+                self._talk.in_step = True  # a greeting that was missed is not missed any more
                 if secret := _secret(self._settings):
                     secret.settle(password)
                 return

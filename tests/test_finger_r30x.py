@@ -474,6 +474,15 @@ def test_a_sensor_that_is_still_starting_is_asked_until_it_answers() -> None:
     assert 0.9 <= bench.link.now - began_s < 0.9 + 2 * finger_r30x.GREET_S
 
 
+def test_nobody_is_left_in_a_sensor_that_is_closed_though_it_was_still_starting_when_it_was_opened() -> None:
+    bench = VirtualSensor(replace(QUICK, start_s=0.9))
+    bench.device.power_up(bench.link.now)
+    sensor = bench.open()
+    assert compared(bench, sensor, enrolled(bench, sensor, ANNA), ANNA)
+    sensor.close()
+    assert not any(map(any, bench.device.chip.buffers.values()))
+
+
 def test_a_sensor_that_starts_for_ever_is_lost_when_its_time_is_over() -> None:
     bench = VirtualSensor(replace(QUICK, start_s=3600.0), reply_s=2.0)
     bench.device.power_up(bench.link.now)
