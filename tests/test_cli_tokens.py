@@ -11,7 +11,7 @@ import pytest
 import zxingcpp
 from test_config_tokens import REFERENCE
 
-from gatefw import signed_token
+from gatefw import base45, signed_token
 from gatefw.cli import main
 from gatefw.identifier import new_identifier
 from gatefw.model import Token
@@ -100,6 +100,17 @@ def test_a_token_is_read_from_standard_input_where_nobody_sees_it(issuer: Issuer
         input=issuer.token() + "\n", capture_output=True, text=True, timeout=100,
     )  # fmt: skip
     assert (ran.returncode, "verdict        ok" in ran.stdout) == (0, True), ran.stderr
+
+
+def test_whose_a_token_is_may_be_said_on_standard_input_too(issuer: Issuer) -> None:
+    subject = new_identifier()
+    ran = subprocess.run(
+        [sys.executable, "-m", "gatefw", "tokens", "issue", "--key", str(issuer.key), "--subject", "-", "--lane", LANE,
+         "--direction", "arrival"],
+        input=subject + b"\n", capture_output=True, timeout=100,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert subject in base45.decode(ran.stdout.strip().removeprefix(signed_token.PREFIX))
 
 
 @pytest.mark.parametrize(

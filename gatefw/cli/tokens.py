@@ -32,7 +32,8 @@ example:
 ISSUE = """\
 Signs a token for one enrolled traveller (their GATE1: identifier, never a document number: a code can be photographed),
 one lane, one direction and a short time, and prints it. It is good once. A lane takes no longer life than its lane file
-says, and reads the time without leeway: the clocks of issuer and lane must both be right.
+says, and reads the time without leeway: the clocks of issuer and lane must both be right. With `--subject -` the
+identifier is read from standard input, where no other user of this machine sees it.
 
 example:
   gatefw tokens issue --key issuer.key --subject GATE1:... --lane contactless-e-channel --direction arrival --qr
@@ -59,7 +60,7 @@ def add_parser(commands: Any) -> None:
     issuer.set_defaults(run=run_new_issuer)
     issue = command.add(own, "issue", "sign a token", ISSUE)
     issue.add_argument("--key", type=Path, required=True, metavar="KEYFILE")
-    issue.add_argument("--subject", required=True, help="the traveller's GATE1: identifier")
+    issue.add_argument("--subject", required=True, help="the traveller's GATE1: identifier; - reads it")
     issue.add_argument("--lane", required=True, help="the lane's name in its file")
     issue.add_argument(
         "--direction", required=True, type=Direction, choices=list(Direction), metavar="arrival|departure"
@@ -89,7 +90,8 @@ def run_new_issuer(arguments: argparse.Namespace) -> int:
 
 
 def run_issue(arguments: argparse.Namespace) -> int:
-    subject = Token(arguments.subject.encode("ascii", "replace"))
+    given = sys.stdin.read(READ_BYTES).strip() if arguments.subject == "-" else arguments.subject
+    subject = Token(given.encode("ascii", "replace"))
     if not subject.payload.startswith(QR_PREFIX) or isinstance(parse_identifier(subject), Failed):
         raise Refusal(
             f"--subject: a whole {QR_PREFIX.decode()} identifier is wanted, as `gatefw enrol --new-token` prints"
