@@ -20,9 +20,9 @@ from gatefw.config_tables import Device
 from gatefw.control import Answer, Done, Order
 from gatefw.device_secrets import Installer, renew_secret
 from gatefw.device_session import LOOK_S, SAYS, Ended, Outcome, Reply, Session
+from gatefw.device_states import DeviceStates
 from gatefw.device_tests import TESTS, Bench, seconds
 from gatefw.errors import BadReply, DeviceLost, Refusal
-from gatefw.gate_terms import DeviceCame, DeviceImpaired, DeviceWent, GateInput
 from gatefw.model import Fact, FactKind, Phase, Reason, Sensed, Verb
 from gatefw.vision_wire import Message, figures_told
 from gatefw.worker import OPEN_S, STUCK_S, Worker
@@ -52,50 +52,6 @@ class LaneAccess:
     order: Callable[[Order, Reply], None]
     record: Callable[[Fact], None]
     ask_vision: Callable[[str, Callable[[Message], None]], None]
-
-
-class DeviceStates:
-    """What became of each device, and when. `notice` is for the loop; the rest for any thread."""
-
-    def __init__(self, places: Sequence[Device], now_s: Callable[[], float]) -> None:
-        self._places, self._now_s = places, now_s
-        self._is: dict[str, tuple[Reason | None, frozenset[Reason], float]] = {
-            each.label: (Reason.DEVICE_LOST, frozenset(), now_s()) for each in places
-        }
-
-    def notice(self, event: GateInput) -> None:
-        match event:
-            case DeviceWent(device, reason):
-                self._become(device, reason, frozenset())
-            case DeviceCame(device):
-                self._become(device, None, frozenset())
-            case DeviceImpaired(device, reason, impaired):
-                lost, ails, _ = self._is.get(device, (None, frozenset(), 0.0))
-                self._become(device, lost, ails | {reason} if impaired else ails - {reason})
-
-    def _become(self, device: str, lost: Reason | None, ails: frozenset[Reason]) -> None:
-        before = self._is.get(device)
-        if before is not None and before[:2] != (lost, ails):
-            self._is[device] = (lost, ails, self._now_s())
-
-    def listed(self) -> list[dict[str, object]]:
-        found = []
-        for each in self._places:
-            lost, ails, since_s = self._is[each.label]
-            state = "lost" if lost else "impaired" if ails else "there"
-            reasons = [lost.value] if lost else sorted(ail.value for ail in ails)
-            for_s = round(self._now_s() - since_s, 1)
-            found.append(
-                {
-                    "device": each.label,
-                    "role": each.role,
-                    "driver": each.driver,
-                    "state": state,
-                    "reasons": reasons,
-                    "for_s": for_s,
-                }
-            )
-        return found
 
 
 class DeviceDesk:

@@ -125,6 +125,12 @@ def test_a_trace_is_printed_for_people_and_written_for_replaying(
     assert {order.verb for order in daemon.orders} == {"device_trace"}
 
 
+def test_a_trace_that_was_refused_leaves_no_file(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.tells = [Rejected(Rejection.REFUSED, "the lane is idle")]
+    assert daemon.run("trace", "reader.front", "--out", str(tmp_path / "wire.txt")) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_raw_wants_to_be_said_twice_and_is_another_order(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
     assert daemon.run("trace", "reader.front", "--raw") == 2
     assert "--personal-data-may-be-shown" in capsys.readouterr().err

@@ -9,8 +9,8 @@ from device_bench import WAIT_S, Bench, benched
 from peers import until
 
 from gatefw.control import Done, Rejected, Rejection
-from gatefw.device_desk import DeviceStates
 from gatefw.device_session import ABANDONED_S
+from gatefw.device_states import DeviceStates
 from gatefw.errors import DeviceLost
 from gatefw.events import check
 from gatefw.gate_terms import DeviceCame, DeviceImpaired, DeviceWent, Tick
@@ -60,6 +60,24 @@ def test_every_device_is_listed_with_its_state_and_since_when(bench: Bench) -> N
     assert [listed["finger.inside"][name] for name in fields[2:]] == ["lost", ["device_lost"], 7.0]
     states.notice(DeviceImpaired("sensors.lane", Reason.TAMPERED, False))
     assert {str(each["device"]): each["state"] for each in states.listed()}["sensors.lane"] == "there"
+
+
+def test_cameras_are_as_lost_as_the_process_that_they_belong_to(bench: Bench) -> None:
+    states = DeviceStates(bench.places, lambda: bench.now_s)
+
+    def camera() -> list[object]:
+        [told] = [each for each in states.listed() if each["device"] == "camera.inside"]
+        return [told["state"], told["reasons"], told["for_s"]]
+
+    states.notice(DeviceCame("camera.inside"))
+    states.notice(DeviceCame("vision"))
+    assert camera() == ["there", [], 0.0]
+    bench.now_s += 1
+    states.notice(DeviceWent("vision", Reason.DEVICE_LOST))
+    bench.now_s += 1
+    assert camera() == ["lost", ["device_lost"], 1.0]
+    states.notice(DeviceCame("vision"))
+    assert camera() == ["there", [], 2.0]
 
 
 def test_the_list_is_for_any_phase_and_nothing_is_written_down_for_it(bench: Bench) -> None:

@@ -168,6 +168,14 @@ def test_without_anybody_to_ask_everything_is_shown_and_it_says_so(bench: Bench)
     assert set(SHOWN) <= set(bench.lamps.shows)
 
 
+def test_a_device_that_has_to_be_opened_anew_is_though_loans_wait_without_end(bench: Bench) -> None:
+    test = bench.begin("device_test", "indicator.lamps", asks=True)
+    until(lambda: bench.lamps.shows[-1] is Phase.IDLE, "a lamp of the test", WAIT_S)
+    bench.worker("indicator.lamps").fail(DeviceLost("indicator.lamps: is opened anew"))
+    until(lambda: any(isinstance(each, DeviceWent) for each in bench.told), "it is gone", WAIT_S)
+    assert "indicator.lamps" in test.end()["why"]
+
+
 def test_lamps_show_the_truth_again_as_soon_as_maintenance_is_over(bench: Bench) -> None:
     test = bench.begin("device_test", "indicator.lamps", asks=True)
     until(lambda: bench.lamps.shows[-1] is Phase.IDLE, "a lamp of the test", WAIT_S)

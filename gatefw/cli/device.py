@@ -142,7 +142,11 @@ def run_trace(arguments: argparse.Namespace) -> int:
             file.write(f"{line['wire']}\n")
             file.flush()
 
-        return _followed(arguments, verb, keep, args)
+        try:
+            return _followed(arguments, verb, keep, args)
+        finally:
+            if not file.tell():  # nothing was said: no file is left in the way of the next try
+                arguments.out.unlink()
 
 
 def run_renew(arguments: argparse.Namespace) -> int:
