@@ -28,7 +28,6 @@ PREFIX = b"GW1:"
 MAX_TEXT_BYTES = 640
 SIGNATURE_BYTES = 64
 KEY_BYTES = 32
-KEY_ID = re.compile(r"([0-9a-f]{2}){1,16}")
 ID_BYTES = range(8, 17)
 LATEST_S = 1 << 33  # the year 2242
 _SUBJECT = re.compile(r"[A-Z0-9:]{8,40}")

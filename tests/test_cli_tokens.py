@@ -73,7 +73,7 @@ def test_machines_get_the_public_key_of_a_new_issuer(issuer: Issuer, tmp_path: P
     status, out = issuer.run("new-issuer", str(tmp_path / "second.key"), "--json")
     found = json.loads(out)
     assert status == 0
-    assert signed_token.KEY_ID.fullmatch(found["key_id"])
+    assert len(bytes.fromhex(found["key_id"])) == 4
     assert signed_token.public_key(found["public_key"])
 
 

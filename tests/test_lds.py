@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from utopia import JPEG, SECRETS, group_14, group_15, passport, public_info
+from utopia import JPEG, SECRETS, group_14, group_15, passport
 
 from hw.sim import passport as office
 from hw.wire import der, lds
@@ -85,10 +85,6 @@ def test_a_key_for_chip_authentication_is_found_among_other_things() -> None:
     assert not lds.offers_chip_authentication(group_14("0.4.0.127.0.7.2.2.4.2.2"))
 
 
-def test_the_key_for_active_authentication_is_cut_out_as_it_is() -> None:
-    assert lds.active_key(group_15()) == public_info()
-
-
 @pytest.mark.parametrize("length", [0, 1, 0x7F, 0x80, 0xFF, 0x100, 0xFFFF, 0x10000])
 def test_the_length_of_a_file_is_known_by_its_first_bytes(length: int) -> None:
     for tag in (0x61, 0x7F61):
@@ -102,13 +98,13 @@ def test_a_file_without_a_length_or_with_a_huge_one_is_refused(head: str) -> Non
         lds.file_bytes(bytes.fromhex(head))
 
 
-@pytest.mark.parametrize("take", [lds.common, lds.mrz, lds.portrait, lds.offers_chip_authentication, lds.active_key])
+@pytest.mark.parametrize("take", [lds.common, lds.mrz, lds.portrait, lds.offers_chip_authentication])
 def test_a_huge_file_is_not_looked_at(take: object) -> None:
     with pytest.raises(Malformed, match="over 131072"):
         take(bytes(lds.MAX_FILE_BYTES + 1))  # type: ignore[operator]
 
 
-TAKES = (lds.common, lds.mrz, lds.portrait, lds.offers_chip_authentication, lds.active_key, lds.file_bytes)
+TAKES = (lds.common, lds.mrz, lds.portrait, lds.offers_chip_authentication, lds.file_bytes)
 
 
 @given(st.data())

@@ -1,4 +1,4 @@
-"""The files of a travel document's chip: what is in EF.COM, DG1, DG2, DG14 and DG15 (ICAO 9303-10).
+"""The files of a travel document's chip: what is in EF.COM, DG1, DG2 and DG14 (ICAO 9303-10).
 
 All of it is a stranger's bytes until passive authentication has found their hashes signed, and their size and shape
 stay a stranger's afterwards. A picture is cut out here, never decoded. Errors hold nothing of what a file says.
@@ -92,11 +92,6 @@ def offers_chip_authentication(file: bytes) -> bool:
     infos = der.only(_opened(file, GROUP_TAGS[14]), der.SET).items()
     kinds = [der.object_id(der.Items(info).take(der.OBJECT_ID)) for info in infos]
     return any(kind in CHIP_AUTHENTICATION_KEYS for kind in kinds)
-
-
-def active_key(file: bytes) -> bytes:
-    """The SubjectPublicKeyInfo in DG15, for Active Authentication. Raises Malformed."""
-    return der.only(_opened(file, GROUP_TAGS[15]), der.SEQUENCE).encoded
 
 
 def _opened(file: bytes, tag: int) -> bytes:

@@ -22,7 +22,7 @@ _DOCUMENT = passport.issue(_SIGNER, picture=b"\xff\xd8\xff\xe0 a portrait")
 _LIST = _AUTHORITY.revoke((7,), began=_NOW - timedelta(days=1))
 _PRINTED = mrz.parse(_DOCUMENT.printed)
 _TRUST = Trust(CscaStore((csca_certificate.read(_AUTHORITY.certificate),), (csca_certificate.read_revocations(_LIST),)))
-_TAKES = (lds.common, lds.mrz, lds.portrait, lds.offers_chip_authentication, lds.active_key, lds.file_bytes)
+_TAKES = (lds.common, lds.mrz, lds.portrait, lds.offers_chip_authentication, lds.file_bytes)
 
 
 def _zone(chunks: list[bytes]) -> None:
