@@ -22,8 +22,8 @@ from pathlib import Path
 import hw
 from gatefw import unix_socket
 from gatefw.config import Config
-from gatefw.errors import DeviceError, DeviceLost
-from gatefw.ports import Door
+from gatefw.config_tables import Device
+from gatefw.errors import DeviceError, DeviceLost, GateError
 from hw import gpio
 
 SOCKET = "watcher.sock"
@@ -37,8 +37,9 @@ _log = logging.getLogger(__name__)
 def make_safe(config: Config, try_s: float = TRY_S) -> None:
     """Drive every door's release line to its unpowered level and let go of it: each door closes as its hardware does.
 
-    A line that a dying process still holds is tried again for `try_s` seconds. Raises DeviceLost after that,
-    SetupError when the pins cannot be had at all.
+    Lamps and contacts for other systems come to rest as well, as far as they can be had. A door whose line a dying
+    process still holds is tried again for `try_s` seconds. Raises DeviceLost after that, SetupError when the pins
+    cannot be had at all.
     """
     ends_s = time.monotonic() + try_s
     while problems := _drop_all(config):
@@ -49,26 +50,32 @@ def make_safe(config: Config, try_s: float = TRY_S) -> None:
 
 
 def _drop_all(config: Config) -> list[Exception]:
-    """Why doors could not be made safe. One that cannot be had, or whose driver has a mistake, holds up no other."""
-    if config.gpio is not None:
-        gpio.open_factory(config.gpio.factory)
+    """Why doors could not be made safe. What cannot be had, or whose driver has a mistake, holds up no other."""
     problems: list[Exception] = []
     try:
-        for device in config.having("door"):
+        if config.gpio is not None:
+            gpio.open_factory(config.gpio.factory)
+    except GateError as problem:  # a door on another wire needs no pins
+        problems.append(problem)
+    try:
+        for device in (*config.having("door"), *config.having("indicator")):
             try:
-                _drop(hw.load("door", device.driver).open(device.settings))
+                _drop(device)
             except Exception as problem:  # noqa: BLE001  whatever it is, the next door is made safe
-                problems.append(problem)
+                if device.role == "door":
+                    problems.append(problem)
+                else:  # no lane waits for a lamp
+                    _log.warning("%s: may still say what is not so: %s", device.label, problem)
     finally:
         gpio.close_factory()
     return problems
 
 
-def _drop(door: Door) -> None:
-    try:
-        door.secure()
-    finally:
-        door.close()
+def _drop(device: Device) -> None:
+    """Opened and closed again, its outputs are as without power; a door is told to secure as well."""
+    with contextlib.closing(hw.load(device.role, device.driver).open(device.settings)) as opened:
+        if device.role == "door":
+            opened.secure()
 
 
 class Watcher:
@@ -79,19 +86,27 @@ class Watcher:
         self._listener.settimeout(POLL_S)
         self._path, self._safe, self._stall_s = path, safe, stall_s
         self._ending = threading.Event()
+        self._unsafe = ""  # why the doors are to be made safe, and are not
 
     def stop(self) -> None:
         self._ending.set()
 
     def run(self) -> None:
-        """Until `stop`. Doors are made safe at start as well: something may have died before us."""
+        """Until `stop`. Doors are made safe at start as well: something may have died before us.
+
+        What failed is tried again until it is done or a supervisor is there: one that ends slowly holds its lines.
+        """
         with self._listener:
             self._make_safe("at start")
             while not self._ending.is_set():
-                with contextlib.suppress(TimeoutError):
+                try:
                     supervisor, _ = self._listener.accept()
-                    with supervisor:
-                        self._watch(supervisor)
+                except TimeoutError:
+                    if self._unsafe:
+                        self._make_safe(self._unsafe)
+                    continue
+                with supervisor:
+                    self._watch(supervisor)
         self._path.unlink(missing_ok=True)
 
     def _watch(self, supervisor: socket.socket) -> None:
@@ -115,11 +130,14 @@ class Watcher:
                 return
 
     def _make_safe(self, why: str) -> None:
+        again, self._unsafe = why == self._unsafe, why
         try:
             self._safe()
+        except Exception as problem:  # noqa: BLE001  the next death must still be noticed
+            _log.error("doors are not safe yet (%s): %s", why, problem, exc_info=not again)
+        else:
+            self._unsafe = ""
             _log.warning("doors made safe: %s", why)
-        except Exception:  # noqa: BLE001  the next death must still be noticed
-            _log.exception("doors could not be made safe (%s)", why)
 
 
 class WatcherLine:

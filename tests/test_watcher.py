@@ -12,17 +12,20 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
+from modbus_peers import MAP, OTHER_DOOR_UNIT, InMemory
+from peers import until
 
 import hw
+import hw.door_modbus
 from gatefw.config import load
-from gatefw.errors import DeviceLost
+from gatefw.errors import DeviceLost, SetupError
 from gatefw.watcher import Watcher, WatcherLine, make_safe
 from hw.gpio.socket_pins import SocketFactory
 from hw.sim.client import WorldClient, launched
 
 WAIT_S = 30.0
 SIM = Path(__file__).resolve().parents[1] / "config" / "sim.toml"
-ENTRY_RELEASE, EXIT_RELEASE = 17, 23
+ENTRY_RELEASE, EXIT_RELEASE, GREEN = 17, 23, 11
 
 SUPERVISOR = """
 import sys, threading
@@ -42,11 +45,13 @@ class Safe:
     def __init__(self) -> None:
         self.times: SimpleQueue[int] = SimpleQueue()
         self.fails = False
+        self.done = 0
 
     def __call__(self) -> None:
         self.times.put(1)
         if self.fails:
             raise DeviceLost("the lines are held")
+        self.done += 1
 
 
 @pytest.fixture
@@ -106,6 +111,24 @@ def test_doors_that_could_not_be_made_safe_do_not_end_the_watching(path: Path, s
         assert safe.times.get(timeout=WAIT_S)
 
 
+def test_doors_that_could_not_be_made_safe_are_tried_again_until_they_are(path: Path, safe: Safe) -> None:
+    """A process that ends slowly holds its lines for longer than one try lasts."""
+    safe.fails = True
+    process = _supervisor(path)
+    process.kill()
+    process.wait()
+    for _ in range(3):
+        assert safe.times.get(timeout=WAIT_S)
+    done, safe.fails = safe.done, False
+    until(lambda: safe.done > done, "the doors to be safe", WAIT_S)
+    done = safe.done
+    process = _supervisor(path)  # it is heard only after the watcher has come to rest
+    process.kill()
+    process.wait()
+    until(lambda: safe.done > done, "the doors to be safe again", WAIT_S)
+    assert safe.done == done + 1
+
+
 def test_a_door_that_cannot_be_had_does_not_keep_the_other_from_being_made_safe(tmp_path: Path) -> None:
     """A kernel kept the exit released; somebody holds the entry's line for good."""
     config = load(SIM, hw.schema, {"GATEFW_RUN": str(tmp_path), "GATEFW_STATE": str(tmp_path)})
@@ -132,6 +155,35 @@ def test_a_mistake_in_one_doors_driver_does_not_keep_the_other_from_being_made_s
         with pytest.raises(AttributeError):
             make_safe(dataclasses.replace(config, devices=broken))
         assert _driven(world) == []
+
+
+def test_pins_that_cannot_be_had_do_not_keep_a_door_on_another_wire_from_being_made_safe(tmp_path: Path) -> None:
+    config = load(SIM, hw.schema, {"GATEFW_RUN": str(tmp_path), "GATEFW_STATE": str(tmp_path)})
+    peer = InMemory(tmp_path)
+    try:
+        wired = hw.door_modbus.Settings(link=peer.url, **{**MAP, "unit": OTHER_DOOR_UNIT})
+        devices = tuple(
+            dataclasses.replace(device, driver="modbus", settings=wired) if device.label == "door.exit_door" else device
+            for device in config.devices
+        )
+        assert config.gpio is not None
+        no_pins = dataclasses.replace(config.gpio, factory="nowhere:")
+        with pytest.raises(SetupError, match="nowhere"):
+            make_safe(dataclasses.replace(config, devices=devices, gpio=no_pins))
+        assert peer.line.units[OTHER_DOOR_UNIT].registers[MAP["timeout_register"]] == 100
+    finally:
+        peer.close()
+
+
+def test_lamps_and_contacts_say_nothing_more_when_nobody_drives_them(tmp_path: Path) -> None:
+    """A kernel that keeps outputs would go on saying that the lane is free, or that nothing is at fault."""
+    config = load(SIM, hw.schema, {"GATEFW_RUN": str(tmp_path), "GATEFW_STATE": str(tmp_path)})
+    with launched(tmp_path, SIM, keep=True) as world:
+        with closing(SocketFactory(str(tmp_path / "pins.sock"))) as dying:
+            dying.pin(GREEN).output_with_state(1)
+        assert world.do("state")["pins"]["lamps.green"]["level"] == 1
+        make_safe(config)
+        assert world.do("state")["pins"]["lamps.green"]["level"] == 0
 
 
 def _driven(world: WorldClient) -> list[str]:
