@@ -150,16 +150,25 @@ class Clerk:
     def _revoke(self, order: Order, reply: Reply) -> None:
         subject = SubjectId(_texts({"subject": [order.args.get("subject")]}, "subject")[0])
         self._records.revoke(subject, self._now())
-        if self._fingers:
-            self._fingers.forget(subject)
+        notes = self._forget_finger(subject)
         self._record(Fact(FactKind.SUBJECT_REVOKED, None, (("by", order.by),), subject))
 
         def then(message: Message) -> None:
-            gone = isinstance(message.get("done"), dict)
-            note = {} if gone else {"template": f"will be removed when vision is back: {_why(message)}"}
-            reply(Done({"subject": subject, "revoked": True, **note}))
+            if not isinstance(message.get("done"), dict):
+                notes["template"] = f"will be removed when vision is back: {_why(message)}"
+            reply(Done({"subject": subject, "revoked": True, **notes}))
 
         self._ask("revoke", then, subject=subject)
+
+    def _forget_finger(self, subject: SubjectId) -> dict[str, str]:
+        """What the officer must know. The record has ended: whatever else there is goes, though one store fails."""
+        try:
+            if self._fingers:
+                self._fingers.forget(subject)
+        except StoreError as error:
+            _log.error("%s", error)
+            return {"finger": f"will be removed when the daemon starts again: {error}"}
+        return {}
 
     def _subjects(self, _order: Order, reply: Reply) -> None:
         listed = [

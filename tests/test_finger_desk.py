@@ -335,18 +335,23 @@ def test_the_first_outcome_counts() -> None:
 class NoVision:
     """A vision process that knows nobody."""
 
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
     def request(self, do: str, heard: Callable[[dict[str, Any]], None], **_fields: Any) -> None:
+        self.asked.append(do)
         heard({"done": {"subjects": []}})
 
 
 class Counter:
     def __init__(self, office: Office, fingers: Fingers | None) -> None:
+        self.vision = NoVision()
         self.clerk = Clerk(
             office.records, lambda token: token, office.inputs.put, office.facts.append, lambda: NOW, fingers
         )
 
     def __enter__(self) -> "Counter":
-        self.clerk.start(NoVision())  # type: ignore[arg-type]
+        self.clerk.start(self.vision)  # type: ignore[arg-type]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -368,6 +373,17 @@ def test_the_clerk_revokes_the_finger_with_the_registration(office: Office) -> N
         assert office.fingers.subjects() == [office.subject]
         assert isinstance(counter.order("revoke", subject=office.subject), Done)
     assert office.fingers.subjects() == []
+
+
+def test_a_finger_that_cannot_be_removed_now_keeps_nothing_else_of_a_revocation(office: Office) -> None:
+    with Counter(office, office.fingers) as counter:
+        counter.order("subjects")
+        office.fingers.close()
+        answer = counter.order("revoke", subject=office.subject)
+    assert isinstance(answer, Done), answer
+    assert "will be removed" in str(answer.result["finger"])
+    assert counter.vision.asked == ["revoke"]
+    assert [fact.kind for fact in office.facts] == [FactKind.SUBJECT_REVOKED]
 
 
 def test_the_clerk_removes_at_its_start_what_a_crash_left(office: Office) -> None:
