@@ -86,6 +86,14 @@ def test_every_command_in_its_table_is_one_the_program_has() -> None:
         assert re.search(rf"^    {first.strip(',')}\b", shown, re.MULTILINE), first
 
 
+def test_every_make_target_and_bench_it_names_is_there() -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    named = set(re.findall(r"`make ([a-z]+)`", README))
+    assert {"conformance", "fuzz", "hil"} <= named <= set(targets)
+    benches = {path.stem for path in (ROOT / "bench").glob("*.py")}
+    assert set(re.findall(r"`python -m bench ([a-z_]+)`", README)) <= benches
+
+
 # ---------------------------------------------------------------- its commands
 
 
