@@ -128,8 +128,6 @@ class Senses:
                 news.append(InputIs(which, signal))
                 if which is Input.MAINS_LOST and signal is Signal.ON:
                     news.append(Alarm(Reason.MAINS_LOST))
-                if which is Input.MAINS_LOST and signal is Signal.ON:
-                    news.append(Alarm(Reason.MAINS_LOST))
         for zone, present in event.zones:
             if self._zones.get(zone) is not present:
                 self._zones[zone] = present
