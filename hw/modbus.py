@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from gatefw.errors import BadReply, DeviceError, DeviceLost, WrongDevice
 from hw.link import Link, open_link
@@ -20,13 +20,16 @@ GAP_S = 0.004  # between frames: 3.5 characters at 9600 baud (Modbus over Serial
 _log = logging.getLogger(__name__)
 DRAIN_S, DRAIN_MAX_S = 0.03, 0.3
 ROUND_STUCK_S = 2.0  # beside what its questions may take
+TURN_S = 5.0  # who waits so long for the wire waits for a port that hangs
 
 
 class Line:
     """One wire. `ask` is for any thread; whoever has its turn owns the link."""
 
-    def __init__(self, link: Link, name: str, now_s: Callable[[], float] = time.monotonic) -> None:
-        self._link, self._name, self._now_s = link, name, now_s
+    def __init__(
+        self, link: Link, name: str, now_s: Callable[[], float] = time.monotonic, turn_s: float = TURN_S
+    ) -> None:
+        self._link, self._name, self._now_s, self._turn_s = link, name, now_s, turn_s
         self._changed = threading.Condition()
         self._busy, self._urgent = False, 0
         self._late = False  # an answer may still be under way that nobody waits for any more
@@ -49,11 +52,12 @@ class Line:
             try:
                 found = self._exchange(request, reply_s)
             except DeviceLost as problem:
-                self._lost = str(problem)
-                self._link.close()
+                self._lost = self._lost or str(problem)
                 raise
             finally:
                 self._ended_s = self._now_s()
+                if self._lost:  # perhaps by somebody who did not wait for us any longer
+                    self._link.close()
         if found is None:
             raise DeviceLost(
                 f"Modbus {self._name}: {request}: no valid reply within {reply_s:g} s; is this unit wired, powered, "
@@ -62,16 +66,24 @@ class Line:
         return found
 
     def close(self) -> None:
-        with self._turn(urgent=True):
-            self._lost = self._lost or f"Modbus {self._name}: the line was closed"
+        """At once, or, where somebody hangs in it, when that returns."""
+        self._lost = self._lost or f"Modbus {self._name}: the line was closed"
+        with suppress(DeviceLost), self._turn(urgent=True):
             self._link.close()
 
     @contextmanager
     def _turn(self, urgent: bool) -> Iterator[None]:
         with self._changed:
             self._urgent += urgent
-            self._changed.wait_for(lambda: not self._busy and (urgent or not self._urgent))
+            came = self._changed.wait_for(lambda: not self._busy and (urgent or not self._urgent), self._turn_s)
             self._urgent -= urgent
+            if not came:
+                self._changed.notify_all()
+                self._lost = self._lost or (
+                    f"Modbus {self._name}: an earlier question has not ended for {self._turn_s:g} s: the port hangs; "
+                    "pull its plug, or restart the machine"
+                )
+                raise DeviceLost(self._lost)
             self._busy = True
         try:
             yield
@@ -108,7 +120,13 @@ class Line:
 
 
 _lines: dict[str, tuple[Line, int]] = {}
-_lock = threading.Lock()
+_units: dict[tuple[str, int], "Unit"] = {}
+_locks: dict[str, threading.Lock] = {}
+
+
+def _lock(url: str) -> threading.Lock:
+    """Of one line: a port that hangs while it is opened keeps nobody from another one."""
+    return _locks.setdefault(url, threading.Lock())
 
 
 class Unit:
@@ -176,18 +194,25 @@ class Unit:
 
 
 def join(url: str, number: int, reply_s: float) -> Unit:
-    """A unit on the line of this link, which is opened if it is not open. Raises DeviceLost, SetupError."""
-    with _lock:
+    """A unit on the line of this link, which is opened if it is not open. Raises DeviceLost, SetupError.
+
+    A unit is one device: whoever had it before was left behind, and says nothing more to it.
+    """
+    with _lock(url):
         line, users = _lines.get(url, (None, 0))
         if line is None or line.lost:
             line, users = Line(open_link(url), url), 0
         _lines[url] = (line, users + 1)
         joined = line
-    return Unit(joined, number, reply_s, lambda: _leave(url, joined))
+        unit = Unit(joined, number, reply_s, lambda: _leave(url, joined))
+        before, _units[url, number] = _units.get((url, number)), unit
+    if before is not None:
+        before.close()
+    return unit
 
 
 def _leave(url: str, line: Line) -> None:
-    with _lock:
+    with _lock(url):
         current, users = _lines.get(url, (line, 0))
         if current is not line:
             return  # it was lost, closed itself, and another stands in its place

@@ -1,5 +1,7 @@
 """A Modbus line that several drivers share: one question at a time, late answers, lost units and lost lines."""
 
+import os
+import sys
 import threading
 from collections import deque
 from pathlib import Path
@@ -47,6 +49,7 @@ class ScriptedLink:
         self.closed = True
 
 
+COMMAND = 2
 ASK = Request(1, Function.READ_HOLDING, 0, 1)
 
 
@@ -205,6 +208,81 @@ def test_after_a_lost_line_it_is_opened_anew_though_somebody_still_holds_the_old
     assert new.read(0, 2)
     new.close()
     peer.close()
+
+
+def test_a_unit_that_was_opened_anew_hears_nothing_more_from_whoever_was_left_behind(tmp_path: Path) -> None:
+    """A driver whose thread comes back late writes `secure` as it closes, to a door that is held open for somebody."""
+    peer = InMemory(tmp_path)
+    left, other = (join(peer.url, number, REPLY_S) for number in (DOOR_UNIT, OTHER_DOOR_UNIT))
+    fresh = join(peer.url, DOOR_UNIT, REPLY_S)
+    fresh.write(COMMAND, 1)
+    with pytest.raises(DeviceLost, match="was closed"):
+        left.write(COMMAND, 0)
+    left.close()
+    assert fresh.read(COMMAND, 1) == (1,)
+    fresh.close()
+    assert other.read(0, 2)
+    other.close()
+    peer.close()
+
+
+def test_a_port_that_hangs_when_it_is_opened_keeps_nobody_from_another_line(tmp_path: Path) -> None:
+    peer, hangs = InMemory(tmp_path), tmp_path / "hangs"
+    os.mkfifo(hangs)
+    joined: dict[str, Unit] = {}
+    threads = []
+    for url in (f"replay:{hangs}", peer.url):
+        threads.append(threading.Thread(target=lambda url=url: joined.update({url: join(url, DOOR_UNIT, REPLY_S)})))
+        threads[-1].start()
+        until(lambda: peer.url in joined or _is_in("_dialogue", threads[0]), "one to hang, then the other to be open")
+    until(lambda: peer.url in joined, "the other line")
+    assert list(joined) == [peer.url]
+    hangs.write_text("")
+    for thread in threads:
+        thread.join()
+    for unit in joined.values():
+        unit.close()
+    peer.close()
+
+
+def _is_in(function: str, thread: threading.Thread) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None and frame.f_code.co_name != function:
+        frame = frame.f_back
+    return frame is not None
+
+
+class HangingLink(ScriptedLink):
+    """Its write does not return until the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__([(0.0, said(7))])
+        self.hung, self.goes_on = threading.Event(), threading.Event()
+
+    def write(self, data: bytes) -> None:
+        self.hung.set()
+        assert self.goes_on.wait(120)
+        super().write(data)
+
+
+def test_a_port_that_hangs_holds_the_one_who_asked_and_nobody_else_for_ever() -> None:
+    link = HangingLink()
+    line = Line(link, "test", link.now, turn_s=0.01)
+    answers: list[tuple[int, ...]] = []
+    stuck = threading.Thread(target=lambda: answers.append(line.ask(ASK, 1.0)))
+    stuck.start()
+    assert link.hung.wait(60)
+    for urgent in (True, False):
+        with pytest.raises(DeviceLost, match="hangs"):
+            line.ask(ASK, 1.0, urgent=urgent)
+    line.close()
+    assert not link.closed
+    link.goes_on.set()
+    stuck.join()
+    assert answers == [(7,)]
+    assert link.closed
+    with pytest.raises(DeviceLost, match="hangs"):
+        line.ask(ASK, 1.0)
 
 
 # ---------------------------------------------------------------- rounds
