@@ -79,7 +79,7 @@ def _is_named(each: Certificate, listed: SecurityObject) -> bool:
 def _vouched(signer: Certificate, trust: Trust, now: datetime) -> Certificate:
     """The authority that vouches for the signer, today."""
     named = trust.store.named_by(signer)
-    authorities = [each for each in named if each.country == signer.country and each.vouches_for(signer.signed)]
+    authorities = _who_signed(signer, [each for each in named if each.country == signer.country])
     if not authorities or signer.is_authority or not signer.may_sign:
         raise DocumentFailed(
             Reason.DOCUMENT_SIGNER_UNKNOWN,
@@ -100,6 +100,21 @@ def _vouched(signer: Certificate, trust: Trust, now: datetime) -> Certificate:
             f"no current revocation list of {signer.country} is in the store, and the lane file demands one",
         )
     return valid[0]
+
+
+def _who_signed(signer: Certificate, named: list[Certificate]) -> list[Certificate]:
+    """Those who did. An authority keeps its name when its next key is of another kind, with which no such signature
+    goes: raises NotAllowed, Malformed only when that is so of each."""
+    found, problems = [], []
+    for each in named:
+        try:
+            if each.vouches_for(signer.signed):
+                found.append(each)
+        except (NotAllowed, Malformed) as problem:
+            problems.append(problem)
+    if problems and len(problems) == len(named):
+        raise problems[0]
+    return found
 
 
 def _unaltered(read: ChipRead, listed: SecurityObject) -> None:

@@ -289,6 +289,18 @@ def test_a_signer_may_hold_the_nationality_of_anybody() -> None:
     assert judged(read, printed=printed).nationality == "D"
 
 
+def test_an_authority_that_took_another_kind_of_key_under_its_old_name_vouches_with_either() -> None:
+    before = Authority(key=rsa_key(), began=BEGAN)
+    both = trust(before, authority()), trust(authority(), before)
+    for office_then in (before, authority()):
+        read, printed = document(Signer(office_then))
+        for given in both:
+            assert judged(read, given, printed).number == HOLDER.number
+    read, printed = document(Signer(Authority(began=BEGAN)))
+    for given in both:
+        assert refused(read, given, printed) == Reason.DOCUMENT_SIGNER_UNKNOWN
+
+
 def test_a_revoked_signer_is_refused_and_another_one_is_not() -> None:
     given = trust(lists=(revocations(authority(), signer().serial),))
     assert refused(as_read(passport()), given) == Reason.DOCUMENT_SIGNER_REVOKED
