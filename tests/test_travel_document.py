@@ -294,11 +294,11 @@ def test_an_authority_that_took_another_kind_of_key_under_its_old_name_vouches_w
     both = trust(before, authority()), trust(authority(), before)
     for office_then in (before, authority()):
         read, printed = document(Signer(office_then))
-        for given in both:
-            assert judged(read, given, printed).number == HOLDER.number
+        for store in both:
+            assert judged(read, store, printed).number == HOLDER.number
     read, printed = document(Signer(Authority(began=BEGAN)))
-    for given in both:
-        assert refused(read, given, printed) == Reason.DOCUMENT_SIGNER_UNKNOWN
+    for store in both:
+        assert refused(read, store, printed) == Reason.DOCUMENT_SIGNER_UNKNOWN
 
 
 def test_a_revoked_signer_is_refused_and_another_one_is_not() -> None:
