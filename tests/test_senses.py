@@ -1,6 +1,6 @@
 """Whatever is sensed, lost and found in whatever order: nobody is served on the word of a device that is not whole."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_gate import Bench
 
@@ -30,6 +30,7 @@ from gatefw.model import (
     Occupancy,
     Phase,
     Position,
+    Purpose,
     Reason,
     RecordFound,
     RunId,
@@ -115,3 +116,36 @@ def test_each_ailment_of_each_device_is_a_level_of_its_own_and_each_change_is_a_
     facts = bench.facts(FactKind.DEVICE_IMPAIRED) + bench.facts(FactKind.DEVICE_RESTORED)
     assert len(facts) == changes
     assert {(d, r) for d, reasons in bench.gate.senses.impaired.items() for r in reasons} == levels
+
+
+def _come_to(bench: Bench, phase: Phase) -> Bench:
+    """A passage, as far as this phase."""
+    bench.give(*(DeviceCame(device) for device in DEVICES)).inside()
+    if phase is not Phase.VERIFYING:
+        bench.answer(REPLIES[1]).commit().commit()
+    if phase is Phase.LEAVING:
+        bench.door(DoorId.EXIT, Position.OPEN)
+    assert bench.phase is phase
+    return bench
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from([Phase.VERIFYING, Phase.EXIT_RELEASED, Phase.LEAVING]),
+    st.lists(events, max_size=20),
+    st.sampled_from([Position.SECURED, Position.UNKNOWN]),
+)
+def test_whatever_came_before_whoever_is_inside_is_let_out_in_the_end_without_disk_or_procedure(
+    phase: Phase, steps: list[GateInput | str], exit_stands: Position
+) -> None:
+    """Though nothing is committed any more and no device comes back: the exit is shut, or nobody reads it."""
+    bench = _come_to(Bench(clear, None, *DEVICES), phase)
+    for number, event in enumerate(steps):
+        bench.now_s = float(number)
+        _give(bench, event)
+    bench.door(DoorId.EXIT, exit_stands).door(DoorId.ENTRY, Position.SECURED).people(Occupancy.ONE)
+    for _ in range(6):
+        bench.now_s, bench.effects = bench.now_s + 10.0, []
+        bench.give(*(Elapsed(timer, bench.gate.state.generation) for timer in Timer), Tick())
+    assert bench.gate.leases.held(DoorId.ENTRY) in (Purpose.WAY_OUT, Purpose.EMERGENCY)
+    assert DoorId.ENTRY in [effect.door for effect in bench.effects if isinstance(effect, Drive)]
