@@ -6,6 +6,7 @@ directory and fails. What leaves it was scrubbed line by line, unless whoever as
 
 import itertools
 import logging
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -110,8 +111,7 @@ def _see_it_clean(session: Session, wire: Wire) -> None:
 def forget_recordings(directory: Path) -> None:
     """Remove what a daemon that was killed left behind."""
     for folder in directory.glob(f"{PREFIX}*"):
-        (folder / "dialogue").unlink(missing_ok=True)
-        folder.rmdir()
+        shutil.rmtree(folder, ignore_errors=True)  # what is no such directory is nobody's to remove
 
 
 class Lines:

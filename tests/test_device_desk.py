@@ -147,8 +147,10 @@ def test_leftovers_of_a_killed_daemon_are_removed_at_the_start(tmp_path: Path) -
     left = tmp_path / "trace-abc"
     left.mkdir()
     (left / "dialogue").write_text("# somebody's code")
+    (tmp_path / "trace-notes.txt").write_text("not ours")
     with benched(tmp_path):
         assert not left.exists()
+        assert (tmp_path / "trace-notes.txt").exists()
 
 
 # ---------------------------------------------------------------- secrets
