@@ -28,6 +28,7 @@ GATHER_S = 0.001  # and for more of them, so that noise at line rate costs no mo
 READ_BYTES = 512
 EVENTS_MAX = 64
 HAND_OVER_AGAIN_S = 0.5
+_FROM_READER = 0x80  # in a frame's address
 _STALL_S = 0.05  # what a turn may add to a silence: a thread that was not let run heard nothing, but missed nothing
 
 Event = Mapping[str, Any]
@@ -38,7 +39,7 @@ class _Wire:
 
     def __init__(self, link: Link) -> None:
         self.id = 0
-        self.frames = self.heard_bytes = 0
+        self.frames = self.heard_bytes = self.heard_frames = 0
         self.failure: Exception | None = None
         self._link, self._splitter, self._inbox, self._said = link, Splitter(), bytearray(), b""
 
@@ -49,6 +50,7 @@ class _Wire:
             time.sleep(GATHER_S)
         self.heard_bytes += len(data)
         for frame in self._splitter.feed(data):
+            self.heard_frames += bool(frame[1] & _FROM_READER)  # not our own, which some adapters repeat
             self._inbox[:] = frame  # there is one answer at a time; who sends another has lost count
 
     def read(self, max_bytes: int) -> bytes:
@@ -159,6 +161,11 @@ class Session:
         return max(0, self._wire.frames - 1)
 
     @property
+    def heard_frames(self) -> int:
+        """How many whole frames a reader said, in answer to whatever."""
+        return self._wire.heard_frames
+
+    @property
     def heard_bytes(self) -> int:
         return self._wire.heard_bytes
 
@@ -212,7 +219,7 @@ def join(
 
 
 def _nobody(who: str, session: Session) -> Exception:
-    if session.answered:
+    if session.answered or session.heard_frames:
         return DeviceLost(f"{who}: answers, and no secure session came of it in time: look for a bad line")
     if session.heard_bytes:
         return WrongDevice(

@@ -17,7 +17,7 @@ from hw.link import lay
 from hw.osdp_keys import DEFAULT_KEY, KEY_BYTES
 from hw.reader_osdp import OsdpReader, Settings, install
 from hw.sim.device_osdp_reader import OsdpReaderDevice, make
-from hw.wire.osdp_frames import FRAME_BYTES_MAX
+from hw.wire.osdp_frames import FRAME_BYTES_MAX, START, with_crc
 
 CARD = Token(b"card:26:01020340", "]Z2")
 LED, BUZZER, TEXT, KEYSET = osdp_sys.CMD_LED, osdp_sys.CMD_BUZZER, osdp_sys.CMD_TEXT, osdp_sys.CMD_KEYSET
@@ -420,6 +420,13 @@ def test_a_reader_that_is_not_in_its_install_mode_is_given_no_key(options: dict[
         osdp_session.hand_over(InThread(device), "reader", 0, b"sixteen bytes...", within_s=3.0)
     assert device.key == key
     assert KEYSET not in device.shown
+
+
+def test_a_reader_whose_answers_come_too_late_is_lost_and_not_the_wrong_one(plugged: Plugged) -> None:
+    """As of a machine that is busy: each answer is a reader's, and whole, and belongs to nothing that was asked."""
+    plugged.link.noise = with_crc(bytes((START, 0x80, 8, 0, 0x04 | 3, 0x40)))
+    with pytest.raises(DeviceLost, match="answers, and no secure session came of it in time"):
+        opened(plugged, answer_s=1.0)
 
 
 def test_nobody_to_install_is_said() -> None:
