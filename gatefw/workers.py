@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+from gatefw.errors import DeviceError
 from gatefw.flood import Flood
 from gatefw.gate_terms import DeviceImpaired, DoorSensed, LaneSensed, TokenRead
 from gatefw.hand import Hand
@@ -37,7 +38,7 @@ class DoorWorker(Worker[Door]):
         self.door = door
         self.look_first: Callable[[], None] = lambda: None
         """Called before it is told that a secured door moved unbidden: fire may have freed it, and is told first."""
-        self._driven_until_s = -math.inf
+        self._driven_until_s = self._freed_until_s = -math.inf
         self._driving = threading.Lock()
         self._hand: Hand | None = None
         self._last: DoorSensed | None = None
@@ -73,7 +74,12 @@ class DoorWorker(Worker[Door]):
     def turn(self, device: Door) -> None:
         if self._last is not None:
             self._rest(LEVEL_POLL_S)
-        reading = device.read()
+        try:
+            reading = device.read()
+        except DeviceError as problem:
+            self._went(Reason.DEVICE_LOST, problem)
+            self._keep_free()
+            raise
         sensed = DoorSensed(self.door, reading.position, reading.beam)
         if sensed != self._last:
             if self._last is not None and self._last.position is Position.SECURED and not self.driven:
@@ -81,6 +87,14 @@ class DoorWorker(Worker[Door]):
             self._put(sensed)
         with self._ours():
             self._last, self._read_s = sensed, time.monotonic()
+
+    def _keep_free(self) -> None:
+        """A door that nobody can read can perhaps still be released: in an emergency it is not closed for that."""
+        self._read_s = -math.inf
+        while time.monotonic() < self._freed_until_s and self._failure is None and not self._ending.is_set():
+            self._allow(STUCK_S)
+            self._rest(LEVEL_POLL_S)
+            self.progress += 1
 
     def overdue(self, now_s: float) -> bool:
         hand = self._hand if self.device is not None else None
@@ -97,6 +111,11 @@ class DoorWorker(Worker[Door]):
             self._driven_until_s = time.monotonic() + lease_s
             if self._hand is not None:
                 self._hand.release(self._driven_until_s)
+
+    def free(self, lease_s: float) -> None:
+        """As `drive`, for an emergency."""
+        self._freed_until_s = time.monotonic() + lease_s
+        self.drive(lease_s)
 
     def drop(self) -> None:
         """Have the release ended; until the driver was told so, it counts as under way. Any thread, at once."""
@@ -138,7 +157,7 @@ class LastResort:
         called, self._called = Input.CALL in pressed and not self._called, Input.CALL in pressed
         if pressed & {Input.FIRE, Input.EVACUATE}:
             for door in self._emergency:
-                self._doors[door].drive(self._lease_s)
+                self._doors[door].free(self._lease_s)
         elif called:
             with self._one_at_a_time:
                 self._let_back(reading)

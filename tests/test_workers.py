@@ -267,6 +267,49 @@ def test_what_a_hand_that_was_replaced_says_is_not_said_of_the_door_that_is_ther
     worker.stop()
 
 
+class Unreadable(FakeDoor):
+    """A door whose contacts fail, and whose lock does what it is told."""
+
+    unreadable = False
+
+    def read(self) -> DoorReading:
+        if self.unreadable:
+            raise DeviceLost("a contact is gone")
+        return super().read()
+
+
+def test_a_door_that_cannot_be_read_any_more_is_not_closed_while_fire_holds_it_open(post: Post) -> None:
+    door = Unreadable()
+    worker = DoorWorker(DoorId.EXIT, lambda: door, post)
+    worker.start()
+    post.until(DeviceCame("door.exit_door"))
+    last_resort = LastResort({DoorId.EXIT: worker}, (DoorId.EXIT,), 600.0)
+    fire, calm = FakeSensors(Input.FIRE).read(), FakeSensors().read()
+    last_resort.act(fire)
+    door.unreadable = True
+    post.until(DeviceWent("door.exit_door", Reason.DEVICE_LOST))
+    assert worker.position() is Position.UNKNOWN
+    last_resort.act(calm)
+    last_resort.act(fire)
+    progress = worker.progress
+    until(lambda: worker.progress > progress + 3, "it to be looked after", 30)
+    until(lambda: door.done == ["release 600"] * 2, "the second release", 30)
+    worker.fail(DeviceLost("its lock as well"))
+    until(lambda: "close" in door.done, "it to be closed", 30)
+    worker.stop()
+
+
+def test_a_door_that_cannot_be_read_any_more_is_closed_at_once_when_nobody_flees(post: Post) -> None:
+    door = Unreadable()
+    worker = DoorWorker(DoorId.EXIT, lambda: door, post)
+    worker.start()
+    post.until(DeviceCame("door.exit_door"))
+    worker.drive(600.0)
+    door.unreadable = True
+    until(lambda: "close" in door.done, "it to be closed", 30)
+    worker.stop()
+
+
 class SlowToSecure(FakeDoor):
     def __init__(self) -> None:
         super().__init__()
