@@ -81,6 +81,8 @@ def lacking_secret(path: Path) -> list[str]:
 
     It is the daemon that must be able to read it, and who asks may be somebody else.
     """
+    if not path.is_absolute():
+        return [f"secret file {str(path)!r}: is no whole path; another directory would be looked into at every start"]
     try:
         if not path.parent.is_dir():
             return [f"secret file {path}: its directory is not there; make it, of the daemon's own, mode 0700"]

@@ -67,6 +67,35 @@ def test_so_is_a_directory_for_a_secret(lane: Lane, folder: Path, capsys: pytest
     assert "its directory is not there" in problem
 
 
+@pytest.mark.models
+def test_so_is_a_path_that_is_none(lane: Lane, capsys: pytest.CaptureFixture[str]) -> None:
+    lane.text += CARD.format("device.key")
+    [(_, problem)] = warnings(lane, capsys)
+    assert "'device.key': is no whole path" in problem
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("link", "says"),
+    [
+        ("seriel:/dev/ttyUSB0", "none of serial:PATH?baud=N"),
+        ("serial:/dev/ttyUSB0?baud=0", "baud= takes 300 to"),
+        ("serial:/dev/ttyUSB0?parity=evn", "parity=none, even or odd"),
+        ("spy:/tmp/said+serial:/dev/ttyUSB0?stop=3", "stop=1 or 2"),
+    ],
+)
+def test_a_link_that_means_nothing_is_refused_in_its_line(
+    link: str, says: str, lane: Lane, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lane.text += FINGER.format("").replace("memory:finger", link)
+    lane.check()
+    assert cli.run(argparse.Namespace(file=lane.path, json=True)) == 1
+    [found] = [each for each in json.loads(capsys.readouterr().out)["findings"] if not each["warning"]]
+    assert found["key"] == "finger.inside.link"
+    assert found["line"] == lane.line(link)
+    assert says in found["problem"]
+
+
 def test_a_secret_that_was_being_handed_over_is_there(folder: Path) -> None:
     SecretFile(folder / "device.key", 4).stage(b"fine")
     settings = hw.schema("finger", "r30x")(link="memory:finger", password_file=str(folder / "device.key"))

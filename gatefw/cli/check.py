@@ -15,14 +15,15 @@ from gatefw.door_table import Row
 from gatefw.events import wall_clock
 from gatefw.state import state_dir
 from hw.gpio.persistence import dead_outputs
+from hw.link import link_problem
 
 DESCRIPTION = """\
 Reads a lane file as the daemon would and names every problem by file, line and key: misspelt keys (in drivers' tables
-too), wrong units, values out of bounds, pins used twice, missing models, bad CSCA certificates, and doors that would
-shut somebody in or open the border. Then it shows what every door does when nobody commands it: without power, at
-boot, after an end, a crash and a hang. Works on any machine, best on the gate's own board, whose kernel it asks what
-becomes of the outputs of a dead process, and where it warns of each library and key file that a driver wants and this
-machine lacks; no hardware is touched.
+too), wrong units, values out of bounds, pins used twice, links that mean nothing, missing models, bad CSCA
+certificates, and doors that would shut somebody in or open the border. Then it shows what every door does when nobody
+commands it: without power, at boot, after an end, a crash and a hang. Works on any machine, best on the gate's own
+board, whose kernel it asks what becomes of the outputs of a dead process, and where it warns of each library and key
+file that a driver wants and this machine lacks; no hardware is touched.
 
 example:
   gatefw check config/lanes/contactless-e-channel.toml
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         csca=_store,
     )
     doors, objections = _doors(arguments.file, findings)
-    findings += objections + _lacks(arguments.file, findings)
+    findings += objections + _devices(arguments.file, findings)
     errors = sum(not found.warning for found in findings)
     if arguments.json:
         told = [dataclasses.asdict(found) for found in findings]
@@ -82,14 +83,16 @@ def _doors(path: Path, findings: list[config.Finding]) -> tuple[list[Row], list[
     return door_table.rows(lane, outputs), objections
 
 
-def _lacks(path: Path, findings: list[config.Finding]) -> list[config.Finding]:
-    """What the drivers will want of this machine and not find. A warning: the gate's own board may have it."""
+def _devices(path: Path, findings: list[config.Finding]) -> list[config.Finding]:
+    """Links that mean nothing; and as warnings what drivers will want of this machine: the gate's own may have it."""
     if any(not found.warning for found in findings):
         return []
     lines, found = toml_document.read(path), []
     for device in config.load(path, hw.schema).devices:
+        place, link = (device.role, device.name), getattr(device.settings, "link", None)
+        if link is not None and (problem := link_problem(link)):
+            found.append(config.Finding(str(path), lines.line((*place, "link")), f"{device.label}.link", problem))
         lacks = getattr(hw.load(device.role, device.driver), "lacks", _nothing)
-        place = (device.role, device.name)
         found += [
             config.Finding(str(path), lines.line(place), device.label, problem, True)
             for problem in lacks(device.settings)

@@ -12,6 +12,7 @@ Only the thread that owns a link reads, writes and closes it: a pyserial port cl
 TypeError there. Every failure of a link is DeviceLost; another device in the socket is WrongDevice.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -30,6 +31,7 @@ __all__ = [
     "SerialLink",
     "SpyLink",
     "lay",
+    "link_problem",
     "node_there",
     "open_link",
     "plug",
@@ -44,16 +46,31 @@ def open_link(url: str) -> Link:
     Raises SetupError for a URL that means nothing, DeviceLost when nobody is there or another process has it,
     WrongDevice when it is not the USB device that the URL wants.
     """
+    return _opener(url)()
+
+
+def link_problem(url: str) -> str:
+    """Why a URL means nothing, for whoever checks a lane file and opens no device; "" when it means something."""
+    try:
+        _opener(url)
+    except SetupError as problem:
+        return str(problem)
+    return ""
+
+
+def _opener(url: str) -> Callable[[], Link]:
     scheme, _, rest = url.partition(":")
     if scheme == "serial" and rest:
-        return SerialLink(_port(url, rest))
+        port = _port(url, rest)
+        return lambda: SerialLink(port)
     if scheme == "memory" and rest:
-        return plugged(rest)
+        return lambda: plugged(rest)
     if scheme == "spy" and "+" in rest:
         file, _, inner = rest.partition("+")
-        return SpyLink(Path(file), open_link(inner), inner)
+        opens = _opener(inner)
+        return lambda: SpyLink(Path(file), opens(), inner)
     if scheme == "replay" and rest:
-        return ReplayLink(Path(rest))
+        return lambda: ReplayLink(Path(rest))
     raise SetupError(
         f"link {url!r} is none of serial:PATH?baud=N, memory:NAME, spy:FILE+URL, replay:FILE: correct it in the config"
     )
