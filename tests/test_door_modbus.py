@@ -10,7 +10,9 @@ from peers import until
 
 import hw.door_modbus
 from gatefw.errors import BadReply, DeviceError, DeviceLost, SetupError, WrongDevice
-from gatefw.model import DoorId, Position
+from gatefw.gate_terms import DeviceCame, DeviceWent, GateInput
+from gatefw.model import DoorId, Position, Reason
+from gatefw.workers import DoorWorker
 from hw.door_modbus import ModbusDoor, Settings, fault_text
 from hw.sim.device_modbus_line import COMMAND, TIMEOUT, TORQUE
 
@@ -126,6 +128,22 @@ def test_a_fault_word_is_an_error_with_its_meaning_and_passes_with_it(peer: InMe
     until(lambda: peer.site.shown[ENTRY][-1], "a door with a fault is released all the same")
     peer.act("fault", DOOR_UNIT, word=0)
     until(lambda: not _says(door, DeviceError, ""), "the fault is over")
+
+
+def test_in_an_emergency_a_door_with_a_fault_stays_released_by_the_lane_that_cannot_read_it(peer: InMemory) -> None:
+    told: list[GateInput] = []
+    worker = DoorWorker(ENTRY, lambda: hw.door_modbus.open(settings(peer)), told.append)
+    worker.start()
+    until(lambda: DeviceCame("door.entry_door") in told, "the door")
+    worker.free(600.0)
+    until(lambda: peer.site.shown[ENTRY] == [False, True], "the release")
+    peer.act("fault", DOOR_UNIT, word=0b1010)
+    until(lambda: DeviceWent("door.entry_door", Reason.DEVICE_LOST) in told, "the fault is told")
+    progress = worker.progress
+    until(lambda: worker.progress > progress + 3, "the door is looked after")
+    assert peer.site.shown[ENTRY] == [False, True]
+    worker.stop(30)
+    assert peer.site.shown[ENTRY] == [False, True, False]
 
 
 def test_a_silent_door_keeps_neither_the_other_door_nor_its_release_from_working(
