@@ -123,7 +123,8 @@ class Watcher:
                 if time.monotonic() - heard_s > self._stall_s:
                     _log.error("supervisor %d is silent for %.1f s and is killed", pid, self._stall_s)
                     with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.kill(pid, signal.SIGKILL)
+                        if pid > 0:  # 0 is a process of another name space; to `kill` it is this very group
+                            os.kill(pid, signal.SIGKILL)
                     heard_s = time.monotonic()
             except OSError:
                 self._make_safe(f"supervisor {pid} is gone")
