@@ -96,6 +96,18 @@ def test_a_link_that_means_nothing_is_refused_in_its_line(
     assert says in found["problem"]
 
 
+@pytest.mark.models
+def test_a_link_with_two_devices_is_refused_whatever_stands_behind_the_path(
+    lane: Lane, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lane.text += FINGER.format("").replace("memory:finger", "serial:/dev/serial/by-id/one?baud=57600")
+    lane.text += '\n[reader.mrz]\ndriver = "mrz_serial"\nlink = "serial:/dev/serial/by-id/one?baud=9600"\n'
+    lane.check()
+    assert cli.run(argparse.Namespace(file=lane.path, json=True)) == 1
+    [found] = [each for each in json.loads(capsys.readouterr().out)["findings"] if not each["warning"]]
+    assert "already; a link has one device" in found["problem"]
+
+
 def test_a_secret_that_was_being_handed_over_is_there(folder: Path) -> None:
     SecretFile(folder / "device.key", 4).stage(b"fine")
     settings = hw.schema("finger", "r30x")(link="memory:finger", password_file=str(folder / "device.key"))

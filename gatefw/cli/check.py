@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import hw
-from gatefw import clearance, config, csca_store, door_table, toml_document
+from gatefw import clearance, config, config_tables, csca_store, door_table, toml_document
 from gatefw.biometrics import card
 from gatefw.door_table import Row
 from gatefw.events import wall_clock
@@ -88,9 +88,10 @@ def _devices(path: Path, findings: list[config.Finding]) -> list[config.Finding]
     if any(not found.warning for found in findings):
         return []
     lines, found = toml_document.read(path), []
+    owners: dict[str, config_tables.Device] = {}
     for device in config.load(path, hw.schema).devices:
-        place, link = (device.role, device.name), getattr(device.settings, "link", None)
-        if link is not None and (problem := link_problem(link)):
+        place = (device.role, device.name)
+        if problem := _link_problem(device, owners):
             found.append(config.Finding(str(path), lines.line((*place, "link")), f"{device.label}.link", problem))
         lacks = getattr(hw.load(device.role, device.driver), "lacks", _nothing)
         found += [
@@ -98,6 +99,18 @@ def _devices(path: Path, findings: list[config.Finding]) -> list[config.Finding]
             for problem in lacks(device.settings)
         ]
     return found
+
+
+def _link_problem(device: config_tables.Device, owners: dict[str, config_tables.Device]) -> str:
+    """A link is one device's alone, but for the units of a field bus."""
+    link = getattr(device.settings, "link", None)
+    if link is None:
+        return ""
+    owner = owners.setdefault(link.partition("?")[0], device)
+    shared = hasattr(device.settings, "unit") and hasattr(owner.settings, "unit")
+    return link_problem(link) or (
+        "" if owner is device or shared else f"is {owner.label}'s already; a link has one device"
+    )
 
 
 def _nothing(_settings: object) -> list[str]:
