@@ -48,13 +48,15 @@ class SecretFile:
     def stage(self, fresh: bytes) -> None:
         """Keep a new secret beside the old one, durably. Raises StoreError: then the device must not be told."""
         assert len(fresh) == self._length_bytes
+        part = self._staged.with_name(f"{self._staged.name}.part")  # which nobody reads: it may be half-written
         try:
-            self._staged.unlink(missing_ok=True)
-            descriptor = os.open(self._staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            part.unlink(missing_ok=True)
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
                 file.write(fresh.hex() + "\n")
                 file.flush()
                 os.fsync(file.fileno())
+            part.replace(self._staged)
             _sync(self._path.parent)
         except OSError as error:
             raise StoreError(

@@ -1,6 +1,7 @@
 """A secret that a device and we share: whatever happens while it is changed, one of both files opens the device."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,19 @@ def test_where_the_new_one_cannot_be_kept_nothing_changes(path: Path) -> None:
     with pytest.raises(StoreError, match="nothing changed"):
         SecretFile(path / "below", len(OLD)).stage(NEW)
     assert secret(path).candidates() == (OLD,)
+
+
+def test_of_a_new_one_that_was_half_written_nothing_is_left_and_the_old_one_opens_the_device(path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(NEW), hard))  # the disk is full after half of it
+    try:
+        with pytest.raises(StoreError, match="nothing changed"):
+            secret(path).stage(NEW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert secret(path).candidates() == (OLD,)
+    secret(path).stage(NEW)
+    assert secret(path).candidates() == (OLD, NEW)
 
 
 def test_where_the_old_one_cannot_be_replaced_both_stay(tmp_path: Path) -> None:
