@@ -303,6 +303,18 @@ def test_an_output_is_claimed_off_and_given_back_off(
     ]
 
 
+class Busy:
+    """The kernel's answer for a line that another process has, as lgpio hands it on."""
+
+    def pin(self, _number: int) -> None:
+        raise RuntimeError("'GPIO busy'")
+
+
+def test_whoever_finds_a_line_taken_is_told_who_may_have_it() -> None:
+    with pytest.raises(DeviceLost, match=r"GPIO 17: cannot claim it: 'GPIO busy': is `gatefw run` there"):
+        gpio.Output(Busy(), Pin(17), "high")  # type: ignore[arg-type]
+
+
 def test_a_pin_of_another_process_cannot_be_claimed(server: PinServer, pins: gpio.PinFactory) -> None:
     server.taken.add(17)
     with pytest.raises(DeviceLost, match="GPIO 17: EBUSY"):

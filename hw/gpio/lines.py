@@ -70,7 +70,10 @@ class _Line:
 
             if isinstance(problem, GPIOPinInUse | PinFixedPull | PinInvalidPin):
                 raise SetupError(f"GPIO {self.number}: {problem}: correct the pin in the config") from problem
-            raise DeviceLost(f"GPIO {self.number}: cannot {what}: {problem}") from problem
+            taken = ": is `gatefw run` there, or another program? One at a time has it" * (
+                "busy" in str(problem).lower()
+            )
+            raise DeviceLost(f"GPIO {self.number}: cannot {what}: {problem}{taken}") from problem
 
     def close(self) -> None:
         if self._closed:
