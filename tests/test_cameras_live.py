@@ -29,17 +29,19 @@ def told(gate: LiveGate, kind: str, **data: str) -> Callable[[], list[dict[str, 
 
 
 def test_whatever_ails_a_camera_is_published_and_so_is_its_end(models: Path, photos: Path) -> None:
+    """A world that a busy machine does not let run for two seconds sends no pictures, and its camera is lost meanwhile:
+    that one which shows nothing is never said to be lost is `test_vision_feed`'s.
+    """
     with live_gate(models, photos) as gate:
-        losses = len(told(gate, "lost", device=INSIDE)())
         for number, (how, reason) in enumerate(AILMENTS.items()):
             gate.world.do("camera", **{"is": how})
             impaired = told(gate, "impaired", device=INSIDE, reason=reason)
             before = sum(AILMENTS[each] == reason for each in list(AILMENTS)[:number])
             until(lambda impaired=impaired, n=before: len(impaired()) > n, f"{reason} is published", 60)
+            until(lambda: INSIDE not in gate.ask("status")["missing"], "a camera that shows nothing is there", 60)
             gate.world.do("camera", **{"is": "live"})
             restored = told(gate, "restored", device=INSIDE, reason=reason)
             until(lambda restored=restored, n=before: len(restored()) > n, f"the end of {reason} is published", 60)
-        assert len(told(gate, "lost", device=INSIDE)()) == losses, "a camera that shows nothing is there"
         gate.await_phase("idle")
 
 

@@ -186,6 +186,9 @@ def test_what_ails_a_camera_is_told_and_forgotten_with_its_next_opening(feeds: F
     alive, camera.next = camera.next, dark
     state = becomes(feeds, lambda state: state.ail, "the ailment is told")
     assert (state.ail, state.lost) == (Reason.CAMERA_DARK, None)
+    for asked in range(camera.asked, camera.asked + 9):
+        until(lambda asked=asked: camera.asked > asked, "it goes on showing nothing", WAIT_S)
+        assert feeds.states[INSIDE] == state, "and is there"
     camera.next = fails(DeviceLost("unplugged"))
     assert becomes(feeds, lambda state: state.lost, "the loss is told").ail is None
     camera.next = alive
