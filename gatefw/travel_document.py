@@ -8,9 +8,11 @@ Two ways of hiding are refused too. A key that the list names and the chip does 
 copy's (DOCUMENT_CLONED). And a group outside the list is nobody's word (DOCUMENT_ALTERED).
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
+from typing import TypeVar
 
 from gatefw import country, csca_certificate, signature
 from gatefw.csca_certificate import Certificate
@@ -23,6 +25,8 @@ from hw.wire.der import Malformed
 from hw.wire.mrz import Mrz
 from hw.wire.sod import SecurityObject
 
+A = TypeVar("A")
+B = TypeVar("B")
 NEEDED = (1, 2)
 KEYS = (14, 15)
 """The groups that hold the chip's own keys: Chip Authentication, Active Authentication."""
@@ -56,7 +60,7 @@ def believe(read: ChipRead, printed: Mrz, trust: Trust, now: datetime) -> Docume
 
 def _signed(listed: SecurityObject) -> Certificate:
     """The certificate whose key signed the list."""
-    signers = [each for each in map(csca_certificate.read, listed.certificates) if _is_named(each, listed)]
+    signers = [each for each in _tried(csca_certificate.read, listed.certificates) if _is_named(each, listed)]
     if not signers:
         raise DocumentFailed(Reason.DOCUMENT_SIGNER_UNKNOWN, "EF.SOD does not hold its signer's certificate")
     signer = signers[0]
@@ -103,18 +107,22 @@ def _vouched(signer: Certificate, trust: Trust, now: datetime) -> Certificate:
 
 
 def _who_signed(signer: Certificate, named: list[Certificate]) -> list[Certificate]:
-    """Those who did. An authority keeps its name when its next key is of another kind, with which no such signature
-    goes: raises NotAllowed, Malformed only when that is so of each."""
-    found, problems = [], []
-    for each in named:
+    """Those who did. An authority keeps its name when its next key is of another kind, which no such signature fits."""
+    tried = _tried(lambda each: (each, each.vouches_for(signer.signed)), named)
+    return [each for each, vouches in tried if vouches]
+
+
+def _tried(do: Callable[[A], B], each_of: Iterable[A]) -> list[B]:
+    """What came of those with which it can be done. Raises NotAllowed, Malformed when that is so of none."""
+    done, problems = list[B](), list[ValueError]()
+    for each in each_of:
         try:
-            if each.vouches_for(signer.signed):
-                found.append(each)
+            done.append(do(each))
         except (NotAllowed, Malformed) as problem:
             problems.append(problem)
-    if problems and len(problems) == len(named):
+    if problems and not done:
         raise problems[0]
-    return found
+    return done
 
 
 def _unaltered(read: ChipRead, listed: SecurityObject) -> None:

@@ -255,6 +255,16 @@ def repacked(certificates: bytes) -> bytes:
     return der.encode(0x77, der.encode(der.SEQUENCE, info[0].encoded, der.encode(der.CONTEXT_0, signed_data)))
 
 
+def test_a_certificate_beside_the_signers_that_cannot_be_read_is_not_looked_at() -> None:
+    def with_certificates(*held: bytes) -> ChipRead:
+        return as_read(passport(), sod=repacked(der.encode(der.CONTEXT_0, *held)))
+
+    good, broken = signer().certificate, der.encode(der.SEQUENCE, b"")
+    for both in ((good, broken), (broken, good)):
+        assert judged(with_certificates(*both)).number == HOLDER.number
+    assert refused(with_certificates(broken)) == Reason.DOCUMENT_UNREADABLE
+
+
 def test_an_authority_does_not_sign_documents_itself() -> None:
     read, printed = document(Signer(authority(), authority().key, authority().certificate))
     assert refused(read, printed=printed) == Reason.DOCUMENT_SIGNER_UNKNOWN
