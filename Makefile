@@ -18,7 +18,7 @@ help:
 	@echo "make fuzz    ten seconds of damaged bytes for every decoder"
 	@echo "make hil     hardware in the loop, without hardware: as much of it as this machine can"
 	@echo "make bench   measure on this machine"
-	@echo "make diagram draw the lane's table into README.md"
+	@echo "make diagram draw the lane's table into README.md and docs/lane.md"
 	@echo "make clean   remove $(VENV) and caches; models and photographs stay"
 
 demo: $(VENV)/installed
@@ -57,7 +57,7 @@ bench: $(VENV)/installed
 	$(BIN)/python -m bench
 
 diagram: $(VENV)/installed
-	$(BIN)/python -m gatefw.lane_diagram --write README.md
+	$(BIN)/python -m gatefw.lane_diagram --write README.md docs/lane.md
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,13 +1,14 @@
-"""The lane's table, drawn: two Mermaid state diagrams and a table, written into a document between two marks.
+"""The lane's table, drawn: two Mermaid state diagrams and a table, written into documents between marks.
 
-    python -m gatefw.lane_diagram --write README.md
+    python -m gatefw.lane_diagram --write README.md docs/lane.md
 
-`TRANSITIONS` that lead to another phase are the arrows: the first diagram holds those of a passage, the second one all
-others. Arrows between the same phases share one line. `ALWAYS`, which would draw an arrow from everywhere, is the table
-below. Rows that stay in their phase are in `gatefw/lane.py` alone.
+`TRANSITIONS` that lead to another phase are the arrows: the part `passage` holds those of a passage, the part `around
+it` all others, and `ALWAYS`, which would draw an arrow from everywhere, as a table. Arrows between the same phases
+share one line. Rows that stay in their phase are in `gatefw/lane.py` alone.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,10 @@ from pathlib import Path
 from gatefw.lane import ALWAYS, TRANSITIONS, Row
 from gatefw.model import Phase
 
-BEGIN, END = "<!-- lane diagram: begin -->", "<!-- lane diagram: end -->"
+PARTS = ("passage", "around it")
+_MARKED = re.compile(
+    rf"(<!-- lane diagram, ({'|'.join(PARTS)}): begin -->\n)(?:(?!<!-- lane).)*(<!-- lane diagram: end -->)", re.DOTALL
+)
 PASSAGE = frozenset({
     Phase.IDLE, Phase.TOKEN_PRESENTED, Phase.ENTRY_RELEASED, Phase.ENTERING, Phase.VERIFYING, Phase.EXIT_RELEASED,
     Phase.LEAVING, Phase.REFUSED, Phase.REFERRED,
@@ -23,14 +27,15 @@ PASSAGE = frozenset({
 """The phases of one traveller's way, from the token to a free lane."""
 
 
-def markdown() -> str:
-    """The diagrams and the table, without the marks."""
+def markdown(part: str) -> str:
+    """One of `PARTS`, without the marks."""
     arrows = _arrows()
     passage = {ends: labels for ends, labels in arrows.items() if PASSAGE.issuperset(ends)}
+    if part == "passage":
+        return "\n".join(_diagram(passage, Phase.IDLE))
     service = {ends: labels for ends, labels in arrows.items() if ends not in passage}
     return "\n".join([
-        "A passage:", "", *_diagram(passage, Phase.IDLE), "",
-        "Everything around it:", "", *_diagram(service, Phase.RECOVERING), "",
+        *_diagram(service, Phase.RECOVERING), "",
         "From many phases at once, before any of the arrows above; the first row that fits counts:", "",
         "| in | on | when | goes to |", "|---|---|---|---|", *map(_table_row, ALWAYS),
     ])  # fmt: skip
@@ -38,11 +43,12 @@ def markdown() -> str:
 
 def replaced(document: str) -> str:
     """`document` with what stands between the marks drawn anew. Raises ValueError when it has no pair of marks."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"no place for the lane diagram: {BEGIN} ... {END} is wanted, once")
-    return f"{before}{BEGIN}\n{markdown()}\n{END}{after}"
+    if not _MARKED.search(document):
+        raise ValueError(
+            f"no place for the lane diagram: <!-- lane diagram, {PARTS[0]}: begin --> ... <!-- lane diagram: end --> "
+            "is wanted"
+        )
+    return _MARKED.sub(lambda marks: f"{marks[1]}{markdown(marks[2])}\n{marks[3]}", document)
 
 
 def _arrows() -> dict[tuple[Phase, Phase], list[str]]:
@@ -82,9 +88,9 @@ def _phases(phases: tuple[Phase, ...]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m gatefw.lane_diagram", description="Draw the lane's table.")
-    parser.add_argument("--write", type=Path, metavar="FILE", required=True, help="a document with the two marks")
-    file: Path = parser.parse_args(arguments).write
-    file.write_text(replaced(file.read_text(encoding="utf-8")), encoding="utf-8")
+    parser.add_argument("--write", type=Path, nargs="+", metavar="FILE", required=True, help="documents with marks")
+    for file in parser.parse_args(arguments).write:
+        file.write_text(replaced(file.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 
