@@ -135,7 +135,9 @@ def test_a_start_that_waits_for_a_missing_door_is_not_taken_for_a_hanging_one(mo
             gate.restart()
             gate.await_phase("recovering")
             until(lambda: "held_open" in _alarms(gate), "the lane to look at its doors")
-            assert gate.ask("status")["missing"] == ["door.exit_door"]
+            until(
+                lambda: gate.ask("status")["missing"] == ["door.exit_door"], "the exit alone to be missed", DEADLINE_S
+            )
             line.close()
         gate.await_phase("idle")
         assert gate.daemon.poll() is None
