@@ -89,6 +89,16 @@ def test_the_list_is_for_any_phase_and_nothing_is_written_down_for_it(bench: Ben
     assert bench.facts == []
 
 
+def test_why_a_device_is_not_there_stands_beside_it_in_words(bench: Bench) -> None:
+    bench.worker("reader.front").trouble = "key file /k: is not there"
+    answer = bench.order("devices")
+    assert isinstance(answer, Done)
+    listed: Any = answer.result["devices"]
+    assert {each["device"]: each["detail"] for each in listed if each["detail"]} == {
+        "reader.front": "key file /k: is not there"
+    }
+
+
 # ---------------------------------------------------------------- who may, and when
 
 
