@@ -267,7 +267,7 @@ def test_photographs_of_two_people_or_half_a_face_enrol_nobody(lane: Lane, photo
         (["obama.jpg", "biden.jpg"], "shows another person than the first one"),
         (["obama_partial_face.jpg"], "partial_face"),
         (["nobody.jpg"], "No such file"),
-        ([str(tmp_path / "text.jpg")], "does not decode"),
+        ([str(tmp_path / "text.jpg")], "is no JPEG and no PNG"),
         ([], "0 photographs"),
     ):
         failed = lane.call("enrol", subject="anna", photos=[str(photos / n) for n in names], expires_at=5000)["failed"]

@@ -9,6 +9,8 @@ from gatefw.biometrics.runtime import Picture
 from gatefw.errors import Refusal
 
 FILE_BYTES_MAX = 16 * 1024 * 1024
+KINDS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+"""How a JPEG and a PNG begin. Of what else the decoder knows, some take gigabytes for a few kilobytes."""
 
 
 def load(path: Path) -> Picture:
@@ -28,10 +30,12 @@ def load(path: Path) -> Picture:
 
 def decode(content: bytes, name: str) -> Picture:
     """As `load`, from the bytes of a file; `name` is for messages."""
+    if not content.startswith(KINDS):
+        raise Refusal(f"photograph {name}: is no JPEG and no PNG; one of them is wanted")
     try:
-        bgr = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+        bgr = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise Refusal(f"photograph {name}: is refused by the decoder: {error.err}; 16 megapixels at most") from error
     if bgr is None:
-        raise Refusal(f"photograph {name}: does not decode; JPEG or PNG is wanted")
+        raise Refusal(f"photograph {name}: does not decode; take another")
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
