@@ -145,7 +145,7 @@ def test_a_motor_line_that_hangs_does_not_keep_the_lock_released(leaf: Leaf, how
     door = leaf.open()
     pin = leaf.lines.pins.pin(OPEN_MOTOR)
     pin.hung, pin.goes_on = threading.Event(), threading.Event()
-    door.release(1.0 if how == "lease" else 600.0)
+    door.release(5.0 if how == "lease" else 600.0)
     assert leaf.lines.level(RELEASE) == 1
     assert pin.hung.wait(60)
     threads = [threading.Thread(target=call) for call in ([door.secure] if how == "secure" else [])]
