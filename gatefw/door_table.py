@@ -61,7 +61,7 @@ def objections(config: Config, outputs: DeadOutputs) -> list[Objection]:
                     ("doors", "lease_s"), f"is {config.doors.lease_s:g}; {device.name} gives {door.max_lease_s:g}"
                 )
             )
-    return [*found, *_unwatched(config, outputs)]
+    return [*found, *_unwatched(config, outputs), *_crowded(config)]
 
 
 def refuse(config: Config, outputs: DeadOutputs) -> None:
@@ -88,6 +88,22 @@ def _about(row: Row, config: Config) -> Iterator[Objection]:
         problem = f"nothing ends a release that was under way: {alone.because}"
     if problem:
         yield Objection(place, f"{problem}; covered by {covered}" if covered else problem, warning=bool(covered))
+
+
+def _crowded(config: Config) -> Iterator[Objection]:
+    """A line whose other units, fallen silent, keep a release from being repeated before its controller ends it."""
+    for device in config.having("door"):
+        link, timeout_s = (getattr(device.settings, name, None) for name in ("link", "command_timeout_s"))
+        others = [each.settings for each in config.devices if each is not device]
+        waits_s = sum(2 * getattr(each, "reply_s", 0.0) for each in others if getattr(each, "link", None) == link)
+        if timeout_s is not None and waits_s > timeout_s * 3 / 4:  # it is repeated after the first quarter
+            yield Objection(
+                ("door", device.name, "command_timeout_s"),
+                f"is {timeout_s:g}; the other units on this line may be waited for for {waits_s:g} s when they are "
+                "silent, and this door is secured and released again meanwhile: make it longer, or their reply_s "
+                "shorter",
+                warning=True,
+            )
 
 
 def _unwatched(config: Config, outputs: DeadOutputs) -> Iterator[Objection]:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -194,6 +195,18 @@ def test_the_driver_of_the_chip_says_what_becomes_of_dead_outputs(
 @pytest.mark.parametrize("factory", ["", "mock:", "socket:/run/pins.sock", "lgpio:pinctrl-rp1", "lgpio:../../etc"])
 def test_a_kernel_that_says_nothing_is_unknown(tmp_path: Path, factory: str) -> None:
     assert dead_outputs(factory, tmp_path) is UNKNOWN
+
+
+@pytest.mark.parametrize(("reply_s", "warned"), [(0.2, False), (0.5, True)])
+def test_a_door_on_a_line_that_a_silent_unit_may_hold_for_longer_than_its_release_lasts_is_warned_of(
+    lane: Config, reply_s: float, warned: bool
+) -> None:
+    door = modbus(command_timeout_s=1.0)
+    silent = Device("sensors", "silent", "modbus", SimpleNamespace(link=door.link, reply_s=reply_s))
+    elsewhere = Device("sensors", "elsewhere", "modbus", SimpleNamespace(link="memory:other", reply_s=2.0))
+    config = with_exit(dataclasses.replace(lane, devices=(*lane.devices, silent, elsewhere)), door, "modbus")
+    warnings = {".".join(each.place) for each in door_table.objections(config, FREED) if each.warning}
+    assert ("door.exit_door.command_timeout_s" in warnings) is warned
 
 
 # ---------------------------------------------------------------- gatefw check
