@@ -24,7 +24,7 @@ from hw.sim.client import WorldClient, launched
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = {"scan_s": "0.1", "travel_s": "0.05", "lock_s": "0.02", "required": "true"}
 """Nothing that is measured waits for these: a round is over sooner. The watcher is there, as in a real gate."""
-START_S = 60.0
+START_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from hw.sim.client import WorldClient
 from hw.sim.settings import CONTROL
 
 LANE_FILE = Path(__file__).resolve().parents[2] / "config" / "sim.toml"
-START_S = 60.0  # a machine that is busy is slow, not broken: nothing waits for these but what is broken
+START_S = 120.0  # a machine that is busy is slow, not broken: nothing waits for these but what is broken
 END_S = 30.0
 COMMAND_S = 70.0
 LOOK_S = 0.02
