@@ -16,18 +16,11 @@ from hw import gpio
 class BenchByHand:
     """`--device ROLE.HOW=FILE`: the file has the driver's settings, and `factory = "lgpio:LABEL"` if it uses pins."""
 
-    def __init__(self, role: str, how: str, table: dict[str, Any], hands: bool) -> None:
-        self._kind, self._hands, self._opened = hw.schema(role, how), hands, []  # type: ignore[var-annotated]
-        factory = table.pop("factory", None)
-        wrong: list[str] = []
-        self._settings = settings.build(
-            self._kind, table, (role, how), lambda place, why: wrong.append(f"{place}: {why}")
-        )
-        if wrong:
-            pytest.exit(f"--device {role}.{how}: {'; '.join(wrong)}", returncode=2)
+    def __init__(self, settings: Any, factory: str | None, hands: bool) -> None:
+        self._settings, self._hands, self._opened = settings, hands, []  # type: ignore[var-annotated]
         self._pins = factory is not None
         self.driver: Any = None
-        if self._pins:
+        if factory is not None:
             gpio.open_factory(factory)
 
     @classmethod
@@ -38,9 +31,17 @@ class BenchByHand:
         if (role, how) not in hw.drivers() or not file:
             pytest.exit(f"--device {device}: wanted is ROLE.HOW=FILE, with a driver hw/ROLE_HOW.py", returncode=2)
         hands = config.getoption("capture") == "no" and sys.stdin.isatty()
+        table = tomllib.loads(Path(file).read_text())
+        factory = table.pop("factory", None)
+        wrong: list[str] = []
+        built = settings.build(
+            hw.schema(role, how), table, (role, how), lambda place, why: wrong.append(f"{place}: {why}")
+        )
+        if wrong:
+            pytest.exit(f"--device {role}.{how}: {'; '.join(wrong)}", returncode=2)
 
         def by_hand(_path: Path) -> BenchByHand:
-            return cls(role, how, tomllib.loads(Path(file).read_text()), hands)
+            return cls(built, factory, hands)
 
         return how, by_hand
 
