@@ -96,7 +96,7 @@ class Line:
         if self._late:
             self._drain()
         if (rest_s := self._ended_s + GAP_S - self._now_s()) > 0:
-            time.sleep(rest_s)
+            time.sleep(rest_s)  # the silence by which a frame begins
         self._link.flush_input()
         self._link.write(request.encode())
         reply, ends_s = Reply(request), self._now_s() + reply_s

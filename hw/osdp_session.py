@@ -252,7 +252,7 @@ def hand_over(
         has_another_mode |= session.refused or session.in_clear
         if now_s() >= ends_s:
             break
-        time.sleep(HAND_OVER_AGAIN_S)
+        time.sleep(HAND_OVER_AGAIN_S)  # somebody is putting the reader into its install mode
     if has_another_mode:
         raise WrongDevice(
             f"{who}: answers, and is not in its install mode: put it there by its maker's procedure, and try again"
