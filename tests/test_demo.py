@@ -34,19 +34,18 @@ def demo(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.real
-@pytest.mark.timeout(600)
-def test_every_story_of_the_day_ends_as_it_should(models: Path, photos: Path, tmp_path: Path) -> None:
-    done = demo("--headless", "--json", TMPDIR=str(tmp_path))
+def test_what_came_of_a_story_is_told_for_machines(models: Path, photos: Path, tmp_path: Path) -> None:
+    """One of them; the whole day is played by `make demo` and in CI, where one story that goes wrong is a failure."""
+    done = demo("--headless", "--json", "--only", "passes", TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert list(said) == ["stories"]
-    assert [list(story) for story in said["stories"]] == [KEYS] * len(STORIES)
-    assert [story["name"] for story in said["stories"]] == [story.name for story in STORIES]
-    assert all(story["ok"] and story["outcome"] == story["expected"] for story in said["stories"])
-    [passed] = [story for story in said["stories"] if story["name"] == "passes"]
+    [passed] = said["stories"]
+    assert list(passed) == KEYS
+    assert passed["name"] == "passes"
+    assert passed["ok"]
+    assert passed["outcome"] == passed["expected"]
     assert 0 < passed["decision_s"] < passed["exit_s"]
-    [tailgating] = [story for story in said["stories"] if story["name"] == "tailgating"]
-    assert tailgating["decision_s"] is None
     assert list(tmp_path.iterdir()) == []
 
 
