@@ -114,7 +114,6 @@ def run(cache: Path, python: str, arguments: list[str]) -> int:
             shutil.copytree(ROOT / folder, work / folder, ignore=shutil.ignore_patterns("__pycache__"))
         for file in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / file, work)
-        shutil.copy(ROOT / "hw" / "README.md", work)
         inside = f"/{work.name}"
         install = (
             f"test -x /v/bin/pip || python3 -m venv /v; /v/bin/pip install -q --disable-pip-version-check "
