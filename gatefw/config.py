@@ -10,11 +10,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatefw.config_reading import Contents, Finding, Look, Lookup, Reading, Schema
-from gatefw.config_tables import Bus, Device, Documents, Doors, Face, Gpio, Lane, Timers, Tokens, VisionTable, Watcher
+from gatefw.config_tables import (
+    Bus,
+    Clearance,
+    Device,
+    Documents,
+    Doors,
+    Face,
+    GallerySize,
+    Gpio,
+    Lane,
+    People,
+    Port,
+    Timers,
+    Tokens,
+    Tries,
+    VisionTable,
+    Watcher,
+)
 from gatefw.errors import ConfigError
 from gatefw.vision_settings import CameraPlace, VisionSettings
 
 __all__ = ["Config", "Finding", "Paths", "check", "load"]
+
+
+PEOPLES = frozenset({"records", "gallery", "fingers"})
+"""Stores about registered people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +44,12 @@ class Paths:
 
     state: Path
     run: Path
+    shared: Path | None = None
+    """Where registered people are kept, when several lanes of this machine share them."""
+
+    @property
+    def people(self) -> Path:
+        return self.shared or self.state
 
     @property
     def journal(self) -> Path:
@@ -30,15 +57,15 @@ class Paths:
 
     @property
     def records(self) -> Path:
-        return self.state / "records.sqlite"
+        return self.people / "records.sqlite"
 
     @property
     def gallery(self) -> Path:
-        return self.state / "gallery.sqlite"
+        return self.people / "gallery.sqlite"
 
     @property
     def fingers(self) -> Path:
-        return self.state / "fingers.sqlite"
+        return self.people / "fingers.sqlite"
 
     @property
     def tokens(self) -> Path:
@@ -57,7 +84,9 @@ class Paths:
         return self.run / "vision.sock"
 
     def key(self, store: str) -> Path:
-        return self.state / "keys" / f"{store}.key"
+        """The key file of a store; those of the people's stores lie beside them."""
+        place = self.people if store in PEOPLES else self.state
+        return place / "keys" / f"{store}.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +99,11 @@ class Config:
     timers: Timers
     doors: Doors
     face: Face
+    clearance: Clearance
+    port: Port
+    gallery: GallerySize
+    people: People
+    tries: Tries
     tokens: Tokens
     documents: Documents
     gpio: Gpio | None
@@ -116,7 +150,9 @@ def check(
 
 
 def _assembled(path: Path, contents: Contents) -> Config:
-    paths, sections, devices = Paths(contents.state, contents.run), contents.sections, contents.devices
+    sections, devices = contents.sections, contents.devices
+    shared = sections["people"].directory
+    paths = Paths(contents.state, contents.run, Path(shared) if shared else None)
     table, face, bus = sections["vision"], sections["face"], sections["bus"]
     vision = VisionSettings(
         socket=paths.vision,
@@ -143,6 +179,11 @@ def _assembled(path: Path, contents: Contents) -> Config:
         timers=sections["timers"],
         doors=sections["doors"],
         face=face,
+        clearance=sections["clearance"],
+        port=sections["port"],
+        gallery=sections["gallery"],
+        people=sections["people"],
+        tries=sections["tries"],
         tokens=sections["tokens"],
         documents=sections["documents"],
         gpio=sections["gpio"],

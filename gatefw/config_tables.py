@@ -40,7 +40,11 @@ class WayOut:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """`[lane]`. `procedure`: a file in `gatefw/clearance`. `simulated` allows pretended pins and a `[world]` table."""
+    """`[lane]`. `procedure`: a file in `gatefw/clearance`. `simulated` allows pretended pins and a `[world]` table.
+
+    pipelining: the next traveller's token is read while the last one leaves. again_s: where standing before the lane
+    begins a run, one who was turned away and stands there still is looked at again after so long.
+    """
 
     name: Name
     procedure: str
@@ -48,6 +52,8 @@ class Lane:
     on_refusal: Literal["let_out", "hold"]
     way_out: WayOut
     simulated: bool = False
+    pipelining: bool = False
+    again_s: Annotated[float, Bound(0.5, 60.0)] = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,77 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
+class Clearance:
+    """`[clearance]`: what the procedure is granted; one that has no use for a key does not look at it.
+
+    identify_s: for finding a face among many. confirm_s: for the traveller's yes. finger_s: for one try, of
+    finger_tries. face_after_finger: a finger that cannot be read gives way to the face. second_look: the face again
+    behind the entry door. document_s: for the chip. authority_s: for the authorities' answers.
+    """
+
+    identify_s: Annotated[float, Bound(1.0, 30.0)] = 6.0
+    confirm_s: Annotated[float, Bound(2.0, 60.0)] = 15.0
+    finger_s: Annotated[float, Bound(1.0, 60.0)] = 8.0
+    finger_tries: Annotated[int, Bound(1, 10)] = 3
+    face_after_finger: bool = False
+    second_look: bool = True
+    document_s: Annotated[float, Bound(1.0, 60.0)] = 15.0
+    authority_s: Annotated[float, Bound(0.1, 30.0)] = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """`[port]`: where the lane stands. timezone: IANA name, in which days begin and end. place: a gate, a counter.
+
+    require_synchronised: rules about days do not hold while nobody vouches for the clock.
+    """
+
+    timezone: Annotated[str, Shape(r"[A-Za-z]+(/[A-Za-z0-9_+\-]+){0,2}", "an IANA time zone, Asia/Hong_Kong")] = "UTC"
+    place: Annotated[str, Shape(r"([a-z0-9][a-z0-9\-]{0,39})?", "a name of a-z, 0-9 and - (at most 40)")] = ""
+    direction: Literal["arrival", "departure"] | None = None
+    require_synchronised: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GallerySize:
+    """`[gallery]`: how many people a search may meet, at which rates. The lane does not start where the model cannot.
+
+    most: people enrolled at most. fpir: share of strangers' searches that find somebody, at most; the threshold follows
+    from it and from how many there are (FPIR = 1 - (1 - FMR)^N). fnir: share of enrolled people not found at that
+    threshold, of one look, that the lane bears; the model card says how many it is.
+    """
+
+    most: Annotated[int, Bound(1, 100_000_000)] = 1
+    fpir: Annotated[float, Bound(1e-6, 0.1)] = 0.01
+    fnir: Annotated[float, Bound(0.0, 1.0)] = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """`[people]`: who is registered. directory: shared by lanes of one machine, empty for the lane's own state.
+
+    partitions: whose people a search meets and a look-up finds, as shell patterns; empty for all. enrol_into: the
+    partition of those registered here, empty for the one that every gallery has.
+    """
+
+    directory: str = ""
+    partitions: Annotated[str, Shape(r"[a-z0-9\-*? ]*", "names of partitions, perhaps with *, with blanks between")] = (
+        ""
+    )
+    enrol_into: Annotated[str, Shape(r"([a-z0-9][a-z0-9\-]{0,39})?", "a partition's name")] = ""
+    touchpoint: Annotated[str, Shape(r"([a-z0-9][a-z0-9\-]{0,39})?", "a touchpoint's name")] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """`[tries]`: who was refused `most` times within `within_s` is referred to the counter. The count expires: it is
+    no blacklist."""
+
+    most: Annotated[int, Bound(1, 100)] = 3
+    within_s: Annotated[float, Bound(10.0, 86_400.0)] = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """`[tokens]`: what the lane takes. `static`: identifiers that can be copied, allowed only where a face follows.
 
@@ -134,6 +211,7 @@ class VisionTable:
     """`[vision]`: who starts the process (`child`: the supervisor, `unit`: systemd), its runtime and its models.
 
     codes: the name of a camera before the entry door that looks for QR codes and for nothing else; empty for none.
+    identify: the name of the camera that finds people by their face, before the entry door; empty for none.
     """
 
     start: Literal["child", "unit"]
@@ -142,6 +220,7 @@ class VisionTable:
     embedder: ModelName
     delegate: Literal["default", "none"] = "default"
     codes: str = ""
+    identify: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +257,11 @@ SECTIONS: dict[str, type] = {
     "timers": Timers,
     "doors": Doors,
     "face": Face,
+    "clearance": Clearance,
+    "port": Port,
+    "gallery": GallerySize,
+    "people": People,
+    "tries": Tries,
     "tokens": Tokens,
     "documents": Documents,
     "gpio": Gpio,
@@ -185,4 +269,4 @@ SECTIONS: dict[str, type] = {
     "bus": Bus,
     "watcher": Watcher,
 }
-ROLES = ("door", "reader", "sensors", "indicator", "camera", "finger", "document")
+ROLES = ("door", "reader", "sensors", "indicator", "camera", "finger", "document", "authority")

@@ -171,6 +171,12 @@ def _answering(
     return answering
 
 
+def _terms(config: Config) -> Terms:
+    """What the lane file grants its procedure."""
+    given = {name: getattr(config.clearance, name) for name in config.clearance.__dataclass_fields__}
+    return Terms(face_deadline_s=config.face.deadline_s, authorities=bool(config.having("authority")), **given)
+
+
 def gate_settings(config: Config, crew: Crew) -> GateSettings:
     """What the Gate needs to know of the lane file. A lane whose lamps are out still serves; all else is required."""
     way_out = config.lane.way_out
@@ -183,7 +189,7 @@ def gate_settings(config: Config, crew: Crew) -> GateSettings:
             config.lane.on_refusal == "hold",
         ),
         config.timers.lengths,
-        Terms(config.face.deadline_s),
+        _terms(config),
         frozenset(needed | {VISION} | {camera.name for camera in config.vision.having(codes=False)}),
         config.lane.in_service,
         config.doors.lease_s,

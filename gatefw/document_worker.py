@@ -14,7 +14,7 @@ from gatefw import csca_store, travel_document
 from gatefw.errors import StoreError
 from gatefw.events import WallTime, wall_clock
 from gatefw.gate_terms import GateInput
-from gatefw.model import DocumentRead, Failed, Question, ReadDocument, Reason, Reply
+from gatefw.model import Answer, DocumentRead, Failed, Question, ReadDocument, Reason
 from gatefw.ports import ChipRead, DocumentFailed, DocumentReader
 from gatefw.questions import GivenUp, QuestionWorker
 from gatefw.travel_document import Trust
@@ -95,7 +95,7 @@ class DocumentWorker(QuestionWorker[DocumentReader]):
             self._refreshed_s = self._now_s()
             self._trusted.refresh()
 
-    def answer(self, device: DocumentReader, question: Question, given_up: GivenUp) -> Reply:
+    def answer(self, device: DocumentReader, question: Question, given_up: GivenUp) -> Answer:
         assert isinstance(question, ReadDocument)
         deadline_s = self._now_s() + question.deadline_s
         try:

@@ -109,8 +109,11 @@ def _any(words: type[StrEnum]) -> Word:
 # A run of four digits is where a document number begins: no device of ours is called so.
 DEVICE = Code(r"(?!.*[0-9]{4})[a-z0-9_.\-]{1,40}", "a device's name in the lane file")
 OPERATOR = Code(
-    r"uid-[0-9]{1,10}|key-switch", "who ordered it: a user of this machine by number, or whoever has the key"
+    r"uid-[0-9]{1,10}|key-switch|lane",
+    "who ordered it: a user of this machine by number, whoever has the key, or the lane by itself",
 )
+RULE = Code(r"(?!.*[0-9]{4})[a-z][a-z0-9_\-]{0,39}", "a rule's name in the lane file")
+PARTITION = Code(r"[a-z0-9][a-z0-9\-]{0,39}", "a partition's name: a flight, a permit class, a park; never a person's")
 RUN = Code(r"[0-9a-f]{16}", "64 random bits, new for each passage")
 EPOCH = Code(r"[0-9a-f]{16}", "64 random bits, new for each journal")
 LANE = Code(r"[a-z0-9\-]{1,40}", "the lane's name in its file")
@@ -124,6 +127,11 @@ ORDERS = Word(
         "enrol",
         "enrol_finger",
         "revoke",
+        "withdraw_consent",
+        "change_facts",
+        "partition_make",
+        "partition_destroy",
+        "clear_by_hand",
         "stop",
         "device_test",
         "device_trace",
@@ -133,6 +141,13 @@ ORDERS = Word(
     ),
 )
 
+BY_HAND = Word(
+    "ByHand",
+    ("document_seen", "face_seen", "child", "wheelchair", "veil", "device_failed", "authority_asked", "other"),
+)
+"""Why the counter's officer cleared somebody whom the lane referred."""
+
+_PEOPLE = Number(0, 100_000_000, whole=True)
 _DOOR, _REASON, _PHASE = _any(DoorId), _any(Reason), _any(Phase)
 
 FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
@@ -153,6 +168,17 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
         "attempts": Number(0, 100, whole=True),
     },
     FactKind.DOCUMENT_READ: {"proof": _any(ChipProof)},
+    FactKind.FACE_IDENTIFIED: {
+        "score": Number(0, 4),
+        "threshold": Number(0, 4),
+        "gallery": _PEOPLE,
+        "fpir": Number(0, 1),
+        "frames": Number(0, 1_000_000, whole=True),
+    },
+    FactKind.RULE_FAILED: {"rule": RULE, "reason": _REASON},
+    FactKind.CONFIRMED: {},
+    FactKind.AUTHORITIES_CLEARED: {"authorities": Number(0, 8, whole=True)},
+    FactKind.CLEARED_BY_HAND: {"by": OPERATOR, "why": BY_HAND},
     FactKind.PASSAGE_DECIDED: {"verdict": _any(Verdict), "reason": _REASON},
     FactKind.PASSAGE_ENDED: {"passed": Truth(), "reason": _REASON, "seconds": Number(0, 10_000_000)},
     FactKind.DOOR_RELEASED: {"door": _DOOR, "purpose": _any(Purpose), "alarm": Truth()},
@@ -171,6 +197,18 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.SUBJECT_ENROLLED: {"by": OPERATOR},
     FactKind.SUBJECT_REVOKED: {"by": OPERATOR},
     FactKind.FINGER_ENROLLED: {"by": OPERATOR},
+    FactKind.CONSENT_WITHDRAWN: {"by": OPERATOR},
+    FactKind.ENROLLED_TWICE: {},
+    FactKind.REFUSED_OFTEN: {"tries": Number(1, 1000, whole=True)},
+    FactKind.PARTITION_MADE: {"partition": PARTITION, "by": OPERATOR},
+    FactKind.PARTITION_DESTROYED: {
+        "partition": PARTITION,
+        "by": OPERATOR,
+        "people": _PEOPLE,
+    },
+    FactKind.CLEARANCE_QUEUED: {"authority": DEVICE},
+    FactKind.CLEARANCE_DELIVERED: {"authority": DEVICE},
+    FactKind.CLEARANCE_ERASED: {"authority": DEVICE, "records": _PEOPLE},
 }
 
 

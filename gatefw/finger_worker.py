@@ -14,7 +14,7 @@ from typing import Literal
 from gatefw.errors import StoreError
 from gatefw.fingers import Fingerprint
 from gatefw.gate_terms import GateInput
-from gatefw.model import Failed, FingerCompared, Question, Reason, Reply, SubjectId, VerifyFinger
+from gatefw.model import Answer, Failed, FingerCompared, Question, Reason, SubjectId, VerifyFinger
 from gatefw.ports import FingerScanner
 from gatefw.questions import GivenUp, QuestionWorker
 
@@ -76,7 +76,7 @@ class FingerWatch:
         return self._now_s() < self._ends_s and not self._given_up()
 
 
-def verify(device: FingerScanner, template: bytes, watch: FingerWatch) -> Reply:
+def verify(device: FingerScanner, template: bytes, watch: FingerWatch) -> Answer:
     """Compare the finger that is laid down with a template. Raises DeviceError."""
     device.load(template)
     best, compared, worst = 0, 0, Reason.NO_FINGER
@@ -163,7 +163,7 @@ class FingerWorker(QuestionWorker[FingerScanner]):
         ends_s = time.monotonic() + within_s
         return FingerWatch(device, ends_s, lambda: given_up() or self._ending.is_set(), self._rest)
 
-    def answer(self, device: FingerScanner, question: Question, given_up: GivenUp) -> Reply:
+    def answer(self, device: FingerScanner, question: Question, given_up: GivenUp) -> Answer:
         assert isinstance(question, VerifyFinger)
         try:
             finger = self._finger_of(question.subject)

@@ -222,7 +222,8 @@ class Gate:
             case LetIn():
                 self._lane(Invited())
             case request:
-                self._effects.append(Ask(passage.run, passage.number, request))
+                asked = passage.ask(request)
+                self._effects += [Ask(passage.run, number, question) for number, question in asked]
 
     def _decide(self, run: RunId, decision: Decision) -> None:
         """An ADMIT reaches the lane only after its commit; everything else at once."""
@@ -237,10 +238,12 @@ class Gate:
 
     def _answered(self, event: Answered) -> None:
         passage = self._passage
-        if passage is None or (event.run, event.number) != (passage.run, passage.number) or passage.waits:
+        if passage is None or event.run != passage.run or not passage.waits_for(event.number):
             return
         self._learn(facts_of(event.reply))
-        self._advance(event.reply)
+        reply = passage.answered(event.number, event.reply)
+        if reply is not None:
+            self._advance(reply)
 
     def _end_run(self, passed: bool, reason: Reason | None) -> None:
         passage, self._passage, self._admission = self._passage, None, None

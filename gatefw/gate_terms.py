@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from gatefw.model import (
+    Answer,
     Beam,
     DoorId,
     Elapsed,
@@ -16,7 +17,6 @@ from gatefw.model import (
     Purpose,
     Question,
     Reason,
-    Reply,
     RunId,
     Signal,
     Started,
@@ -59,7 +59,7 @@ class Answered:
 
     run: RunId
     number: int
-    reply: Reply
+    reply: Answer
 
 
 @dataclass(frozen=True, slots=True)

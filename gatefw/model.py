@@ -76,6 +76,8 @@ class Input(StrEnum):
     OFFICER_CLOSE = "officer_close"
     OFFICER_LET_OUT = "officer_let_out"
     OFFICER_RESET = "officer_reset"
+    CONFIRM = "confirm"  # the traveller's own two buttons, for `Confirm`
+    DECLINE = "decline"
 
 
 class Signal(StrEnum):
@@ -211,6 +213,50 @@ class Reason(StrEnum):
     NO_FRAME = "no_frame"
     VERIFY_TIMEOUT = "verify_timeout"
     VISION_UNAVAILABLE = "vision_unavailable"
+    # the face among many
+    NOT_IDENTIFIED = "not_identified"
+    AMBIGUOUS = "ambiguous"  # two people of the gallery are alike enough: never "take the best"
+    GALLERY_TOO_LARGE = "gallery_too_large"  # for what the model can tell apart at the lane's FPIR
+    # who may pass here: one code per rule of a lane file (`eligibility`)
+    NOT_ELIGIBLE = "not_eligible"
+    NOT_RESIDENT = "not_resident"
+    NOT_ELIGIBLE_RESIDENT = "not_eligible_resident"
+    NOT_REGISTERED = "not_registered"
+    UNDER_AGE = "under_age"
+    DOCUMENT_KIND_WRONG = "document_kind_wrong"
+    DOCUMENT_NOT_ELECTRONIC = "document_not_electronic"
+    PERMIT_MISSING = "permit_missing"
+    PERMIT_EXPIRED = "permit_expired"
+    PERMIT_NOT_YET = "permit_not_yet"
+    ENDORSEMENT_MISSING = "endorsement_missing"
+    ENDORSEMENT_KIND_WRONG = "endorsement_kind_wrong"
+    ENDORSEMENT_SINGLE = "endorsement_single"
+    ENDORSEMENT_EXPIRED = "endorsement_expired"
+    ENDORSEMENT_ELSEWHERE = "endorsement_elsewhere"
+    PURPOSE_NOT_PRIVATE = "purpose_not_private"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    AREA_PERMIT_MISSING = "area_permit_missing"
+    AREA_PERMIT_EXPIRED = "area_permit_expired"
+    NOT_DESIGNATED = "not_designated"
+    WRONG_DIRECTION = "wrong_direction"
+    WRONG_JOURNEY = "wrong_journey"
+    WRONG_PLACE = "wrong_place"  # of this journey, but another gate or port
+    JOURNEY_OVER = "journey_over"
+    TOUCHPOINT_SKIPPED = "touchpoint_skipped"
+    TOUCHPOINT_REPEATED = "touchpoint_repeated"
+    TOO_MANY_TRIES = "too_many_tries"
+    ENROLLED_TWICE = "enrolled_twice"  # the same face under two identities
+    # the traveller's own word
+    DECLINED = "declined"  # "that is not me"
+    NOT_CONFIRMED = "not_confirmed"
+    WALKED_AWAY = "walked_away"
+    PERSON_SWAPPED = "person_swapped"  # not the one inside who was identified outside
+    # the authorities
+    STOP_LISTED = "stop_listed"
+    DOCUMENT_USED_TWICE = "document_used_twice"
+    AUTHORITY_REFUSED = "authority_refused"
+    AUTHORITY_UNAVAILABLE = "authority_unavailable"  # late, lost, or its answer does not hold
+    SEE_COUNTER = "see_counter"  # what the traveller is shown of a hit
     # people and doors
     NOBODY_ENTERED = "nobody_entered"
     TAILGATING = "tailgating"
@@ -323,9 +369,84 @@ class VerifyPortrait:
     deadline_s: float
 
 
-Question = LookUpRecord | VerifyFace | VerifyFinger | ReadDocument | VerifyPortrait
-"""What is asked of records, vision or a device; `LetIn` is asked of the lane itself."""
-Request = Question | LetIn
+@dataclass(frozen=True, slots=True)
+class IdentifyFace:
+    """Request: whose face of the gallery is before the identifying camera (1:N)? Answered by `FaceIdentified`.
+
+    NOT_IDENTIFIED, AMBIGUOUS and what keeps a face from being compared are `Failed`. A probe without a hit is dropped.
+    """
+
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckEligibility:
+    """Request: may this person pass here and now, by every rule of the lane file? Answered by `Eligible`, `Ineligible`.
+
+    Of a registered `subject`, by the record; of a visitor without one, by the `document` alone.
+    """
+
+    subject: SubjectId | None = field(default=None, repr=False)
+    document: "DocumentRead | None" = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Request: show the traveller the data read, and wait for their yes. Answered by `Confirmed`.
+
+    DECLINED, NOT_CONFIRMED (no answer in time) and WALKED_AWAY are `Failed`.
+    """
+
+    subject: SubjectId = field(repr=False)
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AskAuthorities:
+    """Request: has any authority something against this passage? Answered by `Cleared` when every one says yes, signed.
+
+    STOP_LISTED, DOCUMENT_USED_TWICE, AUTHORITY_REFUSED and AUTHORITY_UNAVAILABLE are `Failed`.
+    """
+
+    subject: SubjectId | None = field(default=None, repr=False)
+    document: "DocumentRead | None" = field(default=None, repr=False)
+    deadline_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolTraveller:
+    """Request: register whoever stands before the camera, as the document says, for the lane's journey.
+
+    The face was compared with the document's portrait before. Answered by `Enrolled`.
+    """
+
+    document: "DocumentRead" = field(repr=False)
+    deadline_s: float
+
+
+Question = (
+    LookUpRecord
+    | VerifyFace
+    | VerifyFinger
+    | ReadDocument
+    | VerifyPortrait
+    | IdentifyFace
+    | CheckEligibility
+    | Confirm
+    | AskAuthorities
+    | EnrolTraveller
+)
+"""What is asked of records, vision, a device or an authority; `LetIn` is asked of the lane itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Request: ask all of these at once. Answered by `AllAnswered`, when the last reply is there."""
+
+    questions: tuple[Question, ...]
+
+
+Request = Question | LetIn | Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,13 +505,87 @@ class DocumentRead:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceIdentified:
+    """One person of the gallery, and no other, is alike enough.
+
+    `score` is a distance, smaller is more alike; `threshold` is the model card's for `fpir` at this size of `gallery`.
+    """
+
+    subject: SubjectId = field(repr=False)
+    score: float
+    threshold: float
+    gallery: int
+    fpir: float
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Eligible:
+    """Every rule of the lane file holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ineligible:
+    """The rules that do not hold, all of them, by name and reason, in the order of the lane file; at least one.
+
+    `verdict` is REFUSE only when one of them says so: else the counter decides.
+    """
+
+    failed: tuple[tuple[str, Reason], ...]
+    verdict: "Verdict"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The traveller said yes to what was shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """Every authority of the lane said yes; each by its name in the lane file."""
+
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """`twice`: somebody else of the gallery has this face; an officer looks at it."""
+
+    subject: SubjectId = field(repr=False)
+    twice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The question could not be answered, or its answer is no."""
 
     reason: Reason
 
 
-Reply = RecordFound | Inside | FaceCompared | FingerCompared | DocumentRead | Failed
+Answer = (
+    RecordFound
+    | FaceCompared
+    | FingerCompared
+    | DocumentRead
+    | FaceIdentified
+    | Eligible
+    | Ineligible
+    | Confirmed
+    | Cleared
+    | Enrolled
+    | Failed
+)
+"""The reply to one `Question`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllAnswered:
+    """The answers to what was asked together, in that order."""
+
+    answers: tuple[Answer, ...]
+
+
+Reply = Answer | Inside | AllAnswered
 
 
 class Verdict(StrEnum):
@@ -454,7 +649,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """A token was read and a run began."""
+    """A token was read, or somebody stepped before the camera, and a run began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -593,6 +788,11 @@ class FactKind(StrEnum):
     FACE_COMPARED = "passage.face_compared"
     FINGER_COMPARED = "passage.finger_compared"
     DOCUMENT_READ = "passage.document_read"
+    FACE_IDENTIFIED = "passage.face_identified"
+    RULE_FAILED = "passage.rule_failed"
+    CONFIRMED = "passage.confirmed"
+    AUTHORITIES_CLEARED = "passage.authorities_cleared"
+    CLEARED_BY_HAND = "passage.cleared_by_hand"
     PASSAGE_DECIDED = "passage.decided"
     PASSAGE_ENDED = "passage.ended"
     DOOR_RELEASED = "door.released"
@@ -611,6 +811,14 @@ class FactKind(StrEnum):
     SUBJECT_ENROLLED = "subject.enrolled"
     SUBJECT_REVOKED = "subject.revoked"
     FINGER_ENROLLED = "subject.finger_enrolled"
+    CONSENT_WITHDRAWN = "subject.consent_withdrawn"
+    ENROLLED_TWICE = "subject.enrolled_twice"
+    REFUSED_OFTEN = "subject.refused_often"
+    PARTITION_MADE = "gallery.partition_made"
+    PARTITION_DESTROYED = "gallery.partition_destroyed"
+    CLEARANCE_QUEUED = "authority.record_queued"
+    CLEARANCE_DELIVERED = "authority.record_delivered"
+    CLEARANCE_ERASED = "authority.record_erased"
 
 
 @dataclass(frozen=True, slots=True)

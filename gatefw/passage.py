@@ -1,28 +1,37 @@
 """One traveller's passage under way: a clearance procedure, and how far it has come."""
 
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from gatefw.clearance import Procedure
 from gatefw.model import (
+    AllAnswered,
+    Answer,
+    Cleared,
+    Confirmed,
     Decision,
     DocumentRead,
     FaceCompared,
+    FaceIdentified,
     Fact,
     FactKind,
     FingerCompared,
+    Ineligible,
     LetIn,
+    Question,
     Reason,
     Reply,
     Request,
     RunId,
+    Together,
     Verdict,
 )
 
 
 @dataclass(slots=True)
 class Passage:
-    """`number` counts the requests, so that an answer to an older one is recognised; `waits` for being let in."""
+    """`number` counts the questions, so that an answer to an older one is recognised; `waits` for being let in."""
 
     run: RunId
     procedure: Procedure
@@ -30,10 +39,13 @@ class Passage:
     number: int = 0
     waits: bool = False
     decision: Decision | None = None
+    _together: bool = False
+    _answers: dict[int, Answer | None] = field(default_factory=dict)
+    """Of what is asked now, by the number of the question; None while there is none."""
 
     def go_on(self, reply: Reply | None) -> Request | Decision:
         """Hand the procedure its reply (None to begin). A procedure that breaks refers its traveller to the counter."""
-        self.waits = False
+        self.waits, self._answers = False, {}
         try:
             request = next(self.procedure) if reply is None else self.procedure.send(reply)
         except StopIteration as end:
@@ -42,9 +54,30 @@ class Passage:
         except Exception:  # noqa: BLE001  one procedure's mistake must not take the lane with it
             self.decision = Decision(Verdict.REFER, Reason.SOFTWARE)
             return self.decision
-        self.number += 1
-        self.waits = isinstance(request, LetIn)
+        self.waits, self._together = isinstance(request, LetIn), isinstance(request, Together)
         return request
+
+    def ask(self, request: Question | Together) -> Sequence[tuple[int, Question]]:
+        """The questions in a request, each with its number."""
+        questions = request.questions if isinstance(request, Together) else (request,)
+        numbered = []
+        for question in questions:
+            self.number += 1
+            self._answers[self.number] = None
+            numbered.append((self.number, question))
+        return numbered
+
+    def answered(self, number: int, answer: Answer) -> Reply | None:
+        """The reply, once the last answer is there. None too for an answer that nobody waits for: see `waits_for`."""
+        self._answers[number] = answer
+        there = tuple(each for each in self._answers.values() if each is not None)
+        if len(there) < len(self._answers):
+            return None
+        return AllAnswered(there) if self._together else there[0]
+
+    def waits_for(self, number: int) -> bool:
+        """Whether this question was asked, and is not answered yet."""
+        return number in self._answers and self._answers[number] is None
 
     def end(self) -> Reason:
         """Close the procedure wherever it stands; the reason of its decision, if it came to one."""
@@ -58,7 +91,7 @@ def _decision(value: object) -> Decision:
     return value if isinstance(value, Decision) else Decision(Verdict.REFER, Reason.SOFTWARE)
 
 
-def facts_of(reply: Reply) -> list[Fact]:
+def facts_of(reply: Answer) -> list[Fact]:
     """What is written down of an answer: how alike, never who."""
     match reply:
         case FaceCompared(matched, score, threshold, fmr, frames):
@@ -70,4 +103,13 @@ def facts_of(reply: Reply) -> list[Fact]:
             ]
         case DocumentRead(proof=proof):
             return [Fact(FactKind.DOCUMENT_READ, None, (("proof", proof),))]
+        case FaceIdentified(_, score, threshold, gallery, fpir, frames):
+            found = ("score", round(score, 4)), ("threshold", threshold), ("gallery", gallery), ("fpir", fpir)
+            return [Fact(FactKind.FACE_IDENTIFIED, None, (*found, ("frames", frames)))]
+        case Ineligible(failed):
+            return [Fact(FactKind.RULE_FAILED, None, (("rule", rule), ("reason", why))) for rule, why in failed]
+        case Confirmed():
+            return [Fact(FactKind.CONFIRMED)]
+        case Cleared(by):
+            return [Fact(FactKind.AUTHORITIES_CLEARED, None, (("authorities", len(by)),))]
     return []

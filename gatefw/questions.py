@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from gatefw.errors import DeviceError
 from gatefw.gate_terms import Answered, Ask, GateInput
-from gatefw.model import Failed, Question, Reason, Reply, RunId
+from gatefw.model import Answer, Failed, Question, Reason, RunId
 from gatefw.ports import Device
 from gatefw.worker import Worker
 
@@ -32,7 +32,7 @@ class QuestionWorker(Worker[D]):
         self._lock = threading.Lock()
         self._asked: Ask | None = None
 
-    def answer(self, device: D, question: Question, given_up: GivenUp) -> Reply:
+    def answer(self, device: D, question: Question, given_up: GivenUp) -> Answer:
         """Ask the device, within the question's own `deadline_s`. Raises DeviceError when it went away."""
         raise NotImplementedError
 
@@ -78,7 +78,7 @@ class QuestionWorker(Worker[D]):
             raise
         self._reply(ask, reply)
 
-    def _reply(self, ask: Ask, reply: Reply) -> None:
+    def _reply(self, ask: Ask, reply: Answer) -> None:
         with self._lock:
             wanted, self._asked = self._asked is ask, None if self._asked is ask else self._asked
         if wanted:

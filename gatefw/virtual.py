@@ -29,7 +29,7 @@ from gatefw.gate_terms import (
     Tick,
     TokenRead,
 )
-from gatefw.model import DoorId, Elapsed, Fact, Phase, Question, Reply, Started, Token
+from gatefw.model import Answer, DoorId, Elapsed, Fact, Phase, Question, Started, Token
 from gatefw.ports import DoorReading, SensorsReading
 
 
@@ -58,7 +58,7 @@ class Site(Protocol):
     def take_tokens(self) -> list[Token]: ...
 
 
-Answers = Callable[[Question], tuple[float, Reply] | None]
+Answers = Callable[[Question], tuple[float, Answer] | None]
 """A request's delay in seconds and its reply; None when no answer ever comes."""
 
 AT_REST = (Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.FAULT, Phase.DEGRADED, Phase.EVACUATED)

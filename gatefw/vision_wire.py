@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatefw.errors import BadReply
-from gatefw.model import FaceCompared, Failed, Reason, Reply
+from gatefw.model import Answer, FaceCompared, Failed, Reason
 
 Message = Mapping[str, Any]
 
@@ -95,7 +95,7 @@ def hint_told(hint: object) -> Reason:
         raise BadReply("vision: a hint that is none") from None
 
 
-def verify_reply(message: Message) -> Reply | None:
+def verify_reply(message: Message) -> Answer | None:
     """The reply to `VerifyFace` or `VerifyPortrait` in a message, None while there is none yet (a hint).
 
     Raises BadReply when the message is not of this protocol, or holds numbers that no event can (`events.FIELDS`).

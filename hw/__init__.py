@@ -13,7 +13,7 @@ import gatefw
 from gatefw.errors import SetupError
 
 __version__ = "0.1.0"
-ROLES = ("camera", "document", "door", "finger", "indicator", "reader", "sensors")
+ROLES = ("authority", "camera", "document", "door", "finger", "indicator", "reader", "sensors")
 """What a driver can be: the protocols of `gatefw.ports`, by the first word of a driver's file name."""
 
 _HERE = Path(__file__).parent

@@ -34,6 +34,8 @@ class Circuits:
     officer_close_normally: Circuit = "open"
     officer_let_out_normally: Circuit = "open"
     officer_reset_normally: Circuit = "open"
+    confirm_normally: Circuit = "open"
+    decline_normally: Circuit = "open"
 
     def normally(self, name: str) -> Circuit:
         circuit: Circuit = getattr(self, f"{name}_normally")

@@ -32,6 +32,8 @@ class Settings(contacts.Circuits):
     officer_close: Pin | None = None
     officer_let_out: Pin | None = None
     officer_reset: Pin | None = None
+    confirm: Pin | None = None  # the traveller's own buttons, under the screen
+    decline: Pin | None = None
     pull: Literal["up", "down"] = "up"
     debounce_s: Annotated[float, Bound(0.0, 0.1)] = 0.02
 

@@ -47,6 +47,8 @@ class Settings(contacts.Circuits):
     officer_close: Channel | None = None
     officer_let_out: Channel | None = None
     officer_reset: Channel | None = None
+    confirm: Channel | None = None  # the traveller's own buttons, under the screen
+    decline: Channel | None = None
     first_input: Annotated[int, Bound(0, 65535 - CHANNELS)] = 0
     reply_s: Annotated[float, Bound(0.02, 2.0)] = 0.2  # a silent module is asked twice
     poll_s: Annotated[float, Bound(0.01, 1.0)] = 0.03

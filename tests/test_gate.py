@@ -32,10 +32,12 @@ from gatefw.gate_terms import (
 )
 from gatefw.lane_terms import Policy
 from gatefw.model import (
+    Answer,
     Beam,
     Decision,
     DoorId,
     Elapsed,
+    Eligible,
     FaceCompared,
     Fact,
     FactKind,
@@ -112,9 +114,11 @@ class Bench:
     def ask(self) -> Ask:
         return [e for e in self.effects if isinstance(e, Ask)][-1]
 
-    def answer(self, reply: Reply) -> "Bench":
+    def answer(self, reply: Answer) -> "Bench":
+        """Answer what is asked. A record that was found is one of whom every rule holds."""
         ask = self.ask()
-        return self.give(Answered(ask.run, ask.number, reply))
+        self.give(Answered(ask.run, ask.number, reply))
+        return self.answer(Eligible()) if isinstance(reply, RecordFound) else self
 
     def inside(self) -> "Bench":
         """Anna stands between two secured doors and her face has been asked for."""

@@ -32,6 +32,8 @@ PINS = {
     "officer_close": 9,
     "officer_let_out": 10,
     "officer_reset": 11,
+    "confirm": 14,
+    "decline": 15,
 }
 LOOPS = {"fire", "stop", "tamper", "mains_lost"}  # closed circuits while nothing is wrong
 NEEDED = ("zone_airlock", "zone_airlock_many", "fire", "call", "stop", "officer_evacuate")

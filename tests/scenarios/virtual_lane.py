@@ -9,6 +9,9 @@ from gatefw.events import check
 from gatefw.gate import Gate, GateSettings
 from gatefw.lane_terms import Policy
 from gatefw.model import (
+    Answer,
+    CheckEligibility,
+    Eligible,
     FaceCompared,
     Fact,
     FactKind,
@@ -17,7 +20,6 @@ from gatefw.model import (
     Phase,
     Reason,
     RecordFound,
-    Reply,
     RunId,
     SubjectId,
     Timer,
@@ -62,7 +64,9 @@ class Lane:
         self.gate = Gate(settings, load("contactless"), lambda: RunId(f"{next(runs):016x}"), self.latched)
         self.runner = VirtualRunner(self.gate, self.site, self._answer)
 
-    def _answer(self, request: LookUpRecord | VerifyFace) -> tuple[float, Reply]:
+    def _answer(self, request: LookUpRecord | CheckEligibility | VerifyFace) -> tuple[float, Answer]:
+        if isinstance(request, CheckEligibility):
+            return 0.0, Eligible()
         if isinstance(request, LookUpRecord):
             found = self.codes.get(request.token.payload.decode("latin-1"), Reason.TOKEN_UNKNOWN)
             return 0.02, Failed(found) if isinstance(found, Reason) else RecordFound(SubjectId(found))

@@ -1,0 +1,50 @@
+"""Document-free passage (2024): no document at all. A face among many in front, then finger and face inside.
+
+The face alone is not enough here, and need not be: finger and face are compared with the record that was found, so the
+gallery may be larger than a face alone could bear. What was read is shown, and the entry door opens only after the
+traveller has said that it is they: a false hit would else walk in under another's name.
+"""
+
+from gatefw.clearance import Beginning, Procedure, Terms, allowed, finger, matched, swapped, turned_away
+from gatefw.model import (
+    AllAnswered,
+    Confirm,
+    Confirmed,
+    Decision,
+    FaceIdentified,
+    IdentifyFace,
+    LetIn,
+    Reason,
+    Together,
+    Token,
+    Verdict,
+    VerifyFace,
+    VerifyFinger,
+)
+
+BEGINS = Beginning.PRESENCE
+FACE_FOLLOWS = True
+
+
+def clear(_token: Token, terms: Terms) -> Procedure:
+    """Face (1:N) -> rules -> "is this you?" -> inside -> finger and face together -> decision."""
+    found = yield IdentifyFace(terms.identify_s)
+    if not isinstance(found, FaceIdentified):
+        return turned_away(found)
+    who = found.subject
+    if refusal := (yield from allowed(terms, who)):
+        return refusal
+    said = yield Confirm(who, terms.confirm_s)
+    if not isinstance(said, Confirmed):
+        return turned_away(said, who)
+    yield LetIn()
+    both = yield Together((VerifyFace(who, terms.face_deadline_s), VerifyFinger(who, terms.finger_s)))
+    if not isinstance(both, AllAnswered):
+        return turned_away(both, who)
+    face, first_try = both.answers
+    if not matched(face):
+        return swapped(face, who)
+    compared = yield from finger(who, terms, first_try)
+    if not matched(compared):
+        return turned_away(compared, who)
+    return Decision(Verdict.ADMIT, Reason.OK, who)
