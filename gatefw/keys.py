@@ -5,7 +5,6 @@ that went missing later is an error to be answered with a backup, never with a f
 row unreadable and hide why).
 """
 
-import contextlib
 import os
 import secrets
 import stat
@@ -25,12 +24,16 @@ def load_or_create(path: Path, store_exists: bool) -> bytes:
     if not path.exists():
         if store_exists:
             raise StoreError(f"key file {path}: missing, but its store exists; restore the key from backup")
-        _create(path)
+        create(path)
     return read(path)
 
 
-def _create(path: Path) -> None:
-    """Write under another name, then link: the final name only ever shows a complete key, and the first one wins."""
+def create(path: Path) -> bool:
+    """Make a random key (mode 0600, directory 0700 if missing), durable; False when there was one, which stays.
+
+    Written under another name, then linked: the final name only ever shows a complete key, and the first one wins.
+    Raises StoreError.
+    """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -40,11 +43,15 @@ def _create(path: Path) -> None:
                 file.write(secrets.token_bytes(KEY_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):
+            try:
                 os.link(fresh, path)
+                made = True
+            except FileExistsError:
+                made = False
         finally:
             fresh.unlink(missing_ok=True)
         sync_directory(path.parent)
+        return made
     except OSError as error:
         raise StoreError(f"key file {path}: cannot be created: {error.strerror}") from error
 
