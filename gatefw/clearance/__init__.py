@@ -9,9 +9,10 @@ run itself (tailgating, emergency, lost device), and must not care.
         ...
         return Decision(Verdict.ADMIT, Reason.OK, found.subject)
 
-A file in which nobody is admitted without a look at their face says `FACE_FOLLOWS = True`; only there may a lane take
-identifiers that can be copied (`[tokens] static`). One that begins when somebody stands before the lane, without a
-token, says `BEGINS = Beginning.PRESENCE`. What several procedures have in common is below, as parts of generators.
+A file in which nobody is admitted without a look at their face says `FACE_FOLLOWS = True`, one in which it may be their
+finger `FINGER_FOLLOWS = True`; only there may a lane take identifiers that can be copied (`[tokens] static`). One that
+begins when somebody stands before the lane, without a token, says `BEGINS = Beginning.PRESENCE`. What several
+procedures have in common is below, as parts of generators.
 """
 
 import pkgutil
@@ -90,8 +91,8 @@ def load(name: str) -> Clear:
 
 
 def face_follows(name: str) -> bool:
-    """Whether the procedure of that name admits nobody without a look at their face. Raises SetupError as `load`."""
-    return _says(name, "FACE_FOLLOWS") is True
+    """Whether that procedure admits nobody without a look at face or finger. Raises SetupError as `load`."""
+    return _says(name, "FACE_FOLLOWS") is True or _says(name, "FINGER_FOLLOWS") is True
 
 
 def beginning(name: str) -> Beginning:

@@ -7,6 +7,8 @@ way to the face where the lane file allows it (`face_after_finger`). A finger th
 from gatefw.clearance import FACE_INSTEAD, Procedure, Terms, allowed, finger, matched, turned_away
 from gatefw.model import Decision, Failed, LetIn, LookUpRecord, Reason, RecordFound, Token, Verdict, VerifyFace
 
+FINGER_FOLLOWS = True
+
 
 def clear(token: Token, terms: Terms) -> Procedure:
     """Token -> record -> rules -> inside -> finger (or face) -> decision."""
