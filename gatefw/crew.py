@@ -177,10 +177,12 @@ def _terms(config: Config) -> Terms:
     return Terms(face_deadline_s=config.face.deadline_s, authorities=bool(config.having("authority")), **given)
 
 
-def gate_settings(config: Config, crew: Crew) -> GateSettings:
+def gate_settings(config: Config) -> GateSettings:
     """What the Gate needs to know of the lane file. A lane whose lamps are out still serves; all else is required."""
     way_out = config.lane.way_out
-    needed = {worker.name for worker in crew.all if not isinstance(worker, IndicatorWorker)}
+    needed = {device.label for device in config.devices if device.role not in ("indicator", "camera")}
+    if config.watcher.required:
+        needed.add(WATCHER)
     return GateSettings(
         Policy(
             way_out.doors("refusal"),

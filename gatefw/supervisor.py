@@ -142,7 +142,7 @@ class Supervisor:
 
         self._crew = muster(config, self._inbox.put, finger_of)
         clear = load(config.lane.procedure)
-        self.gate = Gate(gate_settings(config, self._crew), clear, new_run, self._scribe.latch)
+        self.gate = Gate(gate_settings(config), clear, new_run, self._scribe.latch)
         bus = Bus(self._scribe.journal, config.bus.events, config.bus.replay, self._bus_failed)
         files.callback(bus.close)
         seen = SeenTokens(config.paths.tokens)
