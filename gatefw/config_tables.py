@@ -42,8 +42,9 @@ class WayOut:
 class Lane:
     """`[lane]`. `procedure`: a file in `gatefw/clearance`. `simulated` allows pretended pins and a `[world]` table.
 
-    pipelining: the next traveller's token is read while the last one leaves. again_s: where standing before the lane
-    begins a run, one who was turned away and stands there still is looked at again after so long.
+    system: which clearance system its passages are counted as; empty for the lane's own name. pipelining: the next
+    traveller's token is read while the last one leaves. again_s: where standing before the lane begins a run, one who
+    was turned away and stands there still is looked at again after so long.
     """
 
     name: Name
@@ -52,6 +53,7 @@ class Lane:
     on_refusal: Literal["let_out", "hold"]
     way_out: WayOut
     simulated: bool = False
+    system: Annotated[str, Shape(r"([a-z0-9][a-z0-9\-]{0,39})?", "a name of a-z, 0-9 and - (at most 40)")] = ""
     pipelining: bool = False
     again_s: Annotated[float, Bound(0.5, 60.0)] = 5.0
 

@@ -27,6 +27,7 @@ from gatefw.events import WallTime, check, encode, type_of
 from gatefw.journal_chain import Head
 from gatefw.keys import sync_directory
 from gatefw.model import Fact, FactKind, Reason, RunId, SubjectId
+from gatefw.passage_tally import Tally, Where
 
 QUEUE_ROWS = 4096
 GROUP_ROWS = 256
@@ -78,6 +79,7 @@ class Journal:
         wall_clock: Callable[[], WallTime],
         failed: Callable[[JournalBroken], None],
         files: contextlib.ExitStack,
+        where: Where,
     ) -> None:
         self._path, self._lane, self._wall_clock, self._failed, self._files = path, lane, wall_clock, failed, files
         self._key = sealing.derive(key, "journal")
@@ -90,6 +92,8 @@ class Journal:
         self._reader = files.enter_context(contextlib.closing(store.connect(path)))
         self.epoch = _begin(self._writer, path, lane)
         self._head = chain.newest(self._writer, path)
+        self._tally = Tally(self._writer, where)
+        self._tally.catch_up(self._head.n)
         self._thread = threading.Thread(target=self._work, name="journal")
         self._thread.start()
 
@@ -101,17 +105,19 @@ class Journal:
         key: bytes,
         wall_clock: Callable[[], WallTime],
         failed: Callable[[JournalBroken], None],
+        where: Where | None = None,
     ) -> Self:
         """Open or create the journal of `lane` at `path`; its newest row is checked, the whole chain by `verify`.
 
         `failed` is called once, from the writer thread, when rows can no longer be made durable (disk full, I/O error):
         from then on nothing is committed and no waiting callback is called, so nothing moves for want of a record.
+        `where` says what its passages are counted as (`passage_tally`); without it, as the lane's own system, in UTC.
         Raises StoreError: another process or another lane has it, it is damaged, or its directory cannot be used.
         """
         with contextlib.ExitStack() as files:
             files.callback(os.close, _own(path))
             try:
-                journal = cls(path, lane, key, wall_clock, failed, files)
+                journal = cls(path, lane, key, wall_clock, failed, files, where or Where(lane))
             except sqlite3.Error as error:
                 raise StoreError(f"journal {path}: cannot be read: {error}; restore it or move it away") from error
             journal._files = files.pop_all()
@@ -265,6 +271,7 @@ class Journal:
             "insert into event values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (n, self.epoch, at.ns, at.quality, fact.kind.value, fact.run, body, sealed, head.hash, row_hash),
         )
+        self._tally.count(fact, n, at.ns)
         return Head(n, row_hash, at.ns)
 
     def _set_latch(self, reason: Reason | None) -> None:

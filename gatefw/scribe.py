@@ -9,6 +9,7 @@ from gatefw.events import wall_clock
 from gatefw.gate_terms import Committed, GateInput
 from gatefw.journal import Journal
 from gatefw.model import Fact, FactKind, Faulted, Reason
+from gatefw.passage_tally import Where
 
 _log = logging.getLogger(__name__)
 
@@ -20,10 +21,12 @@ class Scribe:
     Raises StoreError when there is no journal to be had.
     """
 
-    def __init__(self, path: Path, lane: str, key: bytes, put: Callable[[GateInput], None]) -> None:
+    def __init__(
+        self, path: Path, lane: str, key: bytes, put: Callable[[GateInput], None], where: Where | None = None
+    ) -> None:
         self._put = put
         self._losing = False
-        self.journal = Journal.open(path, lane, key, wall_clock, self._failed)
+        self.journal = Journal.open(path, lane, key, wall_clock, self._failed, where)
         self.latch = self._latched()
 
     def close(self) -> None:

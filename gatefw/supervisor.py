@@ -71,6 +71,7 @@ from gatefw.model import (
 )
 from gatefw.notify import Notifier
 from gatefw.order_desk import OrderDesk, Reply, lane_status
+from gatefw.passage_tally import Where
 from gatefw.records import Records
 from gatefw.scribe import Scribe
 from gatefw.seen_tokens import SeenTokens
@@ -125,7 +126,8 @@ class Supervisor:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         journal_key = load_or_create(config.paths.key("journal"), config.paths.journal.exists())
         records_key = load_or_create(config.paths.key("records"), config.paths.records.exists())
-        self._scribe = Scribe(config.paths.journal, config.lane.name, journal_key, self._inbox.put)
+        where = Where(config.lane.system or config.lane.name, config.port.direction or "", config.port.timezone)
+        self._scribe = Scribe(config.paths.journal, config.lane.name, journal_key, self._inbox.put, where)
         files.callback(self._scribe.close)
         records = Records(config.paths.records, records_key)
         files.callback(records.close)
