@@ -1,8 +1,8 @@
 """The cameras of a simulated lane, each on a frame socket of its own: between the doors, or before the entry door.
 
 `frames.sock` is the camera that every world has, between the doors. Further ones are named in `[world.cameras]`, each
-"inside" (another height; it sees the same people) or "front" (it sees the codes that are held up to it), and are served
-on `frames-NAME.sock`.
+"inside" (another height; it sees the same people) or "front" (it sees the faces of those who stand there, or the code
+that is held up to it), and are served on `frames-NAME.sock`. Where "front" is without an entry door: `hw.sim.places`.
 """
 
 import math
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hw.sim.frames import Camera, Scenes
+from hw.sim.frames import Camera, Scenes, Sight
 from hw.sim.peers import Listener
 from hw.sim.physics import World
 from hw.sim.settings import FRAMES
@@ -91,10 +91,14 @@ class Cameras:
             for peer in list(eye.clients.peers):
                 peer.close()
             return
-        held = eye.code if now_s < eye.code_until_s else ()
-        message = eye.scenes.message(eye.is_, world.faces() if eye.place == "inside" else held)
+        message = eye.scenes.message(eye.is_, self._sight(eye, now_s, world))
         for peer in [peer for peer in eye.clients.peers if not peer.backlog_bytes]:
             peer.send(message)
+
+    def _sight(self, eye: _Eye, now_s: float, world: World) -> Sight:
+        if eye.place == "inside":
+            return world.faces()
+        return eye.code if now_s < eye.code_until_s else world.faces_in_front()
 
 
 def frames_socket(name: str) -> str:

@@ -16,12 +16,13 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from gatefw.model import DoorId, Input
 from hw.sim.cameras import MAIN, Cameras
 from hw.sim.frames import Camera
 from hw.sim.lines import Lines
+from hw.sim.parts import layings
 from hw.sim.people import SCRIPTS, send_in
 from hw.sim.physics import World
 from hw.sim.pins import PinTable
@@ -101,10 +102,15 @@ class Control:
         signature = inspect.signature(script)
         for key, value in signature.bind(**given).arguments.items():
             wanted = signature.parameters[key].annotation
-            if isinstance(value, bool) or not isinstance(value, (int, float) if wanted is float else wanted):
+            if words := get_args(wanted):
+                if value not in words:
+                    raise ValueError(f"{name}: {key} is {value!r}, not one of {', '.join(words)}")
+            elif isinstance(value, bool) or not isinstance(value, (int, float) if wanted is float else wanted):
                 raise ValueError(f"{name}: {key} is {value!r}, not a {wanted.__name__}")
-        if given.get("photo"):
-            self._cameras.path(given["photo"])
+        for photo in (given.get("photo"), given.get("inside")):
+            if photo:
+                self._cameras.path(photo)
+        layings(given.get("fingers", ""))
         return script(**given)
 
     def _all(self, kind: str) -> list[Message]:

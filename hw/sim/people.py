@@ -4,9 +4,9 @@
         yield Walk(Place.FRONT)
         yield Present(code)
         if not (yield Walk(Place.AIRLOCK, patience_s=5.0)):
-            return (yield from _turn_away())
+            return (yield from turn_away())
         yield LookAway()
-        return (yield from _go_out(patience_s=30.0))
+        return (yield from go_out(patience_s=30.0))
 
 A script ends with an outcome: passed (left by the exit), turned_back (left by the entry), not_admitted (never came in),
 trapped (still inside when the patience was over; the body stays there). Control messages name one of `SCRIPTS`.
@@ -15,52 +15,12 @@ trapped (still inside when the patience was over; the body stays there). Control
 import math
 from collections.abc import Callable
 
-from gatefw.model import DoorId, Input, Position
-from hw.sim.physics import Place, World
-from hw.sim.steps import (
-    FRONT_SCANNER,
-    Done,
-    LeaveByOpenDoor,
-    Look,
-    LookAway,
-    Moment,
-    Present,
-    Press,
-    Script,
-    Step,
-    StepInto,
-    Until,
-    Wait,
-    WaitFor,
-    Walk,
-)
-
-SETTLE_S = 5.0
-"""How long somebody inside waits for the door behind to close; afterwards an open door is taken for the way out."""
-
-
-def _secured(door: DoorId) -> Callable[[World], bool]:
-    return lambda world: world.doors[door].position is Position.SECURED
-
-
-def _open(door: DoorId) -> Callable[[World], bool]:
-    return lambda world: world.doors[door].passable
-
-
-def _turn_away() -> Script:
-    yield Walk(Place.AWAY)
-    return "not_admitted"
-
-
-def _go_out(patience_s: float) -> Script:
-    """Give the door behind a moment to close, then leave by whichever is open."""
-    yield WaitFor(_secured(DoorId.ENTRY), SETTLE_S)
-    left_by = yield LeaveByOpenDoor(patience_s)
-    return {DoorId.EXIT: "passed", DoorId.ENTRY: "turned_back", None: "trapped"}[left_by]
-
-
-def _face(photo: str) -> Step:
-    return Look(photo) if photo else LookAway()
+from gatefw.model import DoorId, Input
+from hw.sim.faces import boarder, decoy, known, passer
+from hw.sim.parts import SETTLE_S, face, go_out, opened, secured, show, turn_away
+from hw.sim.physics import World
+from hw.sim.places import Place
+from hw.sim.steps import FRONT_SCANNER, Done, Moment, Present, Press, Script, Step, StepInto, Until, Wait, WaitFor, Walk
 
 
 def traveller(
@@ -69,27 +29,30 @@ def traveller(
     enter_patience_s: float = 6.0,
     leave_patience_s: float = 30.0,
     scanner: str = FRONT_SCANNER,
+    document: str = "",
+    fingers: str = "",
 ) -> Script:
     """Presents a code, walks in, looks at the camera (or not, without a photo), leaves by the door that opens.
 
-    `scanner` may be a camera in front, to which the code is held up.
+    `scanner` may be a camera in front, to which the code is held up, or a reader of printed zones. `document` lies on
+    the chip reader meanwhile; `fingers` are laid down inside, one after the other (`parts.touch`).
     """
     yield Walk(Place.FRONT)
-    yield Present(code, scanner)
+    yield from show(code, scanner, document)
     if not (yield Walk(Place.AIRLOCK, enter_patience_s)):
-        return (yield from _turn_away())
-    yield _face(photo)
-    return (yield from _go_out(leave_patience_s))
+        return (yield from turn_away())
+    yield face(photo)
+    return (yield from go_out(leave_patience_s, fingers))
 
 
 def follower(photo: str = "", enter_patience_s: float = 10.0, leave_patience_s: float = 30.0) -> Script:
     """Presents nothing: slips in behind whoever opens the entry door."""
     yield Walk(Place.FRONT)
-    yield WaitFor(_open(DoorId.ENTRY), enter_patience_s)
+    yield WaitFor(opened(DoorId.ENTRY), enter_patience_s)
     if not (yield Walk(Place.AIRLOCK, patience_s=0.0)):
-        return (yield from _turn_away())
-    yield _face(photo)
-    return (yield from _go_out(leave_patience_s))
+        return (yield from turn_away())
+    yield face(photo)
+    return (yield from go_out(leave_patience_s))
 
 
 def doorstopper(
@@ -99,19 +62,19 @@ def doorstopper(
     yield Walk(Place.FRONT)
     yield Present(code)
     if not (yield StepInto(DoorId.ENTRY, enter_patience_s)):
-        return (yield from _turn_away())
+        return (yield from turn_away())
     yield Wait(stand_s)
     yield Walk(Place.AIRLOCK)
-    yield _face(photo)
-    return (yield from _go_out(leave_patience_s))
+    yield face(photo)
+    return (yield from go_out(leave_patience_s))
 
 
 def companion(stand_s: float, enter_patience_s: float = 10.0) -> Script:
     """Presents nothing: stops in the entry doorway behind whoever went in, for a while, and goes away again."""
     yield Walk(Place.FRONT)
-    if (yield WaitFor(_open(DoorId.ENTRY), enter_patience_s)) and (yield StepInto(DoorId.ENTRY, patience_s=0.0)):
+    if (yield WaitFor(opened(DoorId.ENTRY), enter_patience_s)) and (yield StepInto(DoorId.ENTRY, patience_s=0.0)):
         yield Wait(stand_s)
-    return (yield from _turn_away())
+    return (yield from turn_away())
 
 
 def caller(
@@ -125,12 +88,12 @@ def caller(
     yield Walk(Place.FRONT)
     yield Present(code)
     if not (yield Walk(Place.AIRLOCK, enter_patience_s)):
-        return (yield from _turn_away())
-    yield _face(photo)
-    yield WaitFor(_secured(DoorId.ENTRY), SETTLE_S)
+        return (yield from turn_away())
+    yield face(photo)
+    yield WaitFor(secured(DoorId.ENTRY), SETTLE_S)
     yield Wait(press_after_s)
     yield Press(Input.CALL)
-    return (yield from _go_out(leave_patience_s))
+    return (yield from go_out(leave_patience_s))
 
 
 def stayer(
@@ -140,10 +103,10 @@ def stayer(
     yield Walk(Place.FRONT)
     yield Present(code)
     if not (yield Walk(Place.AIRLOCK, enter_patience_s)):
-        return (yield from _turn_away())
-    yield _face(photo)
+        return (yield from turn_away())
+    yield face(photo)
     yield Wait(stay_s)
-    return (yield from _go_out(leave_patience_s))
+    return (yield from go_out(leave_patience_s))
 
 
 def undecided(code: str, hesitate_s: float = 0.5) -> Script:
@@ -151,11 +114,15 @@ def undecided(code: str, hesitate_s: float = 0.5) -> Script:
     yield Walk(Place.FRONT)
     yield Present(code)
     yield Wait(hesitate_s)
-    return (yield from _turn_away())
+    return (yield from turn_away())
 
 
 SCRIPTS: dict[str, Callable[..., Script]] = {
-    script.__name__: script for script in (traveller, follower, doorstopper, companion, caller, stayer, undecided)
+    script.__name__: script
+    for script in (
+        *(traveller, follower, doorstopper, companion, caller, stayer, undecided),
+        *(known, decoy, boarder, passer),
+    )
 }
 
 

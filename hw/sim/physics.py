@@ -1,59 +1,18 @@
-"""The lane as matter: two doors, the people between them, loops that are closed or open. Time is handed in.
-
-    away   front  |entry|  airlock  |exit|  behind   gone        metres along the lane, doors at 1 and 3
-    -1       0       1        2        3       4       5
+"""The lane as matter: its doors, the people before and between them, loops that are closed or open. Time is handed in.
 
 The world advances on a fixed grid of ticks, so what happens does not depend on how often `advance` is called; while
 nothing moves and nobody waits it skips ahead, so hours of an empty lane cost nothing.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 
-from gatefw.model import Beam, DoorId, Input, Occupancy, Signal, Zone
+from gatefw.model import Beam, DoorId, Input, Occupancy, Position, Signal, Zone
 from hw.sim.audit import Audit
 from hw.sim.door import BODY, TICK_S, Door
 from hw.sim.history import History
+from hw.sim.places import DOOR_M, HALF_BODY_M, PLACE_M, Person, Place, place_in_front, place_inside
 from hw.sim.settings import INPUTS, WorldSettings, bounded, motorised
-
-DOOR_M = {DoorId.ENTRY: 1.0, DoorId.EXIT: 3.0}
-HALF_BODY_M = 0.25
-
-
-class Place(StrEnum):
-    AWAY = "away"
-    FRONT = "front"
-    AIRLOCK = "airlock"
-    BEHIND = "behind"
-    GONE = "gone"
-
-
-PLACE_M = {Place.AWAY: -1.0, Place.FRONT: 0.0, Place.AIRLOCK: 2.0, Place.BEHIND: 4.0, Place.GONE: 5.0}
-
-
-@dataclass(slots=True)
-class Person:
-    """A body in the lane. `photo` is the face it shows to the camera, None while turned away."""
-
-    name: str
-    at_m: float
-    target_m: float
-    walk_m_s: float
-    photo: str | None = None
-
-    @property
-    def place(self) -> Place:
-        borders = ((-0.5, Place.AWAY), (DOOR_M[DoorId.ENTRY], Place.FRONT), (4.5, Place.BEHIND))
-        if DOOR_M[DoorId.ENTRY] < self.at_m < DOOR_M[DoorId.EXIT]:
-            return Place.AIRLOCK
-        return next((place for border_m, place in borders if self.at_m <= border_m), Place.GONE)
-
-    def stands_in(self, door: DoorId) -> bool:
-        """Whether the body is in the way of this door's leaf and beam."""
-        return abs(self.at_m - DOOR_M[door]) < HALF_BODY_M
-
 
 Mind = Callable[["World"], float]
 """What moves a person: called every tick, answers when it wants to be called again though nothing else happens."""
@@ -76,12 +35,15 @@ class World:
                 settings.hardware_limit_s,
                 bare_motor=motorised(settings, door),
             )
-            for door in DoorId
+            for door in settings.doors
         }
         self.people: dict[str, Person] = {}
         self.active: set[Input] = set()
         self.stuck: dict[str, bool] = {}
+        self.laid: dict[str, Mapping[str, object]] = {}
+        """What lies on which device: a finger on its sensor, a document on its reader."""
         self.on_present: Callable[[str, bytes], None] = lambda _scanner, _code: None
+        self.on_lay: Callable[[str, Mapping[str, object] | None], None] = lambda _device, _what: None
         self._minds: dict[str, Mind] = {}
         self._audit = Audit(self)
         self._start_s, self._tick, self._stirred, self._wake_s = start_s, 0, True, math.inf
@@ -169,9 +131,9 @@ class World:
         step_m = person.walk_m_s * TICK_S
         way = 1.0 if person.target_m > person.at_m else -1.0
         to_m = person.at_m + way * min(step_m, abs(person.target_m - person.at_m))
-        for door, door_m in DOOR_M.items():
-            if not person.stands_in(door) and abs(to_m - door_m) < HALF_BODY_M and not self.doors[door].passable:
-                to_m = door_m - way * HALF_BODY_M
+        for door, body in self.doors.items():
+            if not person.stands_in(door) and abs(to_m - DOOR_M[door]) < HALF_BODY_M and not body.passable:
+                to_m = DOOR_M[door] - way * HALF_BODY_M
         moved, before = to_m != person.at_m, person.place
         person.at_m = to_m
         if person.place is not before:
@@ -189,12 +151,12 @@ class World:
 
     def drive(self, door: DoorId, on: bool) -> None:
         """The release relay's coil. It stays as set until set again, whoever set it."""
-        self.doors[door].relay = on
+        self._there(door).relay = on
         self.stir()
 
     def run_motor(self, door: DoorId, line: str, on: bool) -> None:
         """One of the two lines of a bare motor: `motor_open` or `motor_close`. Both at once move nothing."""
-        setattr(self.doors[door], line, on)
+        setattr(self._there(door), line, on)
         self.stir()
 
     def set_input(self, which: Input, on: bool) -> None:
@@ -206,7 +168,8 @@ class World:
 
     def stick(self, circuit: str, closed: bool | None) -> None:
         """A fault in a loop: True = shorted, closed for ever; False = wire broken; None = mended. Raises ValueError."""
-        if circuit not in INPUTS:
+        absent = {f"{door}." for door in DoorId if door not in self.doors}
+        if circuit not in INPUTS or circuit.startswith(tuple(absent)):
             raise ValueError(f"{circuit!r} is no loop of this gate; there are {', '.join(sorted(INPUTS))}")
         self.stuck.pop(circuit, None)
         if closed is not None:
@@ -217,8 +180,8 @@ class World:
     def harm(
         self, door: DoorId, *, jammed: bool | None = None, welded: bool | None = None, forced: bool | None = None
     ) -> None:
-        """Faults of a door, True to begin, False to end, None to leave: see `Door`."""
-        body = self.doors[door]
+        """Faults of a door, True to begin, False to end, None to leave: see `Door`. Raises ValueError without it."""
+        body = self._there(door)
         for what, value in (("jammed", jammed), ("welded", welded), ("forced", forced)):
             if value is not None:
                 setattr(body, what, value)
@@ -229,6 +192,18 @@ class World:
         """Hold a code before a scanner; `on_present` hands it to whoever plays the scanner."""
         self.note("presented", scanner=scanner, code=code.decode("latin-1"))
         self.on_present(scanner, code)
+
+    def lay(self, device: str, what: Mapping[str, object]) -> None:
+        """Lay a finger on a sensor, a document on a reader; `on_lay` tells whoever plays the device."""
+        self.laid[device] = what
+        self.note("laid", on=device, **what)
+        self.on_lay(device, what)
+
+    def lift(self, device: str) -> None:
+        """Take away what lies there; may be done twice."""
+        if self.laid.pop(device, None) is not None:
+            self.note("lifted", of=device)
+            self.on_lay(device, None)
 
     def note(self, kind: str, **facts: object) -> None:
         self.history.add(self.now_s, kind, **facts)
@@ -263,19 +238,39 @@ class World:
         inside = self._count(Place.AIRLOCK)
         return Occupancy.EMPTY if inside == 0 else Occupancy.ONE if inside == 1 else Occupancy.MANY
 
+    def position(self, door: DoorId) -> Position:
+        """Where a door is; an absent one never keeps anybody from anything, and is nothing that was left open."""
+        return self.doors[door].position if door in self.doors else Position.SECURED
+
+    def passable(self, door: DoorId) -> bool:
+        """Whether one can walk through; over a line on the floor always."""
+        return door not in self.doors or self.doors[door].passable
+
     def zone(self, zone: Zone) -> bool:
         return self.circuit(f"zone_{zone}")
 
     def beam(self, door: DoorId) -> Beam:
-        return Beam.CLEAR if self.circuit(f"{door}.beam") else Beam.BROKEN
+        return Beam.CLEAR if door not in self.doors or self.circuit(f"{door}.beam") else Beam.BROKEN
 
     def signal(self, which: Input) -> Signal:
         return Signal.ON if self._alarmed(which) else Signal.OFF
 
     def faces(self) -> tuple[str | None, ...]:
-        """The photographs the camera between the doors sees; None is somebody who looks away."""
-        inside = [person for person in self.people.values() if person.place is Place.AIRLOCK]
-        return tuple(person.photo for person in sorted(inside, key=lambda person: person.name))
+        """The photographs the camera before the exit door sees; None is somebody who looks away."""
+        return self._faces(place_inside(self.doors))
+
+    def faces_in_front(self) -> tuple[str | None, ...]:
+        """The photographs that a camera in front sees: of people before the first door there is."""
+        return self._faces(place_in_front(self.doors))
+
+    def _faces(self, place: Place) -> tuple[str | None, ...]:
+        there = [person for person in self.people.values() if person.place is place]
+        return tuple(person.photo for person in sorted(there, key=lambda person: person.name))
+
+    def _there(self, door: DoorId) -> Door:
+        if door not in self.doors:
+            raise ValueError(f"{door!r} is no door of this gate; there are {', '.join(self.doors) or 'none'}")
+        return self.doors[door]
 
     def _alarmed(self, which: Input) -> bool:
         return self.circuit(which) != (which in self.settings.normally_closed)

@@ -57,6 +57,8 @@ class WorldSettings:
     hardware_limit_s: float = 20.0
     frames_per_s: float = 10.0
     photos: str = ""
+    doors: tuple[DoorId, ...] = (DoorId.ENTRY, DoorId.EXIT)
+    """The doors there are: both, the exit door alone, or none."""
     escape: tuple[DoorId, ...] = (DoorId.ENTRY, DoorId.EXIT)
     """Doors whose locks lose their supply when the fire loop opens."""
     normally_closed: frozenset[str] = frozenset({Input.FIRE, Input.STOP})
@@ -90,6 +92,7 @@ def parse(table: Mapping[str, Any]) -> WorldSettings:
     if unknown := sorted(table.keys() - known):
         raise ValueError(f"world.{unknown[0]}: unknown key; known are {', '.join(sorted(known))}")
     given: dict[str, Any] = dict(table)
+    doors = given["doors"] = _doors(given.get("doors", list(DoorId)))
     for key in given.keys() & _RANGES.keys():
         given[key] = bounded(key, given[key])
     if "escape" in given:
@@ -97,7 +100,7 @@ def parse(table: Mapping[str, Any]) -> WorldSettings:
     if "normally_closed" in given:
         given["normally_closed"] = frozenset(Input(name) for name in given["normally_closed"])
     if "pins" in given:
-        given["pins"] = _pins(given["pins"])
+        given["pins"] = _pins(given["pins"], doors)
     for name, place in given.get("cameras", {}).items():
         if place not in CAMERA_PLACES:
             raise ValueError(f"world.cameras.{name}: {place!r} is not one of {', '.join(CAMERA_PLACES)}")
@@ -126,7 +129,14 @@ def _scanner(name: str, table: Mapping[str, Any]) -> ScannerSettings:
     return scanner
 
 
-def _pins(table: Mapping[str, Any]) -> Mapping[str, int]:
+def _doors(named: list[str]) -> tuple[DoorId, ...]:
+    doors = tuple(door for door in DoorId if door in named)
+    if len(doors) != len(named) or doors == (DoorId.ENTRY,):
+        raise ValueError(f"world.doors: {named!r} is none of [entry_door, exit_door], [exit_door], []")
+    return doors
+
+
+def _pins(table: Mapping[str, Any], doors: tuple[DoorId, ...]) -> Mapping[str, int]:
     """Flatten `entry_door = {release = 17}` to `{"entry_door.release": 17}`; names known, numbers used once."""
     flat: dict[str, int] = {}
     for name, value in table.items():
@@ -135,6 +145,8 @@ def _pins(table: Mapping[str, Any]) -> Mapping[str, int]:
         )
     wired: dict[int, str] = {}
     for name, number in flat.items():
+        if (at := name.partition(".")[0]) in set(DoorId) and at not in doors:
+            raise ValueError(f"world.pins.{name}: there is no {at}; world.doors names {', '.join(doors) or 'none'}")
         if name not in OUTPUTS | INPUTS:
             raise ValueError(f"world.pins.{name}: unknown line; known are {', '.join(sorted(OUTPUTS | INPUTS))}")
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 53:

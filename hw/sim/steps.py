@@ -1,14 +1,16 @@
 """What a person can do next: the steps that scripts yield, each looked at again until it is done."""
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gatefw.model import DoorId, Input
-from hw.sim.physics import DOOR_M, HALF_BODY_M, PLACE_M, Person, Place, World
+from hw.sim.physics import World
+from hw.sim.places import DOOR_M, HALF_BODY_M, PLACE_M, Person, Place
 
-FRONT_SCANNER = "scanner-front"
+FRONT_SCANNER, FINGER_SENSOR, DOCUMENT_READER = "scanner-front", "finger", "document"
+"""Devices of a world, as its config names them where nobody says another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,51 @@ class Press:
 
 
 @dataclass(frozen=True, slots=True)
+class PressUntil:
+    """Press a button again and again until something is so; False when patience ended first."""
+
+    input: Input
+    so: Callable[[World], bool]
+    patience_s: float = math.inf
+    every_s: float = 1.0
+    hold_s: float = 0.3
+
+    def go(self, now: Moment) -> Done | Until:
+        so, passed_s = self.so(now.world), round(now.world.now_s - now.since_s, 6)
+        ended = so or passed_s >= self.patience_s
+        presses = passed_s // self.every_s
+        held = not ended and passed_s - presses * self.every_s < self.hold_s
+        now.world.set_input(self.input, held)
+        if ended:
+            return Done(so)
+        turns_s = presses * self.every_s + (self.hold_s if held else self.every_s)
+        return Until(now.since_s + min(turns_s, self.patience_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Lay:
+    """Lay a finger on its sensor, or a document on its reader."""
+
+    device: str
+    what: Mapping[str, object]
+
+    def go(self, now: Moment) -> Done | Until:
+        now.world.lay(self.device, self.what)
+        return Done()
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """Take away what lies there."""
+
+    device: str
+
+    def go(self, now: Moment) -> Done | Until:
+        now.world.lift(self.device)
+        return Done()
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     seconds: float
 
@@ -134,16 +181,20 @@ class StepInto:
 
 @dataclass(frozen=True, slots=True)
 class LeaveByOpenDoor:
-    """From between the doors walk out by whichever door is open (the exit before the entry); None when none was."""
+    """From between the doors walk out by whichever door is open (the exit before the entry); None when none was.
+
+    An absent door is no way that opens: who stands before an exit door alone waits for that one.
+    """
 
     patience_s: float
 
     def go(self, now: Moment) -> Done | Until:
         if now.me.place in (Place.AWAY, Place.GONE):
             return Done(DoorId.ENTRY if now.me.place is Place.AWAY else DoorId.EXIT)
-        if now.me.place is not Place.AIRLOCK or any(now.me.stands_in(door) for door in DoorId):
+        if now.me.place is not Place.AIRLOCK or any(now.me.stands_in(door) for door in now.world.doors):
             return Until()  # on the way out already
-        way_out = next((door for door in (DoorId.EXIT, DoorId.ENTRY) if now.world.doors[door].passable), None)
+        ways = (door for door in (DoorId.EXIT, DoorId.ENTRY) if door in now.world.doors)
+        way_out = next((door for door in ways if now.world.doors[door].passable), None)
         if way_out is not None:
             now.me.target_m = PLACE_M[Place.AWAY if way_out is DoorId.ENTRY else Place.GONE]
             return Until()
@@ -158,9 +209,7 @@ def _walk_to(now: Moment, target_m: float, ends_s: float) -> Done | Until:
     if now.me.at_m == target_m:
         return Done(True)
     way = 1.0 if target_m > now.me.at_m else -1.0
-    waits = any(
-        now.me.at_m == DOOR_M[door] - way * HALF_BODY_M and not now.world.doors[door].passable for door in DoorId
-    )
+    waits = any(now.me.at_m == DOOR_M[door] - way * HALF_BODY_M and not now.world.passable(door) for door in DoorId)
     if waits and now.world.now_s >= ends_s:
         now.me.target_m = now.me.at_m
         return Done(False)

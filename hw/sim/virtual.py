@@ -7,7 +7,7 @@ from gatefw.model import DoorId, Input, Occupancy, Token, Zone
 from gatefw.ports import DoorReading, SensorsReading
 from hw.sim.physics import World
 
-INPUTS = (Input.FIRE, Input.CALL, Input.STOP, Input.EVACUATE, Input.TAMPER)
+INPUTS = (Input.FIRE, Input.CALL, Input.STOP, Input.EVACUATE, Input.TAMPER, Input.CONFIRM, Input.DECLINE)
 
 
 @dataclass(slots=True)
@@ -40,14 +40,14 @@ class VirtualSite:
     tokens: list[Token] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.doors = {door: VirtualDoor(self.world, door) for door in DoorId}
+        self.doors = {door: VirtualDoor(self.world, door) for door in self.world.doors}
         self.world.on_present = self._present
 
     def _present(self, _scanner: str, code: bytes) -> None:
         self.tokens.append(Token(code))
 
     def next_s(self) -> float:
-        return min(self.world.next_s(), *(door.ends_s for door in self.doors.values()))
+        return min([self.world.next_s(), *(door.ends_s for door in self.doors.values())])
 
     def advance(self, now_s: float) -> None:
         for door in self.doors.values():
