@@ -29,6 +29,7 @@ from gatefw.config_tables import (
     Watcher,
 )
 from gatefw.errors import ConfigError
+from gatefw.rule import Rule
 from gatefw.vision_settings import CameraPlace, VisionSettings
 
 __all__ = ["Config", "Finding", "Paths", "check", "load"]
@@ -112,6 +113,7 @@ class Config:
     bus: Bus
     watcher: Watcher
     devices: tuple[Device, ...]
+    rules: tuple[Rule, ...]
 
     def having(self, role: str) -> tuple[Device, ...]:
         """The devices of one role, in the order of the file."""
@@ -192,4 +194,5 @@ def _assembled(path: Path, contents: Contents) -> Config:
         bus=Bus(bus.events or f"ipc://{paths.run}/events.sock", bus.replay or f"ipc://{paths.run}/replay.sock"),
         watcher=sections["watcher"],
         devices=devices,
+        rules=contents.rules,
     )

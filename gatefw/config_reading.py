@@ -9,6 +9,7 @@ from typing import Any
 from gatefw import config_rules, settings, toml_document
 from gatefw.config_tables import ROLES, SECTIONS, Device, Documents
 from gatefw.errors import ConfigError, SetupError
+from gatefw.rule import RULE_TABLE, Rule
 from gatefw.state import runtime_dir, state_dir
 from gatefw.toml_document import Document, Place
 
@@ -40,6 +41,7 @@ class Contents:
     run: Path
     sections: Mapping[str, Any]
     devices: tuple[Device, ...]
+    rules: tuple[Rule, ...]
 
 
 class Reading:
@@ -84,12 +86,13 @@ class Reading:
         self._find_unknown(tables)
         sections = {name: self._section(name, kind, tables) for name, kind in SECTIONS.items()}
         devices = self._devices(tables)
+        rules = self._rules(tables)
         self._find_unavailable(sections)
         self._find_untrusted(sections["documents"])
-        self._apply_rules(_by_role(tables), sections)
+        self._apply_rules(_by_role(tables), sections, rules)
         if any(not found.warning for found in self.findings):
             return None
-        return Contents(state, run, sections, tuple(devices))
+        return Contents(state, run, sections, tuple(devices), rules)
 
     def _substituted(self, value: Any, place: Place, run: str) -> Any:
         if isinstance(value, dict):
@@ -103,7 +106,7 @@ class Reading:
     def _find_unknown(self, tables: dict[str, Any]) -> None:
         lane = tables.get("lane")
         simulated = isinstance(lane, dict) and lane.get("simulated") is True
-        known = (*SECTIONS, *ROLES)
+        known = (*SECTIONS, *ROLES, RULE_TABLE)
         for name in tables.keys() - {*known}:
             if name != "world":
                 self.error((name,), settings.unknown(name, known, tables))
@@ -155,6 +158,17 @@ class Reading:
         values = settings.build(kind, own, place, self.error)
         return None if values is None else Device(role, name, driver, values)
 
+    def _rules(self, tables: dict[str, Any]) -> tuple[Rule, ...]:
+        """The rules, none when one of them cannot be built; every one is looked at."""
+        given = tables.get(RULE_TABLE, [])
+        if not isinstance(given, list):
+            self.error((RULE_TABLE,), f"tables [[{RULE_TABLE}]] are wanted, in double brackets")
+            return ()
+        places = [(RULE_TABLE, str(number)) for number, _ in enumerate(given, 1)]
+        built = [settings.build(Rule, table, place, self.error) for table, place in zip(given, places, strict=True)]
+        rules = tuple(rule for rule in built if rule is not None)
+        return rules if len(rules) == len(given) else ()
+
     def _find_unavailable(self, sections: dict[str, Any]) -> None:
         """Names of procedure and models that lead to nothing."""
         for section, key, look_up in (
@@ -179,7 +193,7 @@ class Reading:
         for problem, warning in self._csca(given.csca):
             self._find(("documents", "csca"), problem, warning)
 
-    def _apply_rules(self, roles: config_rules.Roles, sections: dict[str, Any]) -> None:
+    def _apply_rules(self, roles: config_rules.Roles, sections: dict[str, Any], rules: tuple[Rule, ...]) -> None:
         lane, gpio = sections["lane"], sections["gpio"]
         config_rules.devices(roles, self._schemas, self.error)
         config_rules.fingers(roles, self._schemas, self.error, self.warn)
@@ -190,7 +204,9 @@ class Reading:
         config_rules.tokens(sections["tokens"], self._face_follows, self.error)
         if sections["vision"] is not None:
             config_rules.cameras(sections["vision"], roles, self.error, self.warn)
+        config_rules.port(sections["port"], self.error)
         if lane is not None:
+            config_rules.eligibility(rules, sections["port"], lane.name, self.error, self.warn)
             config_rules.way_out(lane, roles, self.error, self.warn)
             if gpio is not None:
                 config_rules.gpio(gpio.factory, lane.simulated, self.error)

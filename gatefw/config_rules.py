@@ -5,15 +5,17 @@ Rules look at the tables as written, so that one wrong key does not hide the nex
 
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gatefw import signed_token
-from gatefw.config_tables import CAUSES, ROLES, Documents, Doors, Face, Lane, Timers, Tokens, VisionTable
+from gatefw.config_tables import CAUSES, ROLES, Documents, Doors, Face, Lane, Port, Timers, Tokens, VisionTable
+from gatefw.errors import SetupError
 from gatefw.events import DEVICE
 from gatefw.model import DoorId
 from gatefw.ports import Pin
+from gatefw.rule import RULE_TABLE, Rule, objections, time_zone
 from gatefw.toml_document import Place
 
 CAMERAS_MAX = 4
@@ -201,3 +203,19 @@ def tokens(given: Tokens | None, face_follows: bool | None, error: Tell) -> None
             "is true, but in this lane's procedure no face follows: whoever copies a code passes with it; say false, "
             "and name [tokens.issuers]",
         )
+
+
+def port(given: Port | None, error: Tell) -> None:
+    """Days begin and end in a zone that there is."""
+    if given is not None:
+        try:
+            time_zone(given.timezone)
+        except SetupError as problem:
+            error(("port", "timezone"), str(problem))
+
+
+def eligibility(rules: Sequence[Rule], given: Port | None, lane: str, error: Tell, warning: Tell) -> None:
+    """Rules that can be judged, and classes of people that hold together."""
+    for each in objections(rules, given, lane) if given is not None else ():
+        tell = warning if each.warning else error
+        tell((RULE_TABLE, str(each.number), *each.key), each.problem)

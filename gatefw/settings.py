@@ -2,7 +2,8 @@
 
 The dataclass is the schema: a field without a default must be there; its type says what it takes: bool, int, float,
 str, an Enum, `Literal[...]`, `Pin`, a nested dataclass, any of them `| None`, and `Annotated[..., Bound(low, high)]` or
-`Annotated[str, Shape(...)]` for limits, `Mapping` of texts to any of these. A unit stands at the end of a field's name.
+`Annotated[str, Shape(...)]` for limits, `tuple[..., ...]` for a list of at least one, `Mapping` of texts to any of
+these. A unit stands at the end of a field's name.
 """
 
 import dataclasses
@@ -23,6 +24,8 @@ UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "min": "min
          "mm": "millimetres", "cm": "centimetres", "m": "metres", "px": "pixels", "lux": "lux", "c": "degrees Celsius",
          "bytes": "bytes", "hz": "hertz"}  # fmt: skip
 PIN_MAX = 53
+WORDS_MAX = 30
+"""Of a longer list of words a message says how many more there are."""
 
 Report = Callable[[Place, str], None]
 T = TypeVar("T")
@@ -114,6 +117,9 @@ def _convert(kind: Any, value: object, name: str) -> Any:
         return converted if _within(arguments[1], converted) else _refuse(kind, value, name)
     if origin in (Union, types.UnionType):
         return _convert(next(each for each in arguments if each is not type(None)), value, name)
+    if origin is tuple:
+        fits = type(value) is list and len(value) > 0
+        return tuple(_convert(arguments[0], each, name) for each in value) if fits else _refuse(kind, value, name)  # type: ignore[attr-defined]
     if origin is Literal:
         fits = type(value) in {type(each) for each in arguments} and value in arguments
         return value if fits else _refuse(kind, value, name)
@@ -139,7 +145,10 @@ def _within(limit: object, value: Any) -> bool:
 
 def _refuse(kind: Any, value: object, name: str) -> typing.NoReturn:
     advice = ""
-    if isinstance(value, str) and (number := re.fullmatch(r"\s*([-+]?[0-9.]+)\s*[a-zA-Z]*\s*", value)):
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        near = get_close_matches(str(value), [str(each.value) for each in kind], n=1)
+        advice = f"; did you mean {_spell(near[0])}?" if near else ""
+    elif isinstance(value, str) and (number := re.fullmatch(r"\s*([-+]?[0-9.]+)\s*[a-zA-Z]*\s*", value)):
         advice = f"; write {number[1]}, without quotes and unit" if _is_number(kind) else ""
     raise _Wrong(f"{_wanted(kind, name)} is wanted, not {_spell(value)}{advice}")
 
@@ -165,17 +174,22 @@ def _wanted(kind: Any, name: str) -> str:
     if origin is Literal:
         return "one of " + ", ".join(map(_spell, arguments))
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return "one of " + ", ".join(_spell(each.value) for each in kind)
+        words = [_spell(each.value) for each in kind]
+        return f"one of {', '.join(words[:WORDS_MAX])}" + (
+            f" and {more} more" if (more := len(words) - WORDS_MAX) > 0 else ""
+        )
+    if origin is tuple:
+        return f"a list of at least one, each {_wanted(arguments[0], name)}"
     unit = UNITS.get(name.rpartition("_")[2])
     number = f"number of {unit}" if unit else "number"
-    words = {
+    plain = {
         bool: "true or false",
         int: f"a whole {number}",
         float: f"a {number}",
         str: "a text",
         Pin: f"a BCM pin number from 0 to {PIN_MAX}",
     }
-    return words.get(kind) or f"a table [{name}]"
+    return plain.get(kind) or f"a table [{name}]"
 
 
 def _spell(value: object) -> str:

@@ -13,7 +13,7 @@ FILE_BYTES = 256 * 1024
 STATEMENT_LINES = 200
 
 Place = tuple[str, ...]
-"""A key by its path: ("door", "entry_door", "release")."""
+"""A key by its path: ("door", "entry_door", "release"); of an array of tables by number: ("rule", "1", "name")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +57,33 @@ def read(path: Path) -> Document:
 def _lines(text: str) -> dict[Place, int]:
     """The document is valid, so every statement parses by itself: a header, or a key with all lines of its value."""
     found: dict[Place, int] = {}
+    arrays: dict[Place, int] = {}
     table: Place = ()
     for number, statement in _statements(text):
         parsed = tomllib.loads(statement)
         places = list(_places(parsed))
         if statement.lstrip().startswith("["):
-            table = places[-1]
+            table = _header(parsed, arrays)
             for depth in range(1, len(table) + 1):
                 found.setdefault(table[:depth], number)
         else:
             for place in places:
                 found.setdefault(table + place, number)
     return found
+
+
+def _header(parsed: dict[str, Any], arrays: dict[Place, int]) -> Place:
+    """The table that a header opens. `arrays`: how many tables each array has so far; one more after [[...]]."""
+    place: Place = ()
+    inner: Any = parsed
+    while isinstance(inner, dict) and inner:
+        [(key, inner)] = inner.items()
+        place = (*place, key)
+        if isinstance(inner, list):
+            arrays[place] = arrays.get(place, 0) + 1
+        if place in arrays:
+            place = (*place, str(arrays[place]))
+    return place
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
@@ -89,10 +104,11 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _places(table: dict[str, Any]) -> Iterator[Place]:
-    """Every key, outer ones first; an array of tables counts as its first table."""
+    """Every key, outer ones first; the tables of an array by number, from 1."""
     for key, value in table.items():
         yield (key,)
-        inner = value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
+        numbered = enumerate(value, 1) if isinstance(value, list) else ()
+        inner = {str(number): each for number, each in numbered if isinstance(each, dict)} or value
         if isinstance(inner, dict):
             for place in _places(inner):
                 yield (key, *place)

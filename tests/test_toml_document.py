@@ -35,7 +35,13 @@ release = 17
 x = 1
 [[many]]
 y = 2
-[last]'''
+[many.sub]
+z = 3
+[[many.inner]]
+[[many.inner]]
+u = 1
+[last]
+mixed = [{ a = 1 }, { b = { c = 2 } }]'''
 LINES = {
     ("title",): 2,
     ("lane",): 4,
@@ -51,9 +57,16 @@ LINES = {
     ("door",): 19,
     ("door", "entry.door", "release"): 20,
     ("many",): 21,
-    ("many", "x"): 22,
-    ("many", "y"): 24,
-    ("last",): 25,
+    ("many", "1"): 21,
+    ("many", "1", "x"): 22,
+    ("many", "2"): 23,
+    ("many", "2", "y"): 24,
+    ("many", "2", "sub", "z"): 26,
+    ("many", "2", "inner", "1"): 27,
+    ("many", "2", "inner", "2", "u"): 29,
+    ("last",): 30,
+    ("last", "mixed", "1", "a"): 31,
+    ("last", "mixed", "2", "b", "c"): 31,
 }
 
 
