@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import hw
-from gatefw.clearance import Terms
+from gatefw.clearance import Terms, beginning
 from gatefw.config import Config
 from gatefw.config_tables import Device
 from gatefw.device_secrets import Installer
@@ -197,4 +197,8 @@ def gate_settings(config: Config) -> GateSettings:
         config.doors.lease_s,
         config.doors.renew_s,
         config.doors.confirm_s,
+        begins=beginning(config.lane.procedure),
+        identifier=f"camera.{config.vision_table.identify}",
+        again_s=config.lane.again_s,
+        pipelining=config.lane.pipelining,
     )

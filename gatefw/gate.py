@@ -11,10 +11,12 @@ person *out* never waits for the journal: it is driven first and recorded when p
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import count
 
 from gatefw import orders
-from gatefw.clearance import Clear, Terms
+from gatefw.clearance import Clear
+from gatefw.gate_settings import GateSettings
 from gatefw.gate_terms import (
     Answered,
     Ask,
@@ -38,15 +40,15 @@ from gatefw.gate_terms import (
     Tell,
     Tick,
     TokenRead,
+    shown,
 )
-from gatefw.lane import find, step
-from gatefw.lane_terms import Policy, State
+from gatefw.lane import step
+from gatefw.lane_terms import State
 from gatefw.leases import NEEDS_COMMIT, Began, Denied, Ended, Leases
 from gatefw.model import (
     Alarm,
     Arm,
     Decided,
-    Decision,
     DoorId,
     Elapsed,
     EndRun,
@@ -56,53 +58,32 @@ from gatefw.model import (
     HealthIs,
     Input,
     InputIs,
-    Inside,
-    Invited,
     LaneCommand,
     LaneEvent,
     Latch,
-    LetIn,
     Operated,
     Phase,
-    Presented,
     Proceed,
     Reason,
     Release,
     ReleaseDropped,
-    Reply,
     RunId,
     Sensed,
     Signal,
     Started,
-    SubjectId,
-    Timer,
-    Token,
     Unlatch,
-    Verb,
     Verdict,
 )
-from gatefw.passage import Passage, facts_of
 from gatefw.senses import News, Senses
+from gatefw.under_way import Step, UnderWay
+
+__all__ = ["Gate", "GateSettings"]
 
 BETWEEN_RUNS = (Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.RECOVERING, Phase.DEGRADED, Phase.MAINTENANCE, Phase.EXERCISE)
 
 
-@dataclass(frozen=True, slots=True)
-class GateSettings:
-    """Of the lane file: who may go where, how long things take (seconds), which devices a passage needs."""
-
-    policy: Policy
-    timers: dict[Timer, float]
-    terms: Terms
-    required: frozenset[str]
-    in_service: bool
-    lease_s: float = 2.0
-    renew_s: float = 0.5
-    confirm_s: float = 10.0
-
-
 class Gate:
-    """One lane. `handle` is the whole interface; `state`, `senses` and `leases` are for looking at."""
+    """One lane. `handle` is the whole interface; `state`, `senses`, `leases` and `runs` are for looking at."""
 
     def __init__(
         self, settings: GateSettings, clear: Clear, new_run: Callable[[], RunId], latched: Reason | None = None
@@ -110,21 +91,31 @@ class Gate:
         self.state = State(settings.policy, in_service=settings.in_service, latched=latched is not None)
         self.senses = Senses(settings.required)
         self.leases = Leases(settings.lease_s, settings.renew_s, settings.confirm_s)
-        self._settings, self._clear, self._new_run = settings, clear, new_run
-        self._passage: Passage | None = None
-        self._tag: RunId | None = None  # whose passage the facts belong to, until the lane is free again
+        self._settings = settings
+        self._tickets = count(1)
+        self.runs = UnderWay(settings, clear, new_run, self._tickets)
+        self._tag: RunId | None = None  # whose run the lane's own facts belong to, until the lane is free again
         self._now_s = 0.0
         self._effects: list[Effect] = []
-        self._tickets = 0
-        self._admission: tuple[int, RunId] | None = None
         self._releases: dict[DoorId, int] = {}
         self._alarms: set[Reason] = set()
         self._operator = ""
         self._buttons = orders.Buttons()
+        self._showing: Show | None = None
 
     @property
     def sensed(self) -> Sensed:
         return self.senses.sensed
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether a token that is read now begins a run."""
+        return self.runs.takes_tokens(self.state, self._now_s)
+
+    @property
+    def attends(self) -> bool:
+        """Whether somebody stands in front of an idle lane, so that time alone may begin a run."""
+        return self.runs.attends(self.state)
 
     def handle(self, event: GateInput, now_s: float) -> list[Effect]:
         """Take one input; the effects are in the order in which they should be done."""
@@ -134,10 +125,10 @@ class Gate:
                 self._learn(self.senses.door(event))
             case LaneSensed():
                 self._lane_sensed(event)
-            case TokenRead(_, token):
-                self._token_read(event.reader, token)
+            case TokenRead():
+                self._follow(self.runs.token_read(event, self.state, now_s))
             case Answered():
-                self._answered(event)
+                self._follow(self.runs.answered(event, now_s))
             case Committed(ticket):
                 self._committed(ticket)
             case DeviceWent():
@@ -154,8 +145,11 @@ class Gate:
                 self._lane(event)
             case Tick():
                 self._look_at_doors()
+        self._follow(self.runs.hear_traveller(now_s))
         self._tell_health()
         self._drive_doors()
+        self._follow(self.runs.look_in_front(self.state, now_s))
+        self._show()
         return self._effects
 
     # ------------------------------------------------------------ what is sensed
@@ -179,6 +173,7 @@ class Gate:
                     self._lane(item)
 
     def _lane_sensed(self, event: LaneSensed) -> None:
+        self.runs.sensed(event)
         self._learn(self.senses.lane(event))
         for verb in self._buttons.pressed(event.inputs):
             self._ordered(Ordered(0, verb, orders.BY))
@@ -187,6 +182,8 @@ class Gate:
         """That it is missing is told before what nobody senses any more: a lost door is not a forced one."""
         self._learn(self.senses.device_went(event))
         self._tell_health()
+        if event.device.startswith("sensors."):
+            self.runs.unread()
         self._learn(self.senses.unread(event.device))
         for door in DoorId:
             if event.device == f"door.{door}" and self.leases.lost(door, self.state.wants(door), self._now_s):
@@ -194,69 +191,23 @@ class Gate:
 
     def _tell_health(self) -> None:
         """What only keeps new travellers out is told when nobody is under way."""
-        healthy = self.senses.whole and (self._passage is not None or not self.senses.keeps_out)
+        healthy = self.senses.whole and (self.runs.served is not None or not self.senses.keeps_out)
         if healthy is not self.state.healthy:
             self._lane(HealthIs(healthy))
 
-    # ------------------------------------------------------------ the run and its procedure
+    # ------------------------------------------------------------ runs
 
-    def _token_read(self, reader: str, token: Token) -> None:
-        """A token shown to a lane that is not idle is nobody's: it is not kept for later."""
-        if self.state.phase is not Phase.IDLE:
-            return
-        procedure = self._clear(token, self._settings.terms)
-        self._passage = Passage(self._new_run(), procedure, self._now_s)
-        self._tag = self._passage.run
-        self._record(FactKind.PASSAGE_STARTED, reader=reader, symbology=token.symbology)
-        self._lane(Presented())
-        self._advance(None)
-
-    def _advance(self, reply: Reply | None) -> None:
-        """Let the procedure go on to its next request or its decision."""
-        passage = self._passage
-        if passage is None:
-            return
-        match passage.go_on(reply):
-            case Decision() as decision:
-                self._decide(passage.run, decision)
-            case LetIn():
-                self._lane(Invited())
-            case request:
-                asked = passage.ask(request)
-                self._effects += [Ask(passage.run, number, question) for number, question in asked]
-
-    def _decide(self, run: RunId, decision: Decision) -> None:
-        """An ADMIT reaches the lane only after its commit; everything else at once."""
-        fields = {"verdict": decision.verdict, "reason": decision.reason}
-        if decision.verdict is Verdict.ADMIT:
-            ticket = self._ticket()
-            self._admission = (ticket, run)
-            self._record(FactKind.PASSAGE_DECIDED, ticket, decision.subject, **fields)
-        else:
-            self._record(FactKind.PASSAGE_DECIDED, None, decision.subject, **fields)
-            self._lane(Decided(decision.verdict))
-
-    def _answered(self, event: Answered) -> None:
-        passage = self._passage
-        if passage is None or event.run != passage.run or not passage.waits_for(event.number):
-            return
-        self._learn(facts_of(event.reply))
-        reply = passage.answered(event.number, event.reply)
-        if reply is not None:
-            self._advance(reply)
-
-    def _end_run(self, passed: bool, reason: Reason | None) -> None:
-        passage, self._passage, self._admission = self._passage, None, None
-        if passage is None:
-            return
-        decided = passage.end()
-        seconds = round(self._now_s - passage.began_s, 3)
-        self._record(FactKind.PASSAGE_ENDED, passed=passed, reason=reason or decided, seconds=seconds)
-        self._effects.append(CancelAsk(passage.run))
+    def _follow(self, steps: list[Step]) -> None:
+        """Bring about what follows of a run: the lane takes its events, all else is an effect."""
+        for due in steps:
+            if isinstance(due, Ask | CancelAsk | Record):
+                self._effects.append(due)
+            else:
+                self._tag = self.runs.served.run if self.runs.served else self._tag
+                self._lane(due)
 
     def _committed(self, ticket: int) -> None:
-        if self._passage and self._admission == (ticket, self._passage.run):
-            self._admission = None
+        if self.runs.committed(ticket):
             self._lane(Decided(Verdict.ADMIT))
             return
         for door, waiting in self._releases.items():
@@ -267,7 +218,7 @@ class Gate:
     # ------------------------------------------------------------ operators
 
     def _ordered(self, order: Ordered) -> None:
-        refusal = self._why_not(order)
+        refusal = orders.why_not(order, self.state, self.sensed, self._now_s)
         self._record(
             FactKind.OPERATOR_ORDERED,
             verb=order.verb,
@@ -280,23 +231,6 @@ class Gate:
             self._lane(Operated(order.verb))
         self._effects.append(Tell(order.ticket, not refusal, refusal or f"lane is {self.state.phase.value}"))
 
-    def _why_not(self, order: Ordered) -> str:
-        """Why this order cannot be carried out now, with what was found; empty when it can."""
-        found = f"lane is {self.state.phase.value}"
-        if self._now_s > order.deadline_s:
-            return f"{order.verb.value} came too late: who ordered it was told that it expired"
-        if order.expects is not None and order.expects is not self.state.phase:
-            return f"{order.verb.value} was meant for {order.expects.value}, but the {found}"
-        _, row = find(self.state, Operated(order.verb))
-        if row is not None or order.verb in (Verb.OPEN, Verb.CLOSE):
-            return ""
-        s = self.sensed
-        return (
-            f"{order.verb.value} is not possible now: {found}, occupancy {s.occupancy.value}, "
-            f"entry_door {s.entry.value}, exit_door {s.exit.value}, "
-            f"fire {s.fire.value}, officer_evacuate {s.evacuate.value}, stop {s.stop.value}"
-        )
-
     # ------------------------------------------------------------ the lane and its commands
 
     def _lane(self, event: LaneEvent) -> None:
@@ -305,27 +239,23 @@ class Gate:
         if self.state.phase is not before:
             self._alarms.clear()
             self._record(FactKind.PHASE_CHANGED, phase=self.state.phase, previous=before)
-            if self.state.phase in BETWEEN_RUNS and self._passage is None:
+            if self.state.phase in BETWEEN_RUNS and self.runs.served is None:
                 self._tag = None
         for command in commands:
             self._obey(command)
-        if self.state.phase is not before or isinstance(event, Started):
-            decision = self._passage.decision if self._passage else None
-            self._effects.append(Show(self.state.phase, decision.reason if decision else None))
 
     def _obey(self, command: LaneCommand) -> None:
         match command:
             case Release(door, purpose) if purpose in NEEDS_COMMIT:
                 self.leases.approved.pop(door, None)
-                ticket = self._releases[door] = self._ticket()
+                ticket = self._releases[door] = next(self._tickets)
                 self._record(FactKind.DOOR_RELEASED, ticket, door=door, purpose=purpose, alarm=False)
             case Arm(timer, generation):
                 self._effects.append(SetTimer(timer, generation, self._settings.timers[timer]))
             case Proceed():
-                if self._passage and self._passage.waits:
-                    self._advance(Inside())
+                self._follow(self.runs.inside(self._now_s))
             case EndRun(passed, reason):
-                self._end_run(passed, reason)
+                self._follow(self.runs.end(passed, reason, self._now_s))
             case Alarm(reason):
                 self._alarm(reason)
             case Latch(reason):
@@ -374,15 +304,13 @@ class Gate:
 
     # ------------------------------------------------------------ small things
 
-    def _ticket(self) -> int:
-        self._tickets += 1
-        return self._tickets
+    def _show(self) -> None:
+        """What is shown when it changes; nothing before the lane knows what it does."""
+        reason = self.runs.reason(self._now_s, lane_free=self.state.phase in BETWEEN_RUNS)
+        showing = Show(self.state.phase, shown(reason))
+        if self.senses.started and showing != self._showing:
+            self._showing = showing
+            self._effects.append(showing)
 
-    def _record(
-        self,
-        kind: FactKind,
-        ticket: int | None = None,
-        subject: SubjectId | None = None,
-        **fields: str | int | float | bool,
-    ) -> None:
-        self._effects.append(Record(Fact(kind, self._tag, tuple(fields.items()), subject), ticket))
+    def _record(self, kind: FactKind, ticket: int | None = None, **fields: str | int | float | bool) -> None:
+        self._effects.append(Record(Fact(kind, self._tag, tuple(fields.items())), ticket))

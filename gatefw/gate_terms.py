@@ -170,8 +170,27 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Show:
+    """What everybody may see, lamps, readers and the traveller's screen; `reason` is one that `shown` let through."""
+
     phase: Phase
     reason: Reason | None = None
+
+
+HITS = frozenset(
+    {
+        Reason.STOP_LISTED,
+        Reason.DOCUMENT_USED_TWICE,
+        Reason.AUTHORITY_REFUSED,
+        Reason.TOO_MANY_TRIES,
+        Reason.ENROLLED_TWICE,
+    }
+)
+"""What a traveller is not told, nor who stands behind them: the journal alone has it."""
+
+
+def shown(reason: Reason | None) -> Reason | None:
+    """The reason as a traveller may see it: a hit is the neutral "please go to the counter"."""
+    return Reason.SEE_COUNTER if reason in HITS else reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The officer's hard-wired buttons: orders by hand, beside those that come through the control socket.
+"""Operators' orders: which can be carried out now, and those of the officer's hard-wired buttons.
 
 A button is dead until the key switch is turned, and acts once, when it goes from seen released to pressed while the key
 is on. One that was held while the key was turned, that is stuck, or whose wire was not readable before, orders nothing.
@@ -6,7 +6,10 @@ is on. One that was held while the key was turned, that is stuck, or whose wire 
 
 from collections.abc import Iterable
 
-from gatefw.model import Input, Signal, Verb
+from gatefw.gate_terms import Ordered
+from gatefw.lane import find
+from gatefw.lane_terms import State
+from gatefw.model import Input, Operated, Sensed, Signal, Verb
 
 BY = "key-switch"
 """Who ordered it, in the journal: the key has no name, so whoever holds it answers for it."""
@@ -35,3 +38,20 @@ class Buttons:
             for button, verb in BUTTONS.items()
             if self._before.get(button) is Signal.ON and before.get(button) is Signal.OFF
         ]
+
+
+def why_not(order: Ordered, state: State, sensed: Sensed, now_s: float) -> str:
+    """Why this order cannot be carried out now, with what was found; empty when it can."""
+    found = f"lane is {state.phase.value}"
+    if now_s > order.deadline_s:
+        return f"{order.verb.value} came too late: who ordered it was told that it expired"
+    if order.expects is not None and order.expects is not state.phase:
+        return f"{order.verb.value} was meant for {order.expects.value}, but the {found}"
+    _, row = find(state, Operated(order.verb))
+    if row is not None or order.verb in (Verb.OPEN, Verb.CLOSE):
+        return ""
+    return (
+        f"{order.verb.value} is not possible now: {found}, occupancy {sensed.occupancy.value}, "
+        f"entry_door {sensed.entry.value}, exit_door {sensed.exit.value}, "
+        f"fire {sensed.fire.value}, officer_evacuate {sensed.evacuate.value}, stop {sensed.stop.value}"
+    )

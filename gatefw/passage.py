@@ -18,7 +18,6 @@ from gatefw.model import (
     FactKind,
     FingerCompared,
     Ineligible,
-    LetIn,
     Question,
     Reason,
     Reply,
@@ -31,31 +30,35 @@ from gatefw.model import (
 
 @dataclass(slots=True)
 class Passage:
-    """`number` counts the questions, so that an answer to an older one is recognised; `waits` for being let in."""
+    """`number` counts the questions, so that an answer to an older one is recognised.
+
+    `at` is the request or the decision it has come to; `ticket` that of an admission that waits for its commit.
+    """
 
     run: RunId
     procedure: Procedure
     began_s: float
     number: int = 0
-    waits: bool = False
-    decision: Decision | None = None
-    _together: bool = False
+    at: Request | Decision | None = None
+    ticket: int | None = None
     _answers: dict[int, Answer | None] = field(default_factory=dict)
     """Of what is asked now, by the number of the question; None while there is none."""
 
     def go_on(self, reply: Reply | None) -> Request | Decision:
         """Hand the procedure its reply (None to begin). A procedure that breaks refers its traveller to the counter."""
-        self.waits, self._answers = False, {}
+        self._answers = {}
         try:
-            request = next(self.procedure) if reply is None else self.procedure.send(reply)
+            self.at = next(self.procedure) if reply is None else self.procedure.send(reply)
         except StopIteration as end:
-            self.decision = _decision(end.value)
-            return self.decision
+            self.at = _decision(end.value)
         except Exception:  # noqa: BLE001  one procedure's mistake must not take the lane with it
-            self.decision = Decision(Verdict.REFER, Reason.SOFTWARE)
-            return self.decision
-        self.waits, self._together = isinstance(request, LetIn), isinstance(request, Together)
-        return request
+            self.at = Decision(Verdict.REFER, Reason.SOFTWARE)
+        return self.at
+
+    @property
+    def decision(self) -> Decision | None:
+        """What the procedure has decided, once it has."""
+        return self.at if isinstance(self.at, Decision) else None
 
     def ask(self, request: Question | Together) -> Sequence[tuple[int, Question]]:
         """The questions in a request, each with its number."""
@@ -73,7 +76,7 @@ class Passage:
         there = tuple(each for each in self._answers.values() if each is not None)
         if len(there) < len(self._answers):
             return None
-        return AllAnswered(there) if self._together else there[0]
+        return AllAnswered(there) if isinstance(self.at, Together) else there[0]
 
     def waits_for(self, number: int) -> bool:
         """Whether this question was asked, and is not answered yet."""

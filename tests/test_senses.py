@@ -80,11 +80,11 @@ def _give(bench: Bench, event: GateInput | str) -> None:
 
 def _check(bench: Bench, before: tuple[Phase, bool]) -> None:
     gate = bench.gate
-    assert gate.state.healthy is (gate.senses.whole and (gate._passage is not None or not gate.senses.keeps_out))
+    assert gate.state.healthy is (gate.senses.whole and (gate.runs.served is not None or not gate.senses.keeps_out))
     if not gate.senses.whole:
         assert gate.state.phase not in SERVING
         assert not [e for e in bench.last if isinstance(e, Drive) and e.purpose in NEEDS_COMMIT and not before[1]]
-    if gate.senses.keeps_out and gate._passage is None:
+    if gate.senses.keeps_out and gate.runs.served is None:
         assert gate.state.phase not in (Phase.IDLE, Phase.TOKEN_PRESENTED)
     assert all(reasons <= set(AILMENTS) for reasons in gate.senses.impaired.values())
 
