@@ -122,7 +122,9 @@ class VirtualRunner:
         self.site.advance(self.now_s)
 
     def _rests(self) -> bool:
-        return self.gate.state.phase in AT_REST and not any(self.gate.leases.held(door) for door in DoorId)
+        """Whether nothing would come of a tick: no door to look after, nobody in front who waits."""
+        held = any(self.gate.leases.held(door) for door in DoorId)
+        return self.gate.state.phase in AT_REST and not held and not self.gate.attends
 
     def _sense(self) -> None:
         """Read every level; what differs from the last reading is news: inputs, then doors, then people.
