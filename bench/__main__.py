@@ -16,6 +16,7 @@ BENCHES = (
     "start",
     "memory",
     "journal",
+    "stats",
     "tokens",
     "finger",
     "documents",

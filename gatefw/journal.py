@@ -115,7 +115,7 @@ class Journal:
         Raises StoreError: another process or another lane has it, it is damaged, or its directory cannot be used.
         """
         with contextlib.ExitStack() as files:
-            files.callback(os.close, _own(path))
+            files.callback(os.close, own(path))
             try:
                 journal = cls(path, lane, key, wall_clock, failed, files, where or Where(lane))
             except sqlite3.Error as error:
@@ -300,7 +300,7 @@ class Journal:
             raise JournalBroken(f"journal {self._path}: row {n}: sealed subject: {error}") from error
 
 
-def _own(path: Path) -> int:
+def own(path: Path) -> int:
     """Take the journal for this process until the descriptor is closed; a lock of a dead process is void by itself."""
     lock = path.with_name(path.name + ".lock")
     try:

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 WIDTH_PX, HEIGHT_PX = 960, 420
-LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 84, 24, 56, 76
+LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 84, 24, 72, 76
 COLOURS = {"passed": "#2a6f97", "referred": "#e9a23b", "refused": "#b23a48"}
 STEPS = 4
 LABELS_MAX = 16
@@ -19,7 +19,7 @@ def svg(title: str, names: Sequence[str], lines: Sequence[dict[str, Any]]) -> st
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_PX}" height="{HEIGHT_PX}" '
         f'viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" font-family="sans-serif" font-size="12" fill="#222">',
         f'<rect width="{WIDTH_PX}" height="{HEIGHT_PX}" fill="#fff"/>',
-        f'<text x="{LEFT_PX}" y="24" font-size="16">{escape(title)}</text>',
+        f'<text x="{LEFT_PX}" y="24" font-size="14">{escape(title)}</text>',
         *_axis(top, wide, high),
         *_legend(),
     ]
@@ -46,9 +46,9 @@ def _axis(top: int, wide: float, high: float) -> list[str]:
 def _legend() -> list[str]:
     parts = []
     for number, (what, colour) in enumerate(COLOURS.items()):
-        x = WIDTH_PX - RIGHT_PX - 270 + number * 90
-        parts.append(f'<rect x="{x}" y="14" width="12" height="12" fill="{colour}"/>')
-        parts.append(f'<text x="{x + 17}" y="24">{what}</text>')
+        x = LEFT_PX + number * 90
+        parts.append(f'<rect x="{x}" y="38" width="12" height="12" fill="{colour}"/>')
+        parts.append(f'<text x="{x + 17}" y="48">{what}</text>')
     return parts
 
 

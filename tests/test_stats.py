@@ -350,3 +350,14 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path, capsys: pytest.Captu
     other.write_text("hello")
     assert cli.main(["stats", str(other)]) == 2
     assert str(other) in capsys.readouterr().err
+
+
+def test_counts_are_made_anew_only_while_nobody_writes_the_journal(
+    gate: Gate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate.passage()
+    assert cli.main(["stats", str(gate.path), "--rebuild"]) == 2
+    assert "another process writes it" in capsys.readouterr().err
+    gate.journal.close()
+    assert cli.main(["stats", str(gate.path), "--rebuild"]) == 0
+    assert "1 passages in January 2024" in capsys.readouterr().out

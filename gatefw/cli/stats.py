@@ -4,17 +4,20 @@ import argparse
 import csv
 import json
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from gatefw import passage_stats as stats
-from gatefw import stats_chart
+from gatefw import passage_tally, stats_chart, store
 from gatefw.cli import command
-from gatefw.errors import Refusal
+from gatefw.errors import Refusal, StoreError
+from gatefw.journal import own
 from gatefw.passage_stats import Key, Sums, Totals
 from gatefw.state import state_dir
 
@@ -29,6 +32,7 @@ example:
   gatefw stats --by month --from 2024-01 --to 2024-10 --totals departures.csv
   gatefw stats /srv/journals/*/journal.sqlite --by system --csv
   gatefw stats --by month --chart passages.svg
+  gatefw stats --rebuild
 """
 COLUMNS = ("passed", "refused", "referred", "ended", "by_hand", "first_try", "no_capture", "p50_s", "p95_s")
 TAIL = ("cumulative", "registered", "share")
@@ -46,6 +50,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--direction", choices=("arrival", "departure"), help="of this direction alone")
     parser.add_argument("--totals", type=Path, metavar="FILE", help="how many people there were in all, for shares")
     parser.add_argument("--chart", type=Path, metavar="FILE.svg", help="draw the groups as bars as well")
+    parser.add_argument(
+        "--rebuild", action="store_true", help="first count anew, from a row for each passage; lane stopped"
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--csv", action="store_true", help="for a spreadsheet")
     how.add_argument("--json", action="store_true", help="for machines")
@@ -57,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     since, until = _when(arguments.since, "--from"), _when(arguments.until, "--to")
     totals = Totals.read(arguments.totals) if arguments.totals else None
     journals = arguments.journal or [state_dir(os.environ) / "journal.sqlite"]
+    if arguments.rebuild:
+        _rebuild(journals)
     found = list(chain.from_iterable(_read(journals)))
 
     def chosen(key: Key) -> bool:
@@ -79,6 +88,21 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print_table(by, lines, sentences)
     return 0
+
+
+def _rebuild(journals: Sequence[Path]) -> None:
+    """Raises StoreError: a lane that runs, a journal that is not there or cannot be read."""
+    for path in journals:
+        next(stats.read(path), None)  # a file that is no journal is not made into one
+        descriptor = own(path)
+        try:
+            with closing(store.connect(path)) as database:
+                print(f"{path}: counting anew, 10 million passages take about a minute", file=sys.stderr, flush=True)
+                print(f"{path}: {passage_tally.rebuild(database):,} passages", file=sys.stderr)
+        except sqlite3.Error as error:
+            raise StoreError(f"journal {path}: cannot be counted anew: {error}; look after the disk") from error
+        finally:
+            os.close(descriptor)
 
 
 def _read(journals: Sequence[Path]) -> Any:
