@@ -8,26 +8,18 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Annotated, Any
 
 from gatefw.errors import DeviceLost, SetupError, WrongDevice
-from gatefw.model import ChipProof, Reason
+from gatefw.model import Reason
 from gatefw.ports import Bound, ChipRead, DocumentFailed
-from hw.wire.emrtd import MAX_ANSWER_BYTES, Chance, ChipRefused, Proof, Reading, Why, read_chip
-
-_REASONS = {
-    Why.KEY_WRONG: Reason.DOCUMENT_KEY_WRONG,
-    Why.UNREADABLE: Reason.DOCUMENT_UNREADABLE,
-    Why.UNSUPPORTED: Reason.DOCUMENT_UNSUPPORTED,
-    Why.ALTERED: Reason.DOCUMENT_ALTERED,
-    Why.CLONED: Reason.DOCUMENT_CLONED,
-}
-_PROOFS = {Proof.NONE: ChipProof.NONE, Proof.ACTIVE: ChipProof.ACTIVE, Proof.CHIP: ChipProof.CHIP}
+from hw.chip_dialogue import STATUS_BYTES, ChipDialogue
+from hw.wire.emrtd import MAX_ANSWER_BYTES, Chance
 
 INSTALL = "install Debian's python3-pyscard, or swig, libpcsclite-dev and gatefw[documents]"
-STATUS_BYTES = 2
 REMOVAL_S = 1.0
 """pcscd looks at a reader's field every 0.2 to 0.4 s."""
 
@@ -85,13 +77,13 @@ class PcscDocumentReader:
         card = self._connect()
         afterwards = self._scard.SCARD_RESET_CARD
         try:
-            return _chip_read(self._converse(card, key, ends_s, given_up))
+            speak = partial(self._transmit, card)
+            dialogue = ChipDialogue(self._reader, speak, self._now_s, self._chance, self._settings.part_bytes)
+            return dialogue.read(key, ends_s, given_up)
         except DocumentFailed as failed:
             if failed.reason is Reason.DOCUMENT_REMOVED:
                 afterwards = self._scard.SCARD_LEAVE_CARD  # a reset that fails makes pcscd blind to the next document
             raise
-        except ChipRefused as refused:
-            raise DocumentFailed(_REASONS[refused.why], f"{self._reader}: {refused}") from refused
         finally:
             self._scard.SCardDisconnect(card, afterwards)
 
@@ -120,18 +112,6 @@ class PcscDocumentReader:
             raise DocumentFailed(Reason.DOCUMENT_UNREADABLE, f"{self._reader}: what lies on it does not answer")
         self._done((code, None), "connect to the document")
         return card
-
-    def _converse(self, card: Any, key: bytes, ends_s: float, given_up: Callable[[], bool]) -> Reading:
-        dialogue = read_chip(key, self._chance, self._settings.part_bytes)
-        try:
-            command = next(dialogue)
-            while True:
-                if given_up() or self._now_s() >= ends_s:
-                    raise DocumentFailed(Reason.DOCUMENT_TIMEOUT, f"{self._reader}: the chip was not read in time")
-                command = dialogue.send(self._transmit(card, command))
-        except StopIteration as ended:
-            reading: Reading = ended.value
-            return reading
 
     def _transmit(self, card: Any, command: bytes) -> bytes:
         scard = self._scard
@@ -179,7 +159,3 @@ class PcscDocumentReader:
 
     def _said(self, code: int) -> str:
         return str(self._scard.SCardGetErrorMessage(code)).strip()
-
-
-def _chip_read(reading: Reading) -> ChipRead:
-    return ChipRead(reading.sod, reading.groups, reading.com, _PROOFS[reading.proof])

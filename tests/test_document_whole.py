@@ -16,12 +16,11 @@ from utopia import HOLDER, JPEG, NOW, authority, fill, revocations, signer
 from gatefw.document_worker import DocumentWorker, Trusted
 from gatefw.events import WallTime
 from gatefw.model import ChipProof, DocumentRead, Failed, ReadDocument, Reason, Reply
-from gatefw.ports import ChipRead, DocumentFailed
-from hw.document_pcsc import _PROOFS, _REASONS
+from gatefw.ports import ChipRead
+from hw.chip_dialogue import ChipDialogue
 from hw.sim.chip import Chip
 from hw.sim.chip_keys import AgreementKey, Offer, Personalisation, personalise
 from hw.sim.passport import Passport
-from hw.wire.emrtd import ChipRefused, read_chip
 
 PACE, AGREEMENT = (Offer(2, 12),), AgreementKey(12, 0x1234567, cipher=2)
 WALL = WallTime(int(NOW.timestamp() * 1e9), synchronised=True)
@@ -52,16 +51,8 @@ class Reader:
         return True
 
     def read(self, key: bytes, deadline_s: float, given_up: Callable[[], bool]) -> ChipRead:
-        dialogue = read_chip(key, os.urandom)
-        try:
-            command = next(dialogue)
-            while True:
-                command = dialogue.send(self._chip.transmit(command))
-        except StopIteration as ended:
-            found = ended.value
-            return ChipRead(found.sod, found.groups, found.com, _PROOFS[found.proof])
-        except ChipRefused as refused:
-            raise DocumentFailed(_REASONS[refused.why], str(refused)) from refused
+        dialogue = ChipDialogue("reader", self._chip.transmit, lambda: 0.0, os.urandom, 223)
+        return dialogue.read(key, deadline_s, given_up)
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -20,10 +20,11 @@ ENV = {"GATEFW_STATE": "/var/lib/gatefw", "GATEFW_RUN": "/run/gatefw"}
 
 
 def with_the_alternative() -> str:
-    """The lane with its sensors on Modbus: the table after `#: ` in place of the one of that name."""
-    other = re.sub(r"(?m)^#: ", "", AS_IT_STANDS)
-    first, second = (found.start() for found in re.finditer(r"(?m)^\[sensors\.lane\]", other))
-    return other[:first] + re.sub(r"(?s)^\[sensors\.lane\].*?(?=\n\[)", "", other[first:second]) + other[second:]
+    """The lane with sensors on Modbus and documents behind a socket: tables after `#: ` in place of their namesakes."""
+    other = AS_IT_STANDS
+    for table in re.findall(r"(?m)^#: (\[.+?\])", AS_IT_STANDS):
+        other = re.sub(rf"(?sm)^{re.escape(table)}.*?(?=\n(#: )?\[)", "", other, count=1)
+    return re.sub(r"(?m)^#: ", "", other)
 
 
 LANES = {"as it stands": AS_IT_STANDS, "with the alternative": with_the_alternative()}

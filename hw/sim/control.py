@@ -11,6 +11,7 @@
 {"do": "stick", "circuit": C, "closed": true|false|null}     a short, a broken wire, mended
 {"do": "scanner", "scanner": S, "plugged": false}            or "ailment": see `scanner.Ailment`, "amount_s"
 {"do": "line", "line": L, "plugged": false}                  or "ailment", or "act" with "with": see `lines.Lines`
+{"do": "issue", "document": D, "holder": {...}}              see `passport_office`; answers what is printed, "mrz"
 {"do": "camera", "is": M, "at": C}                           see `frames.Camera`; without "at" the one inside
 """
 
@@ -23,6 +24,7 @@ from hw.sim.cameras import MAIN, Cameras
 from hw.sim.frames import Camera
 from hw.sim.lines import Lines
 from hw.sim.parts import layings
+from hw.sim.passport_office import PassportOffice
 from hw.sim.people import SCRIPTS, send_in
 from hw.sim.physics import World
 from hw.sim.pins import PinTable
@@ -36,9 +38,16 @@ class Control:
     """Obeys control messages."""
 
     def __init__(
-        self, world: World, pins: PinTable, scanners: Mapping[str, Scanner], cameras: Cameras, lines: Lines
+        self,
+        world: World,
+        pins: PinTable,
+        scanners: Mapping[str, Scanner],
+        cameras: Cameras,
+        lines: Lines,
+        office: PassportOffice,
     ) -> None:
         self._world, self._pins, self._scanners, self._cameras, self._lines = world, pins, scanners, cameras, lines
+        self._office = office
 
     def obey(self, message: Message) -> Message:
         """Do it and answer. Never raises: what cannot be done is refused with a reason, and nothing has changed."""
@@ -57,6 +66,9 @@ class Control:
                 }
             case {"do": "violations"}:
                 return {"violations": self._all("violation"), "crossings": self._all("crossed")}
+            case {"do": "issue", "document": str(name), **more}:
+                photo = self._cameras.path(more["photo"]) if more.get("photo") else None
+                return {"mrz": self._office.issue(name, photo, more.get("holder", {}), more.get("flaw", ""))}
         self._act(message)
         return {}
 
@@ -111,6 +123,8 @@ class Control:
             if photo:
                 self._cameras.path(photo)
         layings(given.get("fingers", ""))
+        if given.get("document"):
+            self._office.chip(given["document"])
         return script(**given)
 
     def _all(self, kind: str) -> list[Message]:

@@ -5,6 +5,7 @@ Options: `terminator` (CR), `framed` (STX before and ETX after a zone). Acts:
     swipe    {"lines": "P<UTO...\\nL898..."}            the zone as it is
     misread  {"lines": ..., "at": 46, "sign": "O"}      one sign taken for another
     skid     {"lines": ..., "at": 46}                   one sign lost: the line comes out too short
+    present  {"code": b"P<UTO..."}                      somebody swipes it: `World.present`
 """
 
 import math
@@ -37,6 +38,8 @@ class MrzReader:
         self._says = b""
 
     def act(self, what: str, given: Mapping[str, Any], now_s: float) -> None:  # noqa: ARG002
+        if what == "present":
+            what, given = "swipe", {"lines": given["code"].decode("latin-1")}
         lines, at, sign = given.get("lines"), given.get("at", 0), given.get("sign", "O")
         if not isinstance(lines, str) or not isinstance(at, int) or not isinstance(sign, str):
             raise ValueError(f"{what} takes lines (a text), at (a number) and sign (a text)")

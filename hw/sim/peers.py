@@ -12,8 +12,26 @@ BACKLOG_BYTES = 32 * 1024 * 1024
 """A client that leaves so much unread is dropped: it would hold the whole history of a long day in memory."""
 
 
+Cut = Callable[[bytes], tuple[list[bytes], bytes]]
+"""Cuts what has come into whole messages and the beginning of the next."""
+
+
+def lines(data: bytes) -> tuple[list[bytes], bytes]:
+    *whole, rest = data.split(b"\n")
+    return whole, rest
+
+
+def sized(data: bytes) -> tuple[list[bytes], bytes]:
+    """Messages with two bytes of length before each."""
+    whole: list[bytes] = []
+    while len(data) >= 2 + (length := int.from_bytes(data[:2], "big")):
+        whole.append(data[2 : 2 + length])
+        data = data[2 + length :]
+    return whole, data
+
+
 class Peer:
-    """One connected client. `line` is called for each line received, `gone` once when the connection ends."""
+    """One connected client. `line` is called for each message received, `gone` once when the connection ends."""
 
     def __init__(
         self,
@@ -21,9 +39,10 @@ class Peer:
         stream: socket.socket,
         line: Callable[["Peer", bytes], None],
         gone: Callable[["Peer"], None],
+        cut: Cut = lines,
     ) -> None:
         stream.setblocking(False)
-        self._selector, self._stream, self._line, self._gone = selector, stream, line, gone
+        self._selector, self._stream, self._line, self._gone, self._cut = selector, stream, line, gone, cut
         self._unread, self._unsent = b"", bytearray()
         self._open = True
         selector.register(stream, selectors.EVENT_READ, self._ready)
@@ -65,8 +84,8 @@ class Peer:
             return
         except OSError:
             received = b""
-        *lines, self._unread = (self._unread + received).split(b"\n")
-        for line in lines:
+        messages, self._unread = self._cut(self._unread + received)
+        for line in messages:
             if self._open:
                 self._line(self, line)
         if not received or len(self._unread) > LINE_BYTES:
@@ -94,8 +113,9 @@ class Listener:
         path: Path,
         line: Callable[[Peer, bytes], None],
         gone: Callable[[Peer], None] = lambda _: None,
+        cut: Cut = lines,
     ) -> None:
-        self._selector, self._path, self._line, self._on_gone = selector, path, line, gone
+        self._selector, self._path, self._line, self._on_gone, self._cut = selector, path, line, gone, cut
         self.peers: list[Peer] = []
         path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -114,7 +134,7 @@ class Listener:
 
     def _accept(self, _mask: int) -> None:
         stream, _ = self._socket.accept()
-        self.peers.append(Peer(self._selector, stream, self._line, self._forget))
+        self.peers.append(Peer(self._selector, stream, self._line, self._forget, self._cut))
 
     def _forget(self, peer: Peer) -> None:
         self.peers.remove(peer)

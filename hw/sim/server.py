@@ -8,7 +8,7 @@ import selectors
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from hw.sim.cameras import Cameras
 from hw.sim.control import Control
 from hw.sim.history import Entry
 from hw.sim.lines import Lines
+from hw.sim.passport_office import CSCA, DocumentTray, PassportOffice, chip_socket
 from hw.sim.peers import Listener, Peer
 from hw.sim.physics import World
 from hw.sim.pins import PinTable
@@ -51,8 +52,14 @@ class Server:
         self._cameras = Cameras(
             self._selector, options.directory, settings.cameras, settings.photos, settings.frames_per_s
         )
-        self._control = Control(self.world, self._pins, self._scanners, self._cameras, self._lines)
-        self.world.on_present = self._present
+        self._office = PassportOffice()
+        self._trays = {
+            name: DocumentTray(self._selector, options.directory / chip_socket(name)) for name in settings.documents
+        }
+        if self._trays:
+            self._office.believe(options.directory / CSCA)
+        self._control = Control(self.world, self._pins, self._scanners, self._cameras, self._lines, self._office)
+        self.world.on_present, self.world.on_lay = self._present, self._lay
         self.world.history.follow(self._publish)
         self._subscribers: list[Peer] = []
         self._pin_clients = Listener(self._selector, options.directory / PINS, self._on_pins, self._pins_gone)
@@ -86,6 +93,8 @@ class Server:
     def close(self) -> None:
         for listener in (self._pin_clients, self._cameras, self._control_clients):
             listener.close()
+        for tray in self._trays.values():
+            tray.close()
         for scanner in self._scanners.values():
             scanner.close()
         self._lines.close()
@@ -129,6 +138,16 @@ class Server:
             self._lines.obey(scanner, {"act": "present", "with": {"code": code}}, time.monotonic())
         elif not self._cameras.hold_up(scanner, code, time.monotonic()):
             self.world.note("fault", what="no_scanner", at=scanner)
+
+    def _lay(self, device: str, what: Mapping[str, object] | None) -> None:
+        """A finger on its sensor, a document on its reader; None takes away what lies there."""
+        if device in self._trays:
+            self._trays[device].lay(None if what is None else self._office.chip(what.get("document")))
+        elif device in self._lines.named:
+            act = {"act": "lift"} if what is None else {"act": "lay", "with": what}
+            self._lines.obey(device, act, time.monotonic())
+        else:
+            self.world.note("fault", what="no_device", at=device)
 
     def _on_pins(self, peer: Peer, line: bytes) -> None:
         try:

@@ -66,6 +66,8 @@ class WorldSettings:
     pins: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     cameras: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Cameras besides the one between the doors, and where each hangs; see `hw.sim.cameras`."""
+    documents: tuple[str, ...] = ()
+    """Readers of travel documents; see `hw.sim.passport_office`, which then issues documents."""
     scanners: Mapping[str, ScannerSettings] = field(default_factory=lambda: MappingProxyType({}))
     lines: Mapping[str, LineSettings] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -104,6 +106,8 @@ def parse(table: Mapping[str, Any]) -> WorldSettings:
     for name, place in given.get("cameras", {}).items():
         if place not in CAMERA_PLACES:
             raise ValueError(f"world.cameras.{name}: {place!r} is not one of {', '.join(CAMERA_PLACES)}")
+    if "documents" in given:
+        given["documents"] = tuple(str(name) for name in given["documents"])
     if "scanners" in given:
         given["scanners"] = {name: _scanner(name, table) for name, table in given["scanners"].items()}
     if "lines" in given:

@@ -16,6 +16,17 @@ _OFF, _ON, _RESET, _ATR = b"\x00", b"\x01", b"\x02", b"\x04"
 _TCP_QUICKACK = 12
 
 
+def answered(chip: Chip | None, message: bytes) -> bytes | None:
+    """What the chip that lies there says to a reader's message; None to one that nobody answers. Raises TornOff."""
+    if message in (_OFF, _ON, _RESET):
+        if chip is not None:
+            chip.reset()
+        return None
+    if chip is None:
+        return b""
+    return chip.atr if message == _ATR else chip.transmit(message)
+
+
 class VirtualDocument:
     """A document that lies on the reader until it is taken away; a `TornOff` of its chip takes it away too."""
 
@@ -44,19 +55,11 @@ class VirtualDocument:
             try:
                 while True:
                     message = self._exactly(int.from_bytes(self._exactly(2), "big"))
-                    answer = self._answer(message)
+                    answer = answered(self.chip, message)
                     if answer is not None:
                         self._socket.sendall(len(answer).to_bytes(2, "big") + answer)
             except (OSError, EOFError, TornOff):
                 return
-
-    def _answer(self, message: bytes) -> bytes | None:
-        if message == _ATR:
-            return self.chip.atr
-        if message in (_OFF, _ON, _RESET):
-            self.chip.reset()
-            return None
-        return self.chip.transmit(message)
 
     def _exactly(self, count: int) -> bytes:
         data = b""

@@ -1,5 +1,6 @@
 """Every reader of travel documents: who is read, who is refused and with which reason, and that it can go on after."""
 
+import selectors
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,11 +17,12 @@ from scard import FakeScard
 from gatefw.errors import DeviceLost
 from gatefw.model import ChipProof, Reason
 from gatefw.ports import ChipRead, DocumentFailed
-from hw import document_pcsc
+from hw import document_pcsc, document_socket
 from hw.sim.chip import Chip, Fault, Personalisation
 from hw.sim.chip_faults import altered, garbage, replayed, slow, torn_off
 from hw.sim.chip_keys import CARD_ACCESS, AgreementKey, Offer, personalise
 from hw.sim.passport import Authority, Signer
+from hw.sim.passport_office import DocumentTray
 from hw.sim.vpcd import VirtualDocument
 
 ROLE = "document"
@@ -131,8 +133,59 @@ class _BehindPcscd:
         self._end.close()
 
 
+class _OnASocket:
+    """The driver as it is opened for a lane, and the simulated world's reader on the other side of its socket."""
+
+    driver: Any = document_socket
+    pause_s = 0.1
+
+    def __init__(self, path: Path) -> None:
+        self._path = path / "chip.sock"
+        self._opened: list[Any] = []
+        self.plug()
+
+    def open(self) -> Any:
+        self._opened.append(self.driver.open(self.driver.Settings(path=str(self._path), answer_s=60.0)))
+        return self._opened[-1]
+
+    def lay_down(self, made: Personalisation, fault: Fault | None = None) -> None:
+        self._tray.lay(Chip(made, fault))
+
+    def take_away(self) -> None:
+        self._tray.lay(None)
+
+    def pause(self) -> None:
+        threading.Event().wait(self.pause_s)
+
+    def plug(self) -> None:
+        self._selector, self._over = selectors.DefaultSelector(), threading.Event()
+        self._tray = DocumentTray(self._selector, self._path)
+        self._thread = threading.Thread(target=self._serve, name="document reader", daemon=True)
+        self._thread.start()
+
+    def unplug(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while not self._over.is_set():
+            for key, mask in self._selector.select(0.05):
+                key.data(mask)
+        self._tray.close()
+        self._selector.close()
+
+    def close(self) -> None:
+        for reader in self._opened:
+            reader.close()
+        self.unplug()
+
+
 def in_memory(path: Path) -> _InMemory:
     return _InMemory(path)
+
+
+def on_a_socket(path: Path) -> _OnASocket:
+    return _OnASocket(path)
 
 
 def behind_pcscd(path: Path) -> _BehindPcscd:
@@ -140,7 +193,7 @@ def behind_pcscd(path: Path) -> _BehindPcscd:
 
 
 behind_pcscd.marks = [pytest.mark.pcsc]  # type: ignore[attr-defined]  # what the suite's fixture puts on its tests
-BENCHES = {"pcsc": [in_memory, behind_pcscd]}
+BENCHES = {"pcsc": [in_memory, behind_pcscd], "socket": [on_a_socket]}
 
 
 @pytest.fixture(autouse=True)
