@@ -187,10 +187,10 @@ def objections(rules: Sequence[Rule], port: Port, lane: str) -> Iterator[Objecti
     for number, rule in enumerate(rules, 1):
         if (first := named.index(rule.name) + 1) != number:
             yield Objection(number, ("name",), f"rule {first} is called {rule.name} too; give each a name of its own")
-        if Reason.OK in (rule.reason, *rule.reason_if.values()):
-            yield Objection(
-                number, ("reason",), "ok is no reason to turn somebody away; say why the rule does not hold"
-            )
+        others = [(("reason_if", word), reason) for word, reason in rule.reason_if.items()]
+        for place, reason in [(("reason",), rule.reason), *others]:
+            if reason is Reason.OK:
+                yield Objection(number, place, "ok is no reason to turn somebody away; name why the rule does not hold")
         if len(rule.conditions) != 1:
             found = " and ".join(rule.conditions) or "none"
             yield Objection(number, (), f"one condition is wanted, of {', '.join(CONDITIONS)}; this has {found}")
