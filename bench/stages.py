@@ -16,9 +16,10 @@ from gatefw.biometrics import picture
 from gatefw.biometrics.chain import Chain, Probe
 from gatefw.biometrics.quality import measure, the_face
 from gatefw.biometrics.runtime import Picture, Runtime
+from gatefw.biometrics.sight import Rules
 from gatefw.biometrics.template import Template
 from gatefw.biometrics.threshold import threshold_for
-from gatefw.biometrics.verify import Outcome, Rules, Verification
+from gatefw.biometrics.verify import Outcome, Verification
 from gatefw.state import state_dir
 from hw.sim.frames import Camera, Scenes
 

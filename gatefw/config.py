@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gatefw.config_gallery import Holds
 from gatefw.config_reading import Contents, Finding, Look, Lookup, Reading, Schema
 from gatefw.config_tables import (
     Bus,
@@ -30,7 +31,7 @@ from gatefw.config_tables import (
 )
 from gatefw.errors import ConfigError
 from gatefw.rule import Rule
-from gatefw.vision_settings import CameraPlace, VisionSettings
+from gatefw.vision_settings import CameraPlace, Searched, VisionSettings
 
 __all__ = ["Config", "Finding", "Paths", "check", "load"]
 
@@ -139,14 +140,16 @@ def check(
     procedure: Lookup | None = None,
     model: Lookup | None = None,
     csca: Look | None = None,
+    holds: Holds | None = None,
     env: Mapping[str, str] = os.environ,
 ) -> list[Finding]:
     """Every problem of the lane file, in the order of its lines; nothing is opened or moved.
 
     `procedure` and `model` look a name up and raise SetupError when there is none; without them that is not checked.
     `procedure` returns whether a face follows in it. `csca` looks into the directory of CSCA certificates.
+    `holds` raises SetupError when a model cannot search so large a gallery.
     """
-    reading = Reading(schema, env, procedure, model, csca)
+    reading = Reading(schema, env, procedure, model, csca, holds)
     reading.read(path)
     return sorted(reading.findings, key=lambda found: found.line or 0)
 
@@ -156,13 +159,14 @@ def _assembled(path: Path, contents: Contents) -> Config:
     shared = sections["people"].directory
     paths = Paths(contents.state, contents.run, Path(shared) if shared else None)
     table, face, bus = sections["vision"], sections["face"], sections["bus"]
+    size = sections["gallery"]
     vision = VisionSettings(
         socket=paths.vision,
         models=paths.models,
         gallery=paths.gallery,
         key=paths.key("gallery"),
         cameras=tuple(
-            CameraPlace(each.label, each.driver, each.settings, each.name == table.codes)
+            CameraPlace(each.label, each.driver, each.settings, each.name == table.codes, each.name == table.identify)
             for each in devices
             if each.role == "camera"
         ),
@@ -173,6 +177,13 @@ def _assembled(path: Path, contents: Contents) -> Config:
         fmr=face.fmr,
         mismatch_frames=face.mismatch_frames,
         compare_every_s=face.compare_every_s,
+        searched=Searched(
+            most=size.most,
+            fpir=size.fpir,
+            fnir=size.fnir,
+            frames=size.frames,
+            partitions=tuple(sections["people"].partitions.split()),
+        ),
     )
     return Config(
         file=path,

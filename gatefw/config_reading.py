@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gatefw import config_rules, settings, toml_document
+from gatefw import config_gallery, config_rules, settings, toml_document
+from gatefw.config_gallery import Holds
 from gatefw.config_tables import ROLES, SECTIONS, Device, Documents
 from gatefw.errors import ConfigError, SetupError
 from gatefw.rule import RULE_TABLE, Rule
@@ -54,8 +55,10 @@ class Reading:
         procedure: Lookup | None = None,
         model: Lookup | None = None,
         csca: Look | None = None,
+        holds: Holds | None = None,
     ) -> None:
         self._schema, self._env, self._procedure, self._model, self._csca = schema, env, procedure, model, csca
+        self._holds = holds
         self._document = Document("", {}, {})
         self._schemas: dict[Place, type] = {}
         self._face_follows: bool | None = None
@@ -204,6 +207,8 @@ class Reading:
         config_rules.tokens(sections["tokens"], self._face_follows, self.error)
         if sections["vision"] is not None:
             config_rules.cameras(sections["vision"], roles, self.error, self.warn)
+            cameras = roles.get("camera", {})
+            config_gallery.identification(sections["vision"], sections["gallery"], cameras, self._holds, self.error)
         config_rules.port(sections["port"], self.error)
         if lane is not None:
             config_rules.eligibility(rules, sections["port"], lane.name, self.error, self.warn)

@@ -137,13 +137,15 @@ class GallerySize:
     """`[gallery]`: how many people a search may meet, at which rates. The lane does not start where the model cannot.
 
     most: people enrolled at most. fpir: share of strangers' searches that find somebody, at most; the threshold follows
-    from it and from how many there are (FPIR = 1 - (1 - FMR)^N). fnir: share of enrolled people not found at that
-    threshold, of one look, that the lane bears; the model card says how many it is.
+    from it and from `most` (FPIR = 1 - (1 - FMR)^N). fnir: share of enrolled people not found at that threshold, of one
+    look, that the lane bears; the model card says how many it is. frames: so many of one traveller, at least
+    face.compare_every_s apart, are searched for together, once.
     """
 
     most: Annotated[int, Bound(1, 100_000_000)] = 1
     fpir: Annotated[float, Bound(1e-6, 0.1)] = 0.01
     fnir: Annotated[float, Bound(0.0, 1.0)] = 0.35
+    frames: Annotated[int, Bound(1, 20)] = 3
 
 
 @dataclass(frozen=True, slots=True)

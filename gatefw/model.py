@@ -508,7 +508,8 @@ class DocumentRead:
 class FaceIdentified:
     """One person of the gallery, and no other, is alike enough.
 
-    `score` is a distance, smaller is more alike; `threshold` is the model card's for `fpir` at this size of `gallery`.
+    `score` is a distance, smaller is more alike; `threshold` is the model card's for `fpir` among as many people as the
+    lane allows, of whom `gallery` are enrolled.
     """
 
     subject: SubjectId = field(repr=False)

@@ -5,14 +5,23 @@
 It talks through `vision.sock` (see `vision_server`) and knows neither doors nor lane. Requests, besides `id` and `do`:
 
     verify   subject, deadline_s           hints, then {"matched", "reason", "score", "threshold", "fmr", "frames"};
-                                           a newer verify ends an older one
+                                           a newer question about a face ends an older one
     verify_portrait  portrait, deadline_s  the same, against the portrait of a document (JPEG or JPEG 2000, base64);
                                            nothing of it is kept
+    identify deadline_s                    hints, then {"reason", "subject", "score", "threshold", "gallery", "fpir",
+                                           "frames"}; a subject and a score when the reason is "ok", else null
+    enrol_live  subject, partition,        hints, then {"reason", "templates", "twice"}: the portrait and the living
+                expires_at, portrait,      face that fits it are enrolled; without "ok" nobody is
+                deadline_s
     codes    wanted                        {}; from now on, or no more, {"code": {"camera", "payload"}} for each QR code
                                            (base64) that a camera for codes sees, once while it is in sight
-    cancel   of                            ends the verify with that id, which fails as "cancelled"
-    enrol    subject, photos, expires_at   photos: paths of 1 to 8 pictures of one person; {"templates": n}
+    cancel   of                            ends the question with that id, which fails as "cancelled"
+    enrol    subject, photos, expires_at,  photos: paths of 1 to 8 pictures of one person, partition: "main" when it is
+             partition                     not said; {"templates": n, "twice": [ids]}: others with this face, null
+                                           where too many are enrolled to look for them
     revoke   subject                       {"revoked": true or false}
+    partition_make  partition, expires_at  {}
+    partition_destroy  partition           {"people": n}: whose templates are destroyed with its key
     list                                   {"subjects": [{"subject", "templates", "expires_at"}]}
     health                                 {"ok", "cameras": {name: {"lost", "ail", "why"}}}: reasons, or ""
     figures                                {"cameras": {name: {the same, "frames_per_s", "brightness", "width_px",
@@ -20,7 +29,7 @@ It talks through `vision.sock` (see `vision_server`) and knows neither doors nor
     stop                                   {} and the process ends
 
 The socket has a thread, each camera has one, and there is this one, which alone touches models and gallery and never
-waits longer than a twentieth of a second while a verification runs, so that its deadline holds. Killed at any moment it
+waits longer than a twentieth of a second while a face is looked at, so that its deadline holds. Killed at any moment it
 leaves a whole gallery and a socket that the next one replaces.
 """
 
@@ -54,14 +63,18 @@ def serve(settings: VisionSettings, child: bool) -> None:
 
     Raises SetupError when models, gallery, key or socket cannot be used, DeviceLost when it should be started again.
     """
-    faces, codes = ({each.name: _opener(each) for each in settings.having(codes)} for codes in (False, True))
+    places = (settings.verifying, settings.having(codes=True), settings.identifying)
+    inside, before, front = ({each.name: _opener(each) for each in some} for some in places)
     names = settings.detector, settings.embedder
     with ExitStack() as stack:
         chain = Chain.load(settings.models, *names, Runtime(settings.runtime), Delegate(settings.delegate))
         key = load_or_create(settings.key, store_exists=settings.gallery.exists())
         gallery = stack.enter_context(closing(Gallery(settings.gallery, key)))
         server = stack.enter_context(closing(Server(settings.socket)))
-        seen_by = Eyes(*(stack.enter_context(closing(Feeds(cameras))) for cameras in (faces, codes)))
+        faces, codes = (stack.enter_context(closing(Feeds(cameras))) for cameras in (inside, before))
+        only = front.keys() == inside.keys()
+        identify = faces if only else stack.enter_context(closing(Feeds(front))) if front else None
+        seen_by = Eyes(faces, codes, identify)
         vision = Vision(settings, chain, gallery, seen_by, server)
         _stop_at_signals(vision)
         if child:

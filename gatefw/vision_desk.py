@@ -14,7 +14,7 @@ from typing import Any
 
 from gatefw.errors import BadReply, DeviceLost, Refusal
 from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceImpaired, DeviceWent, GateInput, TokenRead
-from gatefw.model import Failed, Reason, RunId, Token, VerifyFace, VerifyPortrait
+from gatefw.model import Answer, Failed, IdentifyFace, Reason, RunId, Token, VerifyFace, VerifyPortrait
 from gatefw.vision_client import VisionClient
 from gatefw.vision_settings import CameraPlace
 from gatefw.vision_wire import (
@@ -24,6 +24,7 @@ from gatefw.vision_wire import (
     cameras_told,
     code_found,
     hint_told,
+    identify_reply,
     verify_reply,
 )
 
@@ -39,6 +40,7 @@ Heard = Callable[[Message], None]
 class _Verify:
     run: RunId
     number: int
+    reply: Callable[[Message], Answer | None]
 
 
 class VisionDesk:
@@ -65,11 +67,12 @@ class VisionDesk:
         self._client.close()
 
     def verify(self, ask: Ask) -> None:
-        """Ask for a comparison; its answer, or that there is none to be had, arrives in the inbox."""
+        """Ask for a comparison or a search; its answer, or that there is none to be had, arrives in the inbox."""
         try:
             with self._lock:
                 number = self._ask_for(ask.request)
-                self._verifies[number] = _Verify(ask.run, ask.number)
+                reply = identify_reply if isinstance(ask.request, IdentifyFace) else verify_reply
+                self._verifies[number] = _Verify(ask.run, ask.number, reply)
         except DeviceLost as error:
             _log.warning("%s", error)
             self._put(Answered(ask.run, ask.number, Failed(Reason.VISION_UNAVAILABLE)))
@@ -79,6 +82,8 @@ class VisionDesk:
     def _ask_for(self, request: object) -> int:
         if isinstance(request, VerifyFace):
             return self._client.ask("verify", subject=request.subject, deadline_s=request.deadline_s)
+        if isinstance(request, IdentifyFace):
+            return self._client.ask("identify", deadline_s=request.deadline_s)
         assert isinstance(request, VerifyPortrait)
         if len(request.portrait) > PORTRAIT_BYTES_MAX:
             raise Refusal(f"portrait: {len(request.portrait)} bytes, over {PORTRAIT_BYTES_MAX}")
@@ -136,7 +141,7 @@ class VisionDesk:
 
     def _answer(self, verify: _Verify, message: Message) -> None:
         try:
-            reply = verify_reply(message)
+            reply = verify.reply(message)
         except BadReply as error:
             _log.warning("%s", error)
             reply = Failed(Reason.VISION_UNAVAILABLE)

@@ -171,19 +171,33 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Eyes:
-    """The cameras between the doors, which see faces, and those before them, which see codes."""
+    """The cameras that verify, between the doors; those that see codes, and the one that identifies, before them.
+
+    identify: None for a lane that finds nobody by their face; the same as `faces` where there is one camera for both.
+    """
 
     faces: "Feeds"
     codes: "Feeds"
+    identify: "Feeds | None" = None
 
     @property
     def states(self) -> dict[str, CameraState]:
-        return {**self.faces.states, **self.codes.states}
+        return {name: state for feeds in self._all for name, state in feeds.states.items()}
 
     @property
     def figures(self) -> dict[str, dict[str, object]]:
         """How each camera's pictures are; see `Feed.figures`."""
-        return {**self.faces.figures, **self.codes.figures}
+        return {name: figures for feeds in self._all for name, figures in feeds.figures.items()}
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a camera that sees faces has been lost for long."""
+        return any(feeds.overdue for feeds in self._all if feeds is not self.codes)
+
+    @property
+    def _all(self) -> tuple["Feeds", ...]:
+        every = (self.faces, self.codes)
+        return every if self.identify is None or self.identify is self.faces else (*every, self.identify)
 
 
 class Feeds:

@@ -9,13 +9,29 @@ class CameraPlace:
     """One camera: its name in events (`camera.inside`), its driver's name, and that driver's own `Settings`.
 
     codes: it looks for QR codes before the entry door, and its pictures are never compared: whoever stands there is not
-    who stands between the doors.
+    who stands between the doors. identify: it finds people by their face (1:N); it verifies nobody, unless the lane has
+    no other camera for faces.
     """
 
     name: str
     driver: str
     settings: object
     codes: bool = False
+    identify: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """Whom a search may meet, and at which rates; see `[gallery]` and `[people]` in `config_tables`.
+
+    partitions: patterns of names, none for all. frames: so many of one traveller are searched for together.
+    """
+
+    most: int = 1
+    fpir: float = 0.01
+    fnir: float = 0.35
+    frames: int = 3
+    partitions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +43,7 @@ class VisionSettings:
     is no fall-back. fmr: a rate the embedder's card has a threshold for. mismatch_frames: so many good frames must
     disagree before the face counts as another one, each at least compare_every_s after the one before (a traveller who
     blinks does not stay like that); the false match rate of a whole verification is at most this many times `fmr`,
-    however many cameras there are.
+    however many cameras there are. searched: for the camera that identifies.
     """
 
     socket: Path
@@ -42,7 +58,19 @@ class VisionSettings:
     fmr: float = 1e-3
     mismatch_frames: int = 5
     compare_every_s: float = 0.25
+    searched: Searched = Searched()
 
     def having(self, codes: bool) -> tuple[CameraPlace, ...]:
         """The cameras that look for codes, or those that look for faces."""
         return tuple(camera for camera in self.cameras if camera.codes is codes)
+
+    @property
+    def identifying(self) -> tuple[CameraPlace, ...]:
+        """The camera that finds people by their face, or none."""
+        return tuple(camera for camera in self.cameras if camera.identify)
+
+    @property
+    def verifying(self) -> tuple[CameraPlace, ...]:
+        """The cameras that compare one face with one person: those between the doors, or a lane's only one."""
+        faces = self.having(codes=False)
+        return tuple(camera for camera in faces if not camera.identify) or faces

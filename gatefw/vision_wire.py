@@ -7,11 +7,11 @@ more than these messages, and no longer ones. The protocol is drawn in `vision`.
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gatefw.errors import BadReply
-from gatefw.model import Answer, FaceCompared, Failed, Reason
+from gatefw.model import Answer, FaceCompared, FaceIdentified, Failed, Reason, SubjectId
 
 Message = Mapping[str, Any]
 
@@ -21,6 +21,9 @@ REQUEST_BYTES = 192 * 1024
 CODE_BYTES_MAX = 2953
 """What the largest QR code can hold (ISO/IEC 18004, version 40-L, bytes)."""
 WHY_CHARS_MAX = 200
+SUBJECT_CHARS_MAX = 64
+TWICE_MAX = 1000
+PEOPLE_MAX = 100_000_000
 AILMENTS = frozenset({Reason.CAMERA_DARK, Reason.CAMERA_BLINDED, Reason.CAMERA_COVERED, Reason.CAMERA_FROZEN})
 LOST = frozenset(
     {Reason.DEVICE_LOST, Reason.DEVICE_WRONG, Reason.DEVICE_NOT_SET_UP, Reason.DEVICE_STUCK, Reason.SOFTWARE}
@@ -93,6 +96,66 @@ def hint_told(hint: object) -> Reason:
         return Reason(str(hint))
     except ValueError:
         raise BadReply("vision: a hint that is none") from None
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolTold:
+    """What became of an `enrol` or `enrol_live`. Nobody is enrolled unless the reason is OK.
+
+    twice: others with this face; None where nobody was looked for, because too many are enrolled.
+    """
+
+    reason: Reason
+    templates: int
+    twice: tuple[SubjectId, ...] | None = field(repr=False)
+
+
+def enrol_told(done: object) -> EnrolTold:
+    """What became of an enrolment. Raises BadReply."""
+    try:
+        if not isinstance(done, dict):
+            raise TypeError
+        reason, templates, others = Reason(done.get("reason", Reason.OK)), done["templates"], done["twice"]
+        twice = None if others is None else tuple(_subject(each) for each in others)
+        if type(templates) is not int or not 0 <= templates <= 8 or (templates > 0) is not (reason is Reason.OK):
+            raise ValueError
+        if twice is not None and len(twice) > TWICE_MAX:
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        raise BadReply("vision: not an answer to enrol") from None
+    return EnrolTold(reason, templates, twice)
+
+
+def _subject(told: object) -> SubjectId:
+    if not isinstance(told, str) or not 0 < len(told) <= SUBJECT_CHARS_MAX:
+        raise ValueError
+    return SubjectId(told)
+
+
+def identify_reply(message: Message) -> Answer | None:
+    """The reply to `IdentifyFace` in a message, None while there is none yet (a hint).
+
+    Raises BadReply as `verify_reply`. A subject is believed only beside a score that fits, in a gallery of somebody.
+    """
+    if "hint" in message:
+        return None
+    if "failed" in message:
+        return Failed(Reason.VISION_UNAVAILABLE)
+    try:
+        done = message["done"]
+        reason = Reason(done["reason"])
+        if reason is not Reason.OK:
+            return Failed(reason)
+        subject = _subject(done["subject"])
+        score, threshold, fpir = (float(done[name]) for name in ("score", "threshold", "fpir"))
+        gallery, frames = int(done["gallery"]), int(done["frames"])
+        if not (0 <= score <= threshold <= 4 and 0 <= fpir <= 1 and 0 < frames <= 1_000_000):
+            raise ValueError
+        if not 0 < gallery <= PEOPLE_MAX:
+            raise ValueError
+    except (KeyError, TypeError, ValueError, OverflowError) as error:  # whose words may be anybody's, and without end
+        raise BadReply(f"vision: not an answer to identify: {type(error).__name__}") from None
+    return FaceIdentified(subject, score, threshold, gallery, fpir, frames)
 
 
 def verify_reply(message: Message) -> Answer | None:

@@ -10,8 +10,9 @@ from gatefw.biometrics.chain import Probe
 from gatefw.biometrics.detector import Face
 from gatefw.biometrics.quality import Quality
 from gatefw.biometrics.runtime import Delegate, Maker, Runtime
+from gatefw.biometrics.sight import Hint, Rules
 from gatefw.biometrics.template import Template, distance_to_all
-from gatefw.biometrics.verify import Hint, Outcome, Rules, Verification
+from gatefw.biometrics.verify import Outcome, Verification
 from gatefw.errors import ModelError
 from gatefw.model import Reason
 
@@ -194,7 +195,7 @@ def test_whatever_the_camera_shows_it_ends_once_by_its_deadline_and_admits_only_
             outcome = found if isinstance(found, Outcome) else None
         if outcome is not None:
             break
-    outcome = outcome or running.late(running.ends_s)
+    outcome = outcome or running.late(10.0 + deadline_s)
     assert outcome is not None
     assert outcome.frames == len(compared) <= RULES.frames
     assert outcome.score == (min(compared) if compared else None)

@@ -1,13 +1,10 @@
 """The vision process with its real models: enrol, verify, revoke, and what it survives."""
 
 import base64
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -20,6 +17,7 @@ import numpy as np
 import pytest
 import zxingcpp
 from peers import FrameServer, until
+from vision_lane import FOREVER, KEY, Lane, Scene, empty
 
 from gatefw import vision
 from gatefw.biometrics import picture
@@ -28,112 +26,15 @@ from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.runtime import Delegate, Maker, Picture, Runtime
 from gatefw.biometrics.template import Template
 from gatefw.errors import DeviceLost, ModelError, SetupError
-from gatefw.model import FaceCompared, Failed, Reason, Reply, SubjectId
-from gatefw.ports import Frame
+from gatefw.model import FaceCompared, Failed, Reason, SubjectId
 from gatefw.vision_client import VisionClient
 from gatefw.vision_feed import Eyes, Feeds
 from gatefw.vision_server import Server
 from gatefw.vision_settings import CameraPlace, VisionSettings
-from gatefw.vision_wire import code_found, verify_reply
+from gatefw.vision_wire import verify_reply
 from gatefw.vision_worker import Vision
 
 pytestmark = pytest.mark.models
-KEY = bytes(range(32))
-FOREVER = 4e9
-
-
-def empty() -> Picture:
-    """Nobody there: a wall and a door frame."""
-    rgb = np.full((480, 640, 3), 110, np.uint8)
-    rgb[:, 200:210] = rgb[:, 430:440] = 40
-    return rgb
-
-
-class Scene:
-    """A camera that shows one picture, never twice the same bits, unless it is frozen."""
-
-    def __init__(self) -> None:
-        self.rgb: Picture = empty()
-        self.frozen = False
-        self.taken = self._shown = 0
-
-    def open(self) -> "Scene":
-        return self
-
-    def frame(self, timeout_s: float) -> Frame:
-        self.taken += 1
-        if not self.frozen:
-            self._shown += 1
-        shown = self.rgb.copy()
-        shown[0, 0] = self._shown % 256, self._shown // 256 % 256, 7
-        return Frame(memoryview(shown), time.monotonic())
-
-    def close(self) -> None:
-        """Nothing to give back."""
-
-
-class Lane:
-    """A supervisor's view of a vision process that runs in this one."""
-
-    def __init__(self, chain: Chain, settings: VisionSettings) -> None:
-        self.log: list[dict[str, Any]] = []
-        self.scene, self.low, self.front = Scene(), Scene(), Scene()
-        faces = {"camera.inside": self.scene.open, "camera.low": self.low.open}
-        self._ends = contextlib.ExitStack()
-        gallery_ready, self.wall_s = threading.Event(), 1000.0
-
-        def work() -> None:
-            with (
-                closing(Gallery(settings.gallery, KEY)) as gallery,
-                closing(Feeds(faces)) as inside,
-                closing(Feeds({"camera.front": self.front.open})) as before,
-            ):
-                self.vision = Vision(settings, chain, gallery, Eyes(inside, before), server, wall_s=lambda: self.wall_s)
-                gallery_ready.set()
-                self.vision.run()
-
-        server = self._ends.enter_context(closing(Server(settings.socket)))
-        thread = threading.Thread(target=work)
-        thread.start()
-        assert gallery_ready.wait(30)
-        self._ends.callback(thread.join)
-        self._ends.callback(self.vision.stop)
-        came = threading.Event()
-        self.client = VisionClient(settings.socket, lambda m: self.log.append(dict(m)), lambda why: None, came.set)
-        self._ends.callback(self.client.close)
-        assert came.wait(30)
-
-    def close(self) -> None:
-        self._ends.close()
-
-    def last_word(self, number: int) -> dict[str, Any]:
-        def ended() -> list[dict[str, Any]]:
-            return [m for m in self.log if m.get("id") == number and "hint" not in m]
-
-        until(ended, f"the last word on request {number}", 30)
-        (message,) = ended()
-        return message
-
-    def call(self, do: str, **fields: object) -> dict[str, Any]:
-        return self.last_word(self.client.ask(do, **fields))
-
-    def verify(self, subject: str, deadline_s: float = 20.0) -> Reply | None:
-        return verify_reply(self.call("verify", subject=subject, deadline_s=deadline_s))
-
-    def compare(self, portrait: bytes, deadline_s: float = 20.0) -> Reply | None:
-        encoded = base64.b64encode(portrait).decode()
-        return verify_reply(self.call("verify_portrait", portrait=encoded, deadline_s=deadline_s))
-
-    def told(self, camera: str) -> dict[str, str]:
-        """The last that was said of a camera."""
-        health = [message["health"] for message in self.log if "health" in message]
-        return dict(health[-1]["cameras"][camera]) if health else {}
-
-    def codes(self) -> list[tuple[str, bytes]]:
-        return [code_found(message["code"]) for message in self.log if "code" in message]
-
-    def hints(self, number: int) -> list[str]:
-        return [m["hint"] for m in self.log if m.get("id") == number and "hint" in m]
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +64,7 @@ def lane(chain: Chain, settings: VisionSettings) -> Iterator[Lane]:
 def anna(lane: Lane, photos: Path) -> str:
     """A subject, enrolled from one photograph."""
     done = lane.call("enrol", subject="anna", photos=[str(photos / "obama.jpg")], expires_at=FOREVER)
-    assert done["done"] == {"templates": 1}
+    assert done["done"] == {"templates": 1, "twice": []}
     return "anna"
 
 
@@ -253,10 +154,13 @@ def test_a_newer_verification_ends_an_older_one(lane: Lane, anna: str) -> None:
 def test_enrolling_and_listing_go_on_beside_a_verification(lane: Lane, anna: str, photos: Path) -> None:
     number = lane.client.ask("verify", subject=anna, deadline_s=60.0)
     three = [str(photos / f"obama{n}.jpg") for n in ("", "2", "3")]
-    assert lane.call("enrol", subject="bert", photos=three, expires_at=5000)["done"] == {"templates": 3}
+    assert lane.call("enrol", subject="bert", photos=three, expires_at=5000)["done"] == {
+        "templates": 3,
+        "twice": ["anna"],
+    }
     assert lane.call("list")["done"]["subjects"] == [
-        {"subject": "anna", "templates": 1, "expires_at": FOREVER},
-        {"subject": "bert", "templates": 3, "expires_at": 5000.0},
+        {"subject": "anna", "templates": 1, "expires_at": FOREVER, "partition": "main"},
+        {"subject": "bert", "templates": 3, "expires_at": 5000.0, "partition": "main"},
     ]
     assert not any(m.get("id") == number and "done" in m for m in lane.log)
 
@@ -494,7 +398,7 @@ def test_a_vision_process_killed_in_the_middle_comes_back_with_its_gallery(
     try:
         until(lambda: "came" in log, deadline_s=60)
         client.ask("enrol", subject="anna", photos=[str(photos / "obama.jpg")], expires_at=FOREVER)
-        until(lambda: {"id": 1, "done": {"templates": 1}} in log)
+        until(lambda: {"id": 1, "done": {"templates": 1, "twice": []}} in log)
         client.ask("verify", subject="anna", deadline_s=60.0)
         log.clear()
         process.kill()

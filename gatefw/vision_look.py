@@ -1,0 +1,53 @@
+"""The one question about a face that the vision process looks at now, frame by frame, until it is answered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from gatefw.biometrics.chain import Chain, Probe
+from gatefw.biometrics.sight import Hint
+from gatefw.model import Reason
+from gatefw.vision_feed import Feeds
+from gatefw.vision_server import Asked
+
+LOOK_S = 0.05
+
+Ended = TypeVar("Ended")
+Says = TypeVar("Says", covariant=True)
+
+
+class Look(Protocol[Says]):
+    """A question while it is open: a `Verification`, an `Identification`, a `Capture`."""
+
+    def wants(self, captured_s: float) -> bool: ...
+
+    def seen(
+        self, found: Probe | Reason, captured_s: float, repeated: bool, camera: str = ""
+    ) -> "Hint | Says | None": ...
+
+    def late(self, now_s: float) -> "Says | None": ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looking(Generic[Ended]):
+    """A look, who asked for it, the cameras it uses, and what is said of its end."""
+
+    asked: Asked
+    look: Look[Ended]
+    feeds: Feeds
+    conclude: Callable[[Ended], dict[str, object]]
+
+    def step(self, chain: Chain, now_s: Callable[[], float]) -> dict[str, object] | None:
+        """One frame, if one comes soon; the last word on the question once there is one. Hints are sent from here."""
+        seen = self.feeds.take(LOOK_S)
+        found: Hint | Ended | None = None
+        if seen is not None and self.look.wants(seen.frame.captured_s):
+            probe = chain.probe(np.asarray(seen.frame.rgb))
+            found = self.look.seen(probe, seen.frame.captured_s, seen.repeated, seen.camera)
+        if isinstance(found, Hint):
+            self.asked.client.send({"id": self.asked.number, "hint": found.reason})
+            return None
+        ended = self.look.late(now_s()) if found is None else found
+        return None if ended is None else self.conclude(ended)
