@@ -88,8 +88,8 @@ class Gate:
     def __init__(
         self, settings: GateSettings, clear: Clear, new_run: Callable[[], RunId], latched: Reason | None = None
     ) -> None:
-        self.state = State(settings.policy, in_service=settings.in_service, latched=latched is not None)
-        self.senses = Senses(settings.required)
+        self.state = State.at_boot(settings.policy, in_service=settings.in_service, latched=latched is not None)
+        self.senses = Senses(settings.required, settings.policy.doors)
         self.leases = Leases(settings.lease_s, settings.renew_s, settings.confirm_s)
         self._settings = settings
         self._tickets = count(1)

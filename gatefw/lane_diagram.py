@@ -1,22 +1,25 @@
-"""The lane's table, drawn: two Mermaid state diagrams and a table, written into documents between marks.
+"""The lane's table, drawn: Mermaid state diagrams and a table, written into documents between marks.
 
     python -m gatefw.lane_diagram --write README.md docs/lane.md
 
-`TRANSITIONS` that lead to another phase are the arrows: the part `passage` holds those of a passage, the part `around
-it` all others, and `ALWAYS`, which would draw an arrow from everywhere, as a table. Arrows between the same phases
-share one line. Rows that stay in their phase are in `gatefw/lane.py` alone.
+Rows that lead to another phase are the arrows. The part `passage` holds those of a passage through an airlock, the part
+`around it` all others, with what would draw an arrow from everywhere as a table; the parts `one door` and `no door`
+hold what such a lane has of its own. Arrows between the same phases share one line. Rows that stay in their phase are
+in `gatefw/lane_table.py` alone.
 """
 
 import argparse
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from gatefw.lane import ALWAYS, TRANSITIONS, Row
+from gatefw.lane_table import ANYWHERE, CALLED_OUTSIDE, NO_DOOR, ONE_DOOR, TRANSITIONS, Row, Rows
+from gatefw.lane_terms import Shape
 from gatefw.model import Phase
 
-PARTS = ("passage", "around it")
+OTHER_LANES = {"one door": ONE_DOOR, "no door": NO_DOOR}
+PARTS = ("passage", "around it", *OTHER_LANES)
 _MARKED = re.compile(
     rf"(<!-- lane diagram, ({'|'.join(PARTS)}): begin -->\n)(?:(?!<!-- lane).)*(<!-- lane diagram: end -->)", re.DOTALL
 )
@@ -29,7 +32,9 @@ PASSAGE = frozenset({
 
 def markdown(part: str) -> str:
     """One of `PARTS`, without the marks."""
-    arrows = _arrows()
+    if part in OTHER_LANES:
+        return "\n".join(_diagram(_arrows(OTHER_LANES[part]), Phase.IDLE))
+    arrows = _arrows(TRANSITIONS[Shape.AIRLOCK])
     passage = {ends: labels for ends, labels in arrows.items() if PASSAGE.issuperset(ends)}
     if part == "passage":
         return "\n".join(_diagram(passage, Phase.IDLE))
@@ -37,7 +42,9 @@ def markdown(part: str) -> str:
     return "\n".join([
         *_diagram(service, Phase.RECOVERING), "",
         "From many phases at once, before any of the arrows above; the first row that fits counts:", "",
-        "| in | on | when | goes to |", "|---|---|---|---|", *map(_table_row, ALWAYS),
+        *_table(ANYWHERE[Shape.AIRLOCK]), "",
+        "Without an entry door, in place of the rows about `call`:", "",
+        *_table(CALLED_OUTSIDE),
     ])  # fmt: skip
 
 
@@ -51,9 +58,9 @@ def replaced(document: str) -> str:
     return _MARKED.sub(lambda marks: f"{marks[1]}{markdown(marks[2])}\n{marks[3]}", document)
 
 
-def _arrows() -> dict[tuple[Phase, Phase], list[str]]:
+def _arrows(rows: Rows) -> dict[tuple[Phase, Phase], list[str]]:
     found: dict[tuple[Phase, Phase], list[str]] = {}
-    for row in TRANSITIONS:
+    for row in rows:
         for phase in row.phases:
             if row.to is not None and row.to is not phase:
                 found.setdefault((phase, row.to), []).append(_label(row))
@@ -71,6 +78,10 @@ def _diagram(arrows: dict[tuple[Phase, Phase], list[str]], first: Phase) -> Iter
     for (phase, to), labels in arrows.items():
         yield f"    {phase.value} --> {to.value}: {'<br/>'.join(labels)}"
     yield "```"
+
+
+def _table(rows: Iterable[Row]) -> Iterator[str]:
+    yield from ("| in | on | when | goes to |", "|---|---|---|---|", *map(_table_row, rows))
 
 
 def _table_row(row: Row) -> str:

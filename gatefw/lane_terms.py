@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 from gatefw.model import (
@@ -45,18 +46,35 @@ ENTRY, EXIT = DoorId.ENTRY, DoorId.EXIT
 GENERATIONS = 16  # a runner keeps one timer alone, so an Elapsed this many armings old cannot be there
 
 
+class Shape(StrEnum):
+    """How a lane is built. Only an airlock encloses: in the other two nobody can be shut in."""
+
+    AIRLOCK = "airlock"  # room for one between an entry door and an exit door
+    ONE_DOOR = "one door"  # an exit door, and before it a marked spot: whoever is counted stands there
+    NO_DOOR = "no door"  # a counter: nobody is counted, and the decision is all there is
+
+
+_SHAPES = {(ENTRY, EXIT): Shape.AIRLOCK, (EXIT,): Shape.ONE_DOOR, (): Shape.NO_DOOR}
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the lane file says about people: the doors of `way_out` for each cause, and whether a refusal holds.
 
     The escape plan belongs to the site; `config` checks that no cause leaves an occupant without a way out and that,
-    but for `emergency`, none names the exit without the file saying so.
+    but for `emergency`, none names the exit without the file saying so. `doors` are those that there are; one that a
+    cause names and that is not there is not wanted.
     """
 
     refusal: tuple[DoorId, ...] = (ENTRY,)
     fault: tuple[DoorId, ...] = (ENTRY,)
     emergency: tuple[DoorId, ...] = (ENTRY, EXIT)
     hold_on_refusal: bool = False
+    doors: tuple[DoorId, ...] = (ENTRY, EXIT)
+
+    @property
+    def shape(self) -> Shape:
+        return _SHAPES[self.doors]
 
 
 class State(NamedTuple):
@@ -83,6 +101,22 @@ class State(NamedTuple):
     fire: bool = False
     evacuate: bool = False
     stop: bool = False
+
+    @classmethod
+    def at_boot(cls, policy: Policy, *, in_service: bool, latched: bool) -> "State":
+        """Nothing is sensed yet; a door that is not there is secured for ever."""
+        return cls(
+            policy,
+            entry=Position.UNKNOWN if ENTRY in policy.doors else Position.SECURED,
+            exit=Position.UNKNOWN if EXIT in policy.doors else Position.SECURED,
+            in_service=in_service,
+            latched=latched,
+        )
+
+    @property
+    def vacant(self) -> bool:
+        """Nobody can be shut in: the lane is empty, or does not enclose anybody."""
+        return self.occupancy is Occupancy.EMPTY or ENTRY not in self.policy.doors
 
     def position(self, door: DoorId) -> Position:
         return self.entry if door is ENTRY else self.exit
@@ -122,7 +156,7 @@ EMPTY = _occupancy("empty", Occupancy.EMPTY)
 ONE = _occupancy("one inside", Occupancy.ONE)
 MANY = _occupancy("more than one", Occupancy.MANY)
 UNSURE = _occupancy("occupancy unknown", Occupancy.UNKNOWN)
-ENTRY_SECURED = Guard("entry secured", lambda _w, n, _e: n.entry is Position.SECURED)
+VACANT = Guard("nobody shut in", lambda _w, n, _e: n.vacant)
 EXIT_SECURED = Guard("exit secured", lambda _w, n, _e: n.exit is Position.SECURED)
 EXIT_PASSABLE = Guard("exit not locked", lambda _w, n, _e: n.exit in (Position.CLOSED, Position.OPEN))
 EXIT_OPEN = Guard("exit open", lambda _w, n, _e: n.exit is Position.OPEN)
@@ -149,8 +183,16 @@ def _is_unconfirmed(_was: State, now: State, event: LaneEvent) -> bool:
     return isinstance(event, DoorIs) and event.position is Position.UNKNOWN and now.healthy
 
 
+def _is_another(was: State, now: State, _event: LaneEvent) -> bool:
+    """The one in the spot may have changed. Somebody who steps into an empty one is the one who is awaited."""
+    stepped_up = was.occupancy is Occupancy.EMPTY and now.occupancy is Occupancy.ONE
+    return was.occupancy is not now.occupancy and not stepped_up
+
+
 FORCED = Guard("secured door moved unbidden", _is_forced)
 UNCONFIRMED = Guard("contacts contradict", _is_unconfirmed)
+PERHAPS_ANOTHER = Guard("perhaps another", _is_another)
+TAKEN_BACK = Guard("exit not wanted any more", lambda _w, n, _e: n.wants_exit is None)
 
 
 # ---------------------------------------------------------------- triggers: which event
@@ -200,7 +242,8 @@ Action = Callable[[State, LaneEvent], tuple[LaneCommand, ...]]
 
 
 def _wanted(state: State, released: dict[DoorId, Purpose]) -> tuple[LaneCommand, ...]:
-    """Commands that change the wants to exactly `released`; securing comes first."""
+    """Commands that change the wants to exactly `released`, of the doors that there are; securing comes first."""
+    released = {door: purpose for door, purpose in released.items() if door in state.policy.doors}
     changed = [door for door in DoorId if state.wants(door) != released.get(door)]
     secure = [Secure(door) for door in changed if door not in released]
     return (*secure, *(Release(door, released[door]) for door in changed if door in released))
@@ -229,8 +272,7 @@ def let_out_called(state: State, _event: LaneEvent) -> tuple[LaneCommand, ...]:
 
 def settle(state: State, _event: LaneEvent) -> tuple[LaneCommand, ...]:
     """Way out for whoever may be inside; secured when nobody is."""
-    empty = state.occupancy is Occupancy.EMPTY
-    return _wanted(state, {} if empty else dict.fromkeys(state.policy.fault, Purpose.WAY_OUT))
+    return _wanted(state, {} if state.vacant else dict.fromkeys(state.policy.fault, Purpose.WAY_OUT))
 
 
 def evacuate(state: State, _event: LaneEvent) -> tuple[LaneCommand, ...]:

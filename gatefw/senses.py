@@ -44,10 +44,12 @@ News = Fact | Alarm | LaneEvent
 
 
 class Senses:
-    """Of one lane. `required` devices are missing until they come."""
+    """Of one lane. `required` devices are missing until they come; a door that is not there is secured for ever."""
 
-    def __init__(self, required: Iterable[str]) -> None:
+    def __init__(self, required: Iterable[str], doors: Iterable[DoorId] = tuple(DoorId)) -> None:
         self.sensed = Sensed()
+        for door in {*DoorId} - {*doors}:
+            self.door(DoorSensed(door, Position.SECURED, Beam.CLEAR))
         self.required = frozenset(required)
         self.missing = set(self.required)
         self.impaired: dict[str, set[Reason]] = {}

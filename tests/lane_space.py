@@ -7,7 +7,8 @@ folded to zero after each step, since only "current" and "stale" matter.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gatefw.lane import Row, find, take
+from gatefw.lane import find, take
+from gatefw.lane_table import Row
 from gatefw.lane_terms import Policy, State
 from gatefw.model import (
     Decided,
@@ -59,7 +60,14 @@ EVENTS: tuple[LaneEvent, ...] = (
 
 def starts(policy: Policy) -> tuple[State, ...]:
     """A lane as it boots: nothing sensed; in or out of service; with and without a fault kept from before."""
-    return tuple(State(policy, in_service=s, latched=k) for s in (True, False) for k in (True, False))
+    return tuple(State.at_boot(policy, in_service=s, latched=k) for s in (True, False) for k in (True, False))
+
+
+def events(policy: Policy) -> list[LaneEvent]:
+    """What can happen in such a lane: doors that are not there do not move, and where there is none nobody counts."""
+    gone = [DoorIs(door, position) for door in DoorId if door not in policy.doors for position in Position]
+    uncounted = [] if policy.doors else [OccupancyIs(occupancy) for occupancy in Occupancy]
+    return [event for event in EVENTS if event not in (*gone, *uncounted)]
 
 
 class Move(NamedTuple):
@@ -72,11 +80,11 @@ class Move(NamedTuple):
 
 def explore(policy: Policy, visit: Callable[[Move], None]) -> set[State]:
     """Every reachable state; `visit` sees every move there is, once."""
-    seen = set(starts(policy))
+    seen, happens = set(starts(policy)), events(policy)
     frontier = list(seen)
     while frontier:
         state = frontier.pop()
-        for event in EVENTS:
+        for event in happens:
             absorbed, row = find(state, event)
             after, commands = (absorbed, ()) if row is None else take(absorbed, event, row)
             after = after._replace(generation=0)

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lane_space import EVENTS, Move, explore
 
-from gatefw.lane import ALWAYS, ON_ENTRY, TRANSITIONS, find, step
-from gatefw.lane_terms import Policy, State
+from gatefw.lane import find, step
+from gatefw.lane_table import ANYWHERE, ON_ENTRY, TRANSITIONS
+from gatefw.lane_terms import Policy, Shape, State
 from gatefw.model import (
     Alarm,
     Arm,
@@ -42,11 +43,18 @@ from gatefw.model import (
     Unlatch,
     Verb,
     Verdict,
+    Zone,
+    ZoneIs,
 )
 
 ENTRY, EXIT = DoorId.ENTRY, DoorId.EXIT
 WITH_RUN = {Phase.TOKEN_PRESENTED, Phase.ENTRY_RELEASED, Phase.ENTERING, Phase.VERIFYING, Phase.EXIT_RELEASED}
 WITH_RUN |= {Phase.LEAVING}
+DOORS: tuple[tuple[DoorId, ...], ...] = ((ENTRY, EXIT), (EXIT,), ())
+
+
+def shape(state: State) -> Shape:
+    return state.policy.shape
 
 
 # ---------------------------------------------------------------- invariants: over every move there is
@@ -83,7 +91,7 @@ def an_exercise_ends_in_maintenance_or_in_what_is_graver(s, e, t, c):
 def whoever_steps_into_an_exercise_is_let_out_by_the_entry(s, e, t, c):
     if t.phase is not Phase.EXERCISE or t.occupancy is Occupancy.EMPTY:
         return True
-    return (t.wants_entry, t.wants_exit) == (Purpose.WAY_OUT, None)
+    return (t.wants_entry, t.wants_exit) == (Purpose.WAY_OUT if shape(s) is Shape.AIRLOCK else None, None)
 
 
 @invariant
@@ -96,7 +104,8 @@ def the_exit_is_released_to_admit_only_by_a_committed_admit_with_exactly_one_bet
     if Release(EXIT, Purpose.ADMIT) not in c:
         return True
     both_secured = s.entry is s.exit is Position.SECURED
-    return s.phase is Phase.VERIFYING and e == Decided(Verdict.ADMIT) and s.occupancy is Occupancy.ONE and both_secured
+    verified = s.phase is Phase.VERIFYING or (s.phase is Phase.TOKEN_PRESENTED and shape(s) is Shape.ONE_DOOR)
+    return verified and e == Decided(Verdict.ADMIT) and s.occupancy is Occupancy.ONE and both_secured
 
 
 @invariant
@@ -119,7 +128,7 @@ def fire_and_evacuation_always_free_the_escape_plan(s, e, t, c):
     pressed = e in (InputIs(Input.FIRE, Signal.ON), InputIs(Input.EVACUATE, Signal.ON))
     if not (pressed and s.started):
         return True
-    return t.phase is Phase.EVACUATED and t.wants_entry is t.wants_exit is Purpose.EMERGENCY
+    return t.phase is Phase.EVACUATED and all(t.wants(door) is Purpose.EMERGENCY for door in t.policy.doors)
 
 
 @invariant
@@ -134,7 +143,7 @@ def the_call_button_always_raises_an_alarm(s, e, t, c):
 
 @invariant
 def the_call_button_frees_the_entry_unless_the_exit_is_being_walked(s, e, t, c):
-    if e != InputIs(Input.CALL, Signal.ON) or not s.started:
+    if e != InputIs(Input.CALL, Signal.ON) or not s.started or shape(s) is not Shape.AIRLOCK:
         return True
     if s.phase is Phase.LEAVING and s.exit in (Position.CLOSED, Position.OPEN):
         return True
@@ -144,7 +153,7 @@ def the_call_button_frees_the_entry_unless_the_exit_is_being_walked(s, e, t, c):
 @invariant
 def whoever_does_not_leave_by_an_exit_that_is_shut_or_that_nobody_reads_is_let_out_by_the_entry(s, e, t, c):
     waited = e == Elapsed(Timer.LEAVE, s.generation) and s.phase is Phase.LEAVING and s.started
-    if not waited or s.occupancy is Occupancy.EMPTY or s.exit in (Position.CLOSED, Position.OPEN):
+    if not waited or s.vacant or s.exit in (Position.CLOSED, Position.OPEN):
         return True
     return t.wants_entry is Purpose.WAY_OUT
 
@@ -178,7 +187,7 @@ def an_evacuation_ends_only_by_a_reset_with_the_inputs_restored_and_the_lane_emp
     if s.phase is not Phase.EVACUATED or t.phase is Phase.EVACUATED or e == Started():
         return True
     restored = not (s.fire or s.evacuate or s.stop)
-    return e == Operated(Verb.RESET) and restored and s.occupancy is Occupancy.EMPTY
+    return e == Operated(Verb.RESET) and restored and s.vacant
 
 
 @invariant
@@ -203,21 +212,51 @@ def a_run_that_is_left_is_ended(s, e, t, c):
 
 
 @invariant
-def a_run_passes_only_through_leaving(s, e, t, c):
-    return EndRun(True, Reason.OK) not in c or (s.phase is Phase.LEAVING and t.occupancy is Occupancy.EMPTY)
+def a_run_passes_when_the_admitted_one_was_seen_to_leave_or_where_there_is_no_door_by_the_admission(s, e, t, c):
+    if EndRun(True, Reason.OK) not in c:
+        return True
+    if shape(s) is Shape.NO_DOOR:
+        return e == Decided(Verdict.ADMIT)
+    gone = t.occupancy is Occupancy.EMPTY if shape(s) is Shape.AIRLOCK else e == ZoneIs(Zone.BEHIND, True)
+    return s.phase is Phase.LEAVING and gone
 
 
 @invariant
 def whoever_may_be_inside_a_lane_that_gave_up_has_a_way_out(s, e, t, c):
     gave_up = (Phase.REFUSED, Phase.REFERRED, Phase.FAULT, Phase.DEGRADED, Phase.RECOVERING)
-    if not t.started or t.phase not in gave_up or t.occupancy is Occupancy.EMPTY:
+    if not t.started or t.phase not in gave_up or t.vacant:
         return True
     return t.wants_entry is Purpose.WAY_OUT
 
 
 @invariant
+def a_door_that_is_not_there_is_secured_and_wanted_for_nothing(s, e, t, c):
+    gone = [door for door in DoorId if door not in t.policy.doors]
+    return all(t.position(door) is Position.SECURED and t.wants(door) is None for door in gone)
+
+
+@invariant
+def a_lane_that_encloses_nobody_lets_nobody_in_and_has_nobody_to_let_out(s, e, t, c):
+    within = (Phase.ENTERING, Phase.REFUSED, Phase.REFERRED)
+    return shape(t) is Shape.AIRLOCK or t.phase not in within
+
+
+@invariant
+def with_one_door_an_admission_is_for_the_one_on_the_spot_and_is_over_once_they_leave_it(s, e, t, c):
+    return shape(t) is not Shape.ONE_DOOR or t.wants_exit is not Purpose.ADMIT or t.occupancy is Occupancy.ONE
+
+
+@invariant
+def with_one_door_nobody_is_admitted_after_another_may_have_stepped_onto_the_spot(s, e, t, c):
+    waits = t.phase in (Phase.TOKEN_PRESENTED, Phase.VERIFYING, Phase.EXIT_RELEASED) and t.phase is s.phase
+    if shape(t) is not Shape.ONE_DOOR or not waits or s.occupancy is t.occupancy:
+        return True
+    return (s.occupancy, t.occupancy) == (Occupancy.EMPTY, Occupancy.ONE)
+
+
+@invariant
 def no_door_is_secured_on_a_time_out_with_somebody_inside(s, e, t, c):
-    if not isinstance(e, Elapsed) or s.occupancy is Occupancy.EMPTY or s.phase is Phase.EXIT_RELEASED:
+    if not isinstance(e, Elapsed) or s.vacant or s.phase is Phase.EXIT_RELEASED:
         return True
     return not any(isinstance(x, Secure) and s.position(x.door) is Position.OPEN for x in c)
 
@@ -252,10 +291,10 @@ class Explored:
     The site holds refused travellers: such a lane reaches every state that one which lets them out reaches, and more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, doors: tuple[DoorId, ...]) -> None:
         self.taken: set[int] = set()
         self.violations: dict[str, Move] = {}
-        self.states = explore(Policy(hold_on_refusal=True), self._visit)
+        self.states = explore(Policy(hold_on_refusal=True, doors=doors), self._visit)
 
     def _visit(self, move: Move) -> None:
         self.taken.add(id(move.row))
@@ -265,28 +304,29 @@ class Explored:
 
 
 @pytest.fixture(scope="module")
-def explored() -> Explored:
-    return Explored()
+def explored() -> dict[Shape, Explored]:
+    return {Policy(doors=doors).shape: Explored(doors) for doors in DOORS}
 
 
 @pytest.mark.exhaustive
+@pytest.mark.parametrize("shape", Shape)
 @pytest.mark.parametrize("name", INVARIANTS)
-def test_in_every_reachable_state_and_for_every_event(name: str, explored: Explored) -> None:
-    assert explored.violations.get(name) is None
+def test_in_every_reachable_state_and_for_every_event(name: str, shape: Shape, explored: dict[Shape, Explored]) -> None:
+    assert explored[shape].violations.get(name) is None
 
 
 @pytest.mark.exhaustive
-def test_every_row_of_the_table_is_taken_from_some_reachable_state(explored: Explored) -> None:
+def test_every_row_of_the_tables_is_taken_from_some_reachable_state(explored: dict[Shape, Explored]) -> None:
     lets_out = State(phase=Phase.VERIFYING, started=True)
-    taken = explored.taken | {id(find(lets_out, Decided(Verdict.REFUSE))[1])}
-    dead = [row for row in (*ALWAYS, *TRANSITIONS) if id(row) not in taken]
-    assert [(r.phases, r.on.words, r.when.words) for r in dead] == []
+    taken = {id(find(lets_out, Decided(Verdict.REFUSE))[1])}.union(*(walk.taken for walk in explored.values()))
+    rows = [row for shape in Shape for row in (*ANYWHERE[shape], *TRANSITIONS[shape])]
+    assert [(r.phases, r.on.words, r.when.words) for r in rows if id(r) not in taken] == []
 
 
 @pytest.mark.exhaustive
-def test_from_every_occupied_state_timers_alone_lead_to_a_way_out(explored: Explored) -> None:
+def test_from_every_occupied_state_timers_alone_lead_to_a_way_out(explored: dict[Shape, Explored]) -> None:
     """Liveness: with doors that obey, nobody waits for ever for something that never comes."""
-    for start in explored.states:
+    for start in explored[Shape.AIRLOCK].states:
         if not start.started or start.occupancy is not Occupancy.ONE:
             continue
         state = start
@@ -300,6 +340,21 @@ def test_from_every_occupied_state_timers_alone_lead_to_a_way_out(explored: Expl
         assert state.wants_entry or state.wants_exit, start
 
 
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("shape", [Shape.ONE_DOOR, Shape.NO_DOOR])
+def test_timers_alone_free_a_lane_that_encloses_nobody(shape: Shape, explored: dict[Shape, Explored]) -> None:
+    """Liveness: whoever walks off in the midst of a passage does not keep the next one waiting for ever."""
+    for state in explored[shape].states:
+        if not state.started or state.phase not in WITH_RUN:
+            continue
+        for _ in range(3):
+            for door in state.policy.doors:
+                state, _ = step(state, DoorIs(door, Position.SECURED))
+            timer = ON_ENTRY[state.phase].timer
+            state, _ = step(state, Elapsed(timer or Timer.SCAN, state.generation))
+        assert state.phase not in WITH_RUN
+
+
 @settings(max_examples=300)
 @given(st.data())
 def test_step_is_total_even_where_no_lane_should_be(data: st.DataObject) -> None:
@@ -309,6 +364,7 @@ def test_step_is_total_even_where_no_lane_should_be(data: st.DataObject) -> None
         for name in ("started", "in_service", "healthy", "latched", "fire", "evacuate", "stop")
     }
     state = State(
+        Policy(doors=data.draw(st.sampled_from(DOORS))),
         phase=data.draw(st.sampled_from(Phase)),
         entry=data.draw(st.sampled_from(Position)),
         exit=data.draw(st.sampled_from(Position)),
@@ -327,10 +383,9 @@ def test_step_is_total_even_where_no_lane_should_be(data: st.DataObject) -> None
 
 def play(*events: LaneEvent, policy: Policy | None = None) -> tuple[State, list[LaneCommand]]:
     """A lane in service at rest, then these events; `Elapsed` is given the current generation."""
-    state = State(policy or Policy(), in_service=True)
+    state = State.at_boot(policy or Policy(), in_service=True, latched=False)
     rest = (
-        DoorIs(ENTRY, Position.SECURED),
-        DoorIs(EXIT, Position.SECURED),
+        *(DoorIs(door, Position.SECURED) for door in state.policy.doors),
         OccupancyIs(Occupancy.EMPTY),
         HealthIs(True),
         Started(),
@@ -489,3 +544,142 @@ def test_a_closed_lane_lets_the_traveller_under_way_finish_first() -> None:
 def test_the_first_cause_of_a_fault_is_the_one_that_is_latched() -> None:
     _, said = play(Faulted(Reason.OVERFLOW), Faulted(Reason.SOFTWARE))
     assert [c for c in said if isinstance(c, Latch)] == [Latch(Reason.OVERFLOW)]
+
+
+# ---------------------------------------------------------------- one door: a marked spot before the exit
+
+SPOT = Policy(doors=(EXIT,))
+UP_TO_THE_SPOT: tuple[LaneEvent, ...] = (Presented(), OccupancyIs(Occupancy.ONE), Invited())
+BEHIND = ZoneIs(Zone.BEHIND, True)
+
+
+def at_the_spot(*events: LaneEvent) -> tuple[State, list[LaneCommand]]:
+    return play(*UP_TO_THE_SPOT, *events, policy=SPOT)
+
+
+def test_with_one_door_the_one_on_the_spot_is_verified_admitted_and_walks_through() -> None:
+    state, said = at_the_spot(
+        Decided(Verdict.ADMIT),
+        DoorIs(EXIT, Position.OPEN),
+        BEHIND,
+        OccupancyIs(Occupancy.EMPTY),
+        DoorIs(EXIT, Position.SECURED),
+    )
+    assert state.phase is Phase.IDLE
+    assert [c for c in said if not isinstance(c, Arm)][:4] == [
+        Proceed(),
+        Release(EXIT, Purpose.ADMIT),
+        Secure(EXIT),
+        EndRun(True, Reason.OK),
+    ]
+
+
+def test_with_one_door_whoever_is_invited_before_they_step_up_is_waited_for() -> None:
+    state, said = play(Presented(), Invited(), policy=SPOT)
+    assert (state.phase, [c for c in said if isinstance(c, Release)]) == (Phase.ENTRY_RELEASED, [])
+    stepped_up, said = step(state, OccupancyIs(Occupancy.ONE))
+    assert (stepped_up.phase, said[0]) == (Phase.VERIFYING, Proceed())
+    nobody, said = step(state, Elapsed(Timer.ENTER, state.generation))
+    assert (nobody.phase, said[0]) == (Phase.IDLE, EndRun(False, Reason.NOBODY_ENTERED))
+    two, _ = step(state, OccupancyIs(Occupancy.MANY))
+    gone, said = step(two, Elapsed(Timer.ENTER, two.generation))
+    assert (gone.phase, said[0]) == (Phase.IDLE, EndRun(False, Reason.NOT_EXACTLY_ONE))
+
+
+def test_the_next_in_line_does_not_walk_through_on_the_admission_of_another() -> None:
+    """The admitted one is through; the next stands on the spot before the leaf has closed."""
+    state, said = at_the_spot(Decided(Verdict.ADMIT), DoorIs(EXIT, Position.OPEN), BEHIND, OccupancyIs(Occupancy.ONE))
+    assert (state.phase, state.wants_exit) == (Phase.LEAVING, None)
+    assert EndRun(True, Reason.OK) in said
+    state, _ = step(state, DoorIs(EXIT, Position.SECURED))
+    assert state.phase is Phase.IDLE
+
+
+def test_whoever_steps_back_from_the_spot_takes_their_admission_with_them() -> None:
+    """Admitted, the door open, and then back out: it is secured before anybody else steps up, and nobody passed."""
+    state, said = at_the_spot(Decided(Verdict.ADMIT), DoorIs(EXIT, Position.OPEN), OccupancyIs(Occupancy.EMPTY))
+    assert (state.phase, state.wants_exit) == (Phase.LEAVING, None)
+    state, said = step(state, DoorIs(EXIT, Position.SECURED))
+    assert (state.phase, said[0]) == (Phase.IDLE, EndRun(False, Reason.WILL_NOT_LEAVE))
+
+
+def test_a_door_that_falls_shut_before_the_one_who_opened_it_may_give_way_late_and_is_not_forced() -> None:
+    state, said = at_the_spot(Decided(Verdict.ADMIT), DoorIs(EXIT, Position.OPEN), DoorIs(EXIT, Position.SECURED))
+    assert state.phase is Phase.RECOVERING
+    assert EndRun(False, Reason.WILL_NOT_LEAVE) in said
+    assert step(state, DoorIs(EXIT, Position.CLOSED))[0].phase is Phase.RECOVERING
+
+
+@pytest.mark.parametrize("occupancy", [Occupancy.EMPTY, Occupancy.MANY, Occupancy.UNKNOWN])
+def test_on_the_spot_stands_the_one_who_was_looked_at_or_nobody_is_admitted(occupancy: Occupancy) -> None:
+    """A face was found; before the journal has the decision somebody else may have stepped onto the spot."""
+    state, said = play(OccupancyIs(Occupancy.ONE), Presented(), OccupancyIs(occupancy), policy=SPOT)
+    assert state.phase is Phase.IDLE
+    reason = Reason.WALKED_AWAY if occupancy is Occupancy.EMPTY else Reason.NOT_EXACTLY_ONE
+    assert EndRun(False, reason) in said
+    assert step(state, Decided(Verdict.ADMIT))[0].wants_exit is None
+
+
+def test_with_one_door_a_decision_that_needs_nobody_inside_opens_for_exactly_one() -> None:
+    one, _ = play(OccupancyIs(Occupancy.ONE), Presented(), Decided(Verdict.ADMIT), policy=SPOT)
+    assert (one.phase, one.wants_exit) == (Phase.EXIT_RELEASED, Purpose.ADMIT)
+    none, said = play(Presented(), Decided(Verdict.ADMIT), policy=SPOT)
+    assert (none.phase, EndRun(False, Reason.NOT_EXACTLY_ONE) in said) == (Phase.IDLE, True)
+
+
+def test_with_one_door_a_second_one_on_the_spot_ends_the_admission() -> None:
+    state, said = at_the_spot(Decided(Verdict.ADMIT), OccupancyIs(Occupancy.MANY))
+    assert (state.phase, state.wants_exit) == (Phase.RECOVERING, None)
+    assert Alarm(Reason.TAILGATING) in said
+
+
+@pytest.mark.parametrize("verdict", [Verdict.REFUSE, Verdict.REFER])
+def test_whoever_is_turned_away_on_the_spot_is_free_to_go_and_the_lane_for_the_next(verdict: Verdict) -> None:
+    state, said = at_the_spot(Decided(verdict))
+    assert state.phase is Phase.IDLE
+    assert EndRun(False, None) in said
+    assert not [c for c in said if isinstance(c, Release)]
+
+
+def test_a_lane_with_one_door_comes_into_service_though_people_wait_before_it() -> None:
+    state, _ = play(OccupancyIs(Occupancy.MANY), Operated(Verb.CLOSE), Operated(Verb.OPEN), policy=SPOT)
+    assert step(state, Elapsed(Timer.SCAN, state.generation))[0].phase is Phase.IDLE
+
+
+def test_a_call_from_before_a_lane_ends_what_is_under_way_and_releases_nothing() -> None:
+    state, said = at_the_spot(Decided(Verdict.ADMIT), InputIs(Input.CALL, Signal.ON))
+    assert (state.phase, state.wants_entry, state.wants_exit) == (Phase.RECOVERING, None, None)
+    assert EndRun(False, Reason.CALLED) in said
+
+
+def test_whoever_steps_up_to_an_exit_that_is_exercised_finds_it_secured() -> None:
+    state, _ = play(Operated(Verb.MAINTAIN), Operated(Verb.EXERCISE_EXIT), policy=SPOT)
+    assert (state.phase, state.wants_exit) == (Phase.EXERCISE, Purpose.EXERCISE)
+    state, said = step(state, OccupancyIs(Occupancy.ONE))
+    assert (state.wants_exit, Alarm(Reason.INTRUSION) in said) == (None, True)
+    assert find(state, Operated(Verb.EXERCISE_ENTRY))[1] is None
+
+
+# ---------------------------------------------------------------- no door: a counter
+
+COUNTER = Policy(doors=())
+
+
+def test_without_doors_an_admission_is_the_end_of_the_run() -> None:
+    inside, said = play(Presented(), Invited(), Decided(Verdict.ADMIT), policy=COUNTER)
+    assert (inside.phase, EndRun(True, Reason.OK) in said, Proceed() in said) == (Phase.IDLE, True, True)
+    in_front, said = play(Presented(), Operated(Verb.OPEN), Decided(Verdict.ADMIT), policy=COUNTER)
+    assert (in_front.phase, EndRun(True, Reason.OK) in said) == (Phase.IDLE, True)
+    assert not [c for c in said if isinstance(c, Release | Secure)]
+
+
+def test_a_counter_that_was_closed_meanwhile_finishes_and_closes() -> None:
+    state, said = play(Presented(), Invited(), Operated(Verb.CLOSE), Decided(Verdict.ADMIT), policy=COUNTER)
+    assert (state.phase, EndRun(True, Reason.OK) in said) == (Phase.OUT_OF_SERVICE, True)
+
+
+def test_a_counter_whose_camera_is_lost_is_degraded_and_comes_back_by_itself() -> None:
+    lost, _ = play(Presented(), Invited(), HealthIs(False), policy=COUNTER)
+    assert lost.phase is Phase.DEGRADED
+    back, _ = play(Presented(), Invited(), HealthIs(False), HealthIs(True), Elapsed(Timer.SCAN, 0), policy=COUNTER)
+    assert back.phase is Phase.IDLE
