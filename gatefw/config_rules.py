@@ -216,6 +216,14 @@ def port(given: Port | None, error: Tell) -> None:
 
 def eligibility(rules: Sequence[Rule], given: Port | None, lane: str, error: Tell, warning: Tell) -> None:
     """Rules that can be judged, and classes of people that hold together."""
-    for each in objections(rules, given, lane) if given is not None else ():
+    if given is None:
+        return
+    for each in objections(rules, given, lane):
         tell = warning if each.warning else error
         tell((RULE_TABLE, str(each.number), *each.key), each.problem)
+    timed = [rule.name for rule in rules if rule.needs_clock]
+    if timed and not given.require_synchronised:
+        warning(
+            ("port", "require_synchronised"),
+            f"what expired is valid again whenever the clock is wrong: {', '.join(timed)}",
+        )

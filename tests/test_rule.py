@@ -1,15 +1,21 @@
 """Rules in a lane file: read as written, and every mistake named by file, line and key."""
 
+import dataclasses
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
-from test_config import SIMULATED, Lane
+from hypothesis import given
+from hypothesis import strategies as st
+from test_config import SIMULATED, Lane, dump
 
 from gatefw import eligibility
 from gatefw.config import Finding
 from gatefw.events import WallTime
-from gatefw.model import Eligible, Reason
+from gatefw.model import Eligible, Ineligible, Reason
+from gatefw.rule import CONDITIONS, Rule
 
 GOOD = """
 [[rule]]
@@ -157,3 +163,42 @@ def test_a_time_zone_that_there_is_not_is_named(lane: Lane, zone: str) -> None:
     lane.text += f'\n[port]\ntimezone = "{zone}"\n'
     finding = lane.only()
     assert f"time zone {zone} is not known" in located(finding, lane, "timezone", "port.timezone")
+
+
+def test_rules_about_days_by_a_clock_that_may_be_wrong_are_a_warning(lane: Lane) -> None:
+    lane.text += "\n[port]\nrequire_synchronised = false\n"
+    finding = lane.only()
+    assert finding.warning
+    assert "in-force" in located(finding, lane, "require_synchronised", "port.require_synchronised")
+    lane.text = lane.text.replace('not_before = "today"', 'not_before = "2026-11-30"')
+    assert lane.check() == []
+
+
+def test_the_reference_shows_every_key_of_a_rule_and_every_condition() -> None:
+    shown = tomllib.loads(SIMULATED.with_name("reference.toml").read_text(encoding="utf-8"))["rule"]
+    assert {key for table in shown for key in table} == {field.name for field in dataclasses.fields(Rule)}
+    assert {*CONDITIONS} < {field.name for field in dataclasses.fields(Rule)}
+
+
+texts = st.sampled_from(
+    ["x", "residence", "today", "now", "${place}", "${x}", "2026-02-30", "2026-11-30", "not_eligible"]
+)
+values = texts | st.integers(-1, 200) | st.booleans() | st.lists(texts, max_size=2) | st.dictionaries(texts, texts)
+keys = st.sampled_from([field.name for field in dataclasses.fields(Rule)])
+tables = st.dictionaries(keys, values, max_size=4).map(
+    lambda given: {"name": "x", "fact": "residence", "reason": "not_eligible", **given}
+)
+
+
+@given(st.lists(tables, max_size=3))
+def test_any_rules_are_rules_that_can_be_judged_or_findings(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[dict[str, Any]]
+) -> None:
+    lane = Lane(tmp_path_factory.getbasetemp() / "rules.toml", SIMULATED)
+    lane.text += "".join(f"[[rule]]\n{dump(table)}" for table in drawn)
+    if any(not found.warning for found in lane.check()):
+        return
+    config = lane.load()
+    rules = eligibility.Rules(config.rules, config.port, config.lane.name, lambda: WallTime(0, True))
+    assert len(config.rules) == len(drawn)
+    assert isinstance(rules.judge({"residence": "x"}), Eligible | Ineligible)
