@@ -16,18 +16,17 @@ from gatefw.errors import Refusal
 from gatefw.model import Reason, SubjectId
 from gatefw.vision_server import Asked
 
-TWICE_MOST = 1000
-"""Whose face is enrolled already is asked among so many people at most: at an FMR of 1e-4 every tenth enrolment would
-have a stranger's name then, and an officer who is told so always looks no more."""
-
 _log = logging.getLogger(__name__)
 
 
 class Enrolment:
-    """Raises Refusal for what makes no sense, StoreError when the gallery cannot be used."""
+    """Raises Refusal for what makes no sense, StoreError when the gallery cannot be used.
 
-    def __init__(self, chain: Chain, gallery: Gallery, search: Search) -> None:
-        self._chain, self._gallery, self._search = chain, gallery, search
+    twice_most: see `VisionSettings`.
+    """
+
+    def __init__(self, chain: Chain, gallery: Gallery, search: Search, twice_most: int) -> None:
+        self._chain, self._gallery, self._search, self._twice_most = chain, gallery, search, twice_most
         rows = chain.embedder.card.threshold
         self._same, self._twice = loosest(rows).distance, strictest(chain.embedder.card).distance
 
@@ -76,8 +75,8 @@ class Enrolment:
         At the strictest threshold of the card: of N other people, N times its FMR are named by mistake. An officer
         looks at both; nobody is refused for it.
         """
-        if self._search.people > TWICE_MOST:
-            _log.warning("enrol: more than %d people: nobody is looked for who has the same face", TWICE_MOST)
+        if self._search.people > self._twice_most:
+            _log.warning("enrol: more than %d people: nobody is looked for who has the same face", self._twice_most)
             return None
         return [who for who, _ in self._search.candidates(templates, self._twice) if who != subject]
 

@@ -44,6 +44,9 @@ class VisionSettings:
     disagree before the face counts as another one, each at least compare_every_s after the one before (a traveller who
     blinks does not stay like that); the false match rate of a whole verification is at most this many times `fmr`,
     however many cameras there are. searched: for the camera that identifies.
+    twice_most: among so many people at most an enrolment asks whose face is enrolled already. The strictest threshold
+    has an FMR of 1e-4: among more than 1,000, every tenth traveller would have a stranger's name, and an officer who is
+    told so all day looks no more.
     """
 
     socket: Path
@@ -59,6 +62,7 @@ class VisionSettings:
     mismatch_frames: int = 5
     compare_every_s: float = 0.25
     searched: Searched = Searched()
+    twice_most: int = 1000
 
     def having(self, codes: bool) -> tuple[CameraPlace, ...]:
         """The cameras that look for codes, or those that look for faces."""

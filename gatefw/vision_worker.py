@@ -19,7 +19,7 @@ from gatefw.code_search import CodeWatch
 from gatefw.errors import DeviceLost, GateError, Refusal
 from gatefw.vision_faces import Faces, Reply
 from gatefw.vision_feed import OVERDUE_S, Eyes
-from gatefw.vision_gallery import TWICE_MOST, Enrolment
+from gatefw.vision_gallery import Enrolment
 from gatefw.vision_look import LOOK_S, Looking
 from gatefw.vision_server import Asked, Client, Connected, Gone, Server
 from gatefw.vision_settings import VisionSettings
@@ -47,8 +47,8 @@ class Vision:
     ) -> None:
         self._chain, self._server, self._eyes, self._now_s = chain, server, eyes, now_s
         many = settings.searched
-        self._search = Search(gallery, chain.maker, many.partitions, max(many.most, TWICE_MOST), wall_s)
-        self._enrolment = Enrolment(chain, gallery, self._search)
+        self._search = Search(gallery, chain.maker, many.partitions, max(many.most, settings.twice_most), wall_s)
+        self._enrolment = Enrolment(chain, gallery, self._search, settings.twice_most)
         self._faces = Faces(settings, chain, gallery, self._search, self._enrolment, eyes, now_s, wall_s)
         self._running: Looking[Any] | None = None
         self._seeking: dict[str, CodeWatch] | None = None

@@ -12,7 +12,18 @@ from typing import Any
 import pytest
 
 from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceImpaired, DeviceWent, GateInput, TokenRead
-from gatefw.model import FaceCompared, Failed, Reason, RunId, SubjectId, Token, VerifyFace, VerifyPortrait
+from gatefw.model import (
+    FaceCompared,
+    FaceIdentified,
+    Failed,
+    IdentifyFace,
+    Reason,
+    RunId,
+    SubjectId,
+    Token,
+    VerifyFace,
+    VerifyPortrait,
+)
 from gatefw.vision_desk import VisionDesk
 from gatefw.vision_settings import CameraPlace
 from gatefw.vision_wire import PORTRAIT_BYTES_MAX, CameraState
@@ -232,6 +243,26 @@ def test_a_portrait_goes_along_with_its_question_and_is_answered_like_a_face(
     assert base64.b64decode(asked["portrait"]) == b"\xff\xd8 a portrait"
     vision.say(id=asked["id"], done=MATCH)
     office.until(Answered(ASK.run, 3, FaceCompared(True, 0.31, 0.542, 0.001, 2)))
+
+
+def test_a_search_is_answered_with_who_was_found_or_why_nobody_was(vision: FakeVision, office: Office) -> None:
+    found = {"reason": "ok", "subject": "5" * 32, "score": 0.3, "threshold": 0.493}
+    found |= {"gallery": 40, "fpir": 0.01, "frames": 3}
+    vision.accept()
+    office.until(DeviceCame("vision"))
+    office.desk.verify(Ask(ASK.run, 3, IdentifyFace(4.0)))
+    asked = vision.hear()
+    assert (asked["do"], asked["deadline_s"]) == ("identify", 4.0)
+    vision.say(id=asked["id"], done=found)
+    office.until(Answered(ASK.run, 3, FaceIdentified(SubjectId("5" * 32), 0.3, 0.493, 40, 0.01, 3)))
+    for number, done, reason in (
+        (4, found | {"reason": "ambiguous", "subject": None}, Reason.AMBIGUOUS),
+        (5, found | {"score": 0.5}, Reason.VISION_UNAVAILABLE),
+        (6, MATCH, Reason.VISION_UNAVAILABLE),
+    ):
+        office.desk.verify(Ask(ASK.run, number, IdentifyFace(4.0)))
+        vision.say(id=vision.hear()["id"], done=done)
+        office.until(Answered(ASK.run, number, Failed(reason)))
 
 
 def test_a_portrait_that_is_none_is_a_document_that_cannot_be_read(vision: FakeVision, office: Office) -> None:

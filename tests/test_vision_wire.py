@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gatefw import events, wire_json
 from gatefw.errors import BadReply
-from gatefw.model import FaceCompared, Failed, Reason
+from gatefw.model import FaceCompared, FaceIdentified, Failed, Reason, SubjectId
 from gatefw.passage import facts_of
 from gatefw.vision_wire import (
     AILMENTS,
@@ -22,6 +22,7 @@ from gatefw.vision_wire import (
     cameras_told,
     code_found,
     hint_told,
+    identify_reply,
     verify_reply,
 )
 
@@ -64,6 +65,48 @@ def test_nothing_but_a_whole_answer_with_the_reason_ok_and_a_distance_that_fits_
     assert reply is not None
     for fact in facts_of(reply):
         events.check(fact)
+
+
+FOUND = {
+    "reason": "ok", "subject": "5" * 32, "score": 0.3, "threshold": 0.493, "gallery": 40, "fpir": 0.01, "frames": 3
+}  # fmt: skip
+
+
+def test_who_was_found_among_many_becomes_the_reply_the_procedure_knows() -> None:
+    assert identify_reply({"id": 1, "hint": "too_dark"}) is None
+    assert identify_reply({"id": 1, "done": FOUND}) == FaceIdentified(SubjectId("5" * 32), 0.3, 0.493, 40, 0.01, 3)
+    for reason in (Reason.NOT_IDENTIFIED, Reason.AMBIGUOUS, Reason.GALLERY_TOO_LARGE, Reason.NO_FACE):
+        assert identify_reply({"done": FOUND | {"reason": reason, "subject": None, "score": None}}) == Failed(reason)
+    assert identify_reply({"failed": {"kind": "stop", "message": "x"}}) == Failed(Reason.VISION_UNAVAILABLE)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*FOUND, "id"]), st.one_of(anything, st.sampled_from(["", "a" * 65, "ambiguous", 0.494, 1e9]))
+    )
+)
+def test_nothing_but_a_whole_answer_with_a_score_that_fits_identifies_anybody(change: dict[str, object]) -> None:
+    done = FOUND | change
+    try:
+        reply = identify_reply({"id": 1, "done": done})
+    except BadReply:
+        return
+    if isinstance(reply, FaceIdentified):
+        assert (done["reason"], done["subject"]) == ("ok", reply.subject)
+        assert reply.score <= reply.threshold
+        assert reply.gallery > 0
+    else:
+        assert reply == Failed(Reason(str(done["reason"])))
+    for fact in facts_of(reply):
+        events.check(fact)
+
+
+@pytest.mark.parametrize(
+    "message", [{}, {"done": None}, {"done": []}, {"done": {}}, {"done": FOUND | {"frames": None}}]
+)
+def test_half_an_answer_to_identify_is_a_bad_reply(message: dict[str, object]) -> None:
+    with pytest.raises(BadReply, match="not an answer to identify"):
+        identify_reply(message)
 
 
 @pytest.mark.parametrize(
