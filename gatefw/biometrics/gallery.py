@@ -106,6 +106,7 @@ class Gallery:
                 self._keys.destroy(name)  # what an interrupted making left: nothing was ever sealed with it
                 self._keys.make(name)
             self._database.execute("INSERT OR REPLACE INTO partition VALUES (?, ?)", (name, float(expires_at)))
+        self._forget_log()
 
     def destroy_partition(self, name: str) -> int:
         """Destroy a partition's key, then its rows, and return of how many people; to be repeated when interrupted.
@@ -172,7 +173,10 @@ class Gallery:
             yield subject, tuple(self._unsealed(keys[row[0]], row) for row in group)
 
     def generation(self) -> tuple[int, int, int]:
-        """Another value after every change to rows or keys, whichever process made it. Expiry changes nothing here."""
+        """Another value after every change to rows or keys, whichever process made it, and now and then without one.
+
+        Time alone changes nothing here: who expires meanwhile is still to be left out.
+        """
         directory = self._keys.directory
         with self._guarded():
             keys_changed = directory.stat().st_mtime_ns if directory.exists() else 0
@@ -189,6 +193,8 @@ class Gallery:
             except StoreError as error:
                 raise StoreError(f"gallery {self._path}: {error}") from error
             self._forget_log()
+            if layout.erased_copies(self._database, self._path):  # the last erasure was interrupted
+                self._write_anew()
             row = self._database.execute("SELECT * FROM template WHERE partition = ? LIMIT 1", (MAIN,)).fetchone()
         if row is not None:
             self._unsealed(self._main_key, row)  # a wrong key is found at the start, not at the first traveller

@@ -6,9 +6,11 @@ The expiry of a row is sealed.
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,10 @@ CREATE TABLE template (
 ) STRICT;
 PRAGMA user_version = 2;
 """
+
+_RUNTIMES, _DELEGATES = ("|".join(words).encode() for words in (Runtime, Delegate))
+_SEAL_BEGINS = re.compile(b"(?:%s)[ -~]{1,24}?(?:%s)(.{%d})" % (_RUNTIMES, _DELEGATES, sealing.NONCE_BYTES), re.DOTALL)
+"""Runtime, version, delegate and nonce of a row, as they stand side by side in the file."""
 
 Row = tuple[Any, ...]
 """A row of the table `template`: its place, then what is sealed for it."""
@@ -105,6 +111,16 @@ def partitions(database: sqlite3.Connection) -> tuple[Partition, ...]:
         FROM partition LEFT JOIN template ON template.partition = name GROUP BY name ORDER BY name
     """
     return tuple(Partition(*row) for row in database.execute(query))
+
+
+def erased_copies(database: sqlite3.Connection, path: Path) -> int:
+    """How many rows that are in no table still lie in the bytes of the file; to be asked while its log is empty.
+
+    Each is found by the open columns before its seal; a fragment without them is not.
+    """
+    query = "SELECT substr(sealed, 1, ?) FROM template"
+    present = {nonce for (nonce,) in database.execute(query, (sealing.NONCE_BYTES,))}
+    return len({match[1] for match in _SEAL_BEGINS.finditer(path.read_bytes())} - present)
 
 
 def _from_layout_1(database: sqlite3.Connection, key: bytes) -> None:
