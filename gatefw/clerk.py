@@ -1,42 +1,77 @@
-"""Records and templates, made and unmade together: look-ups, enrolment, revocation. A thread of its own.
+"""What the lane knows of people: look-ups, rules, enrolment, the end of a registration. A thread of its own.
 
-A record is made first, pending; when vision has the template, it becomes active. A crash between the two leaves an
-orphan, which is disabled and reported at the next start (`reconcile`). Revocation ends the record first, so that nobody
-passes while the template is being removed.
+The desks do the orders; here is the thread on which all of them work, one task after the other, and what the lane
+itself asks. Now and then it sweeps: a partition whose time is over is destroyed within a second.
 """
 
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-from gatefw.control import Answer, Done, Order, Rejected, Rejection
+from gatefw import config_tables
+from gatefw.control import Answer, Order, Rejected, Rejection
+from gatefw.eligibility import document_facts
+from gatefw.enrolment_desk import EnrolmentDesk
 from gatefw.errors import GateError, Refusal, StoreError
 from gatefw.finger_desk import NO_SENSOR, FingerDesk
 from gatefw.finger_worker import FingerWorker
 from gatefw.fingers import Fingers
 from gatefw.gate_terms import Answered, Ask, GateInput
-from gatefw.model import Fact, FactKind, Failed, LookUpRecord, Reason, SubjectId, Token
-from gatefw.records import Consent, Modality, Records
+from gatefw.model import Answer as Found
+from gatefw.model import (
+    CheckEligibility,
+    Eligible,
+    EnrolTraveller,
+    Fact,
+    FactKind,
+    Failed,
+    Ineligible,
+    LookUpRecord,
+    Reason,
+    RunId,
+    SubjectId,
+    Token,
+    Verdict,
+)
+from gatefw.partition_desk import PartitionDesk
+from gatefw.record_desk import RecordDesk
+from gatefw.record_terms import MAIN
+from gatefw.records import Records
+from gatefw.tries import Tries
 from gatefw.vision_desk import VisionDesk
 from gatefw.vision_wire import Message
 
-PHOTOS_MAX = 8
-DAY_S = 86_400.0
-YEARS_MAX = 20
+SWEEP_S = 0.5
+UNDER_WAY_MAX = 16
 
 _log = logging.getLogger(__name__)
+Facts = Mapping[str, str]
 Reply = Callable[[Answer], None]
 
 
-class Clerk:
-    """Works off look-ups and orders one after the other. `now` is wall time in seconds since 1970 UTC.
+@dataclass(frozen=True, slots=True)
+class HouseRules:
+    """What the lane file says of people. `judge` is its rules: see `eligibility`."""
 
-    `fingers` is there where the lane has, or had, a sensor for them.
+    lane: str
+    judge: Callable[[Facts], Eligible | Ineligible] = lambda _facts: Eligible()
+    people: config_tables.People = field(default_factory=config_tables.People)
+    tries: config_tables.Tries = field(default_factory=config_tables.Tries)
+
+    @property
+    def enrol_into(self) -> str:
+        return self.people.enrol_into or MAIN
+
+
+class Clerk:
+    """Works off questions and orders one after the other. `now` is wall time in seconds since 1970 UTC.
 
     `take` says which identifier to look up for a token, or why this lane does not take it; see `token_check`.
+    `fingers` is there where the lane has, or had, a sensor for them.
     """
 
     def __init__(
@@ -46,20 +81,27 @@ class Clerk:
         put: Callable[[GateInput], None],
         record: Callable[[Fact], None],
         now: Callable[[], float],
+        house: HouseRules,
         fingers: Fingers | None = None,
         finger_sensor: FingerWorker | None = None,
     ) -> None:
         self._records, self._take, self._put, self._record, self._now = records, take, put, record, now
+        self._house = house
+        self._tries = Tries(records.store, house.lane, house.tries.most, house.tries.within_s)
+        self._admitted: dict[RunId, SubjectId] = {}
         self._desk: VisionDesk | None = None
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._fingers = FingerDesk(records, fingers, finger_sensor, record, now, self._work.put) if fingers else None
+        self._enrolment = EnrolmentDesk(records, self._ask, record, now)
+        self._partitions = PartitionDesk(records.partitions, self._ask, record, now, self._forget_fingers)
+        self._registrations = RecordDesk(records, self._fingers, self._ask, record, now)
+        self._unwell = ""
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
 
     def start(self, desk: VisionDesk) -> None:
         """Begin with what was asked meanwhile."""
         self._desk = desk
-        if self._fingers:
-            self._work.put(self._fingers.reconcile)
+        self._work.put(self._forget_fingers)
         self._thread.start()
 
     def stop(self) -> None:
@@ -70,15 +112,39 @@ class Clerk:
     # ------------------------------------------------------------ any thread
 
     def look_up(self, ask: Ask) -> None:
-        self._work.put(lambda: self._look_up(ask))
+        """Answer `LookUpRecord`."""
+        self._work.put(lambda: self._answer(ask, self._looked_up))
+
+    def check(self, ask: Ask) -> None:
+        """Answer `CheckEligibility`."""
+        self._work.put(lambda: self._answer(ask, self._checked))
+
+    def enrol_traveller(self, ask: Ask) -> None:
+        """Answer `EnrolTraveller`."""
+        self._work.put(lambda: self._answer(ask, self._enrolled))
+
+    def show(self, subject: SubjectId, then: Callable[[Facts], None]) -> None:
+        """Tell what was written down of somebody, nothing where that is not there; on the clerk's thread."""
+        self._work.put(lambda: then(self._known_of(subject)))
+
+    def notice(self, fact: Fact) -> None:
+        """What the lane wrote down: of decisions and ends of passages the clerk keeps count."""
+        if fact.kind in (FactKind.PASSAGE_DECIDED, FactKind.PASSAGE_ENDED):
+            self._work.put(lambda: self._noticed(fact, dict(fact.fields)))
 
     def order(self, order: Order, reply: Reply) -> None:
-        """Do `enrol`, `enrol_finger`, `revoke` or `subjects`."""
+        """Do an order about people."""
         does = {
-            "enrol": self._enrol,
+            "enrol": self._enrolment.enrol,
             "enrol_finger": self._enrol_finger,
-            "revoke": self._revoke,
-            "subjects": self._subjects,
+            "revoke": self._registrations.revoke,
+            "withdraw_consent": self._registrations.withdraw,
+            "change_facts": self._registrations.change_facts,
+            "subjects": self._registrations.list,
+            "partition_make": self._partitions.make,
+            "partition_change": self._partitions.change,
+            "partition_destroy": self._partitions.destroy,
+            "partitions": self._partitions.list,
         }[order.verb]
         self._work.put(lambda: self._answered(does, order, reply))
 
@@ -86,10 +152,24 @@ class Clerk:
         """Vision is there (again): are there records without templates, or templates without records?"""
         self._work.put(lambda: self._ask("list", self._reconcile))
 
+    def sweep(self) -> None:
+        """Do now what is done every `SWEEP_S`."""
+        self._work.put(self._swept)
+
     # ------------------------------------------------------------ the clerk's thread
 
     def _run(self) -> None:
-        while (task := self._work.get()) is not None:
+        due_s = time.monotonic()
+        while True:
+            wait_s = due_s - time.monotonic()
+            try:
+                task = self._work.get(timeout=wait_s) if wait_s > 0 else self._swept
+            except queue.Empty:
+                continue
+            if wait_s <= 0:
+                due_s = time.monotonic() + SWEEP_S
+            if task is None:
+                return
             try:
                 task()
             except Exception:  # noqa: BLE001  one order must not take the others with it
@@ -100,15 +180,97 @@ class Clerk:
         assert self._desk is not None
         self._desk.request(do, lambda message: self._work.put(lambda: then(message)), **fields)
 
-    def _look_up(self, ask: Ask) -> None:
-        assert isinstance(ask.request, LookUpRecord)
+    def _swept(self) -> None:
+        """A store that cannot be used is told of once, not twice a second."""
         try:
-            taken = self._take(ask.request.token)
-            found = taken if isinstance(taken, Failed) else self._records.look_up(taken, self._now())
+            self._partitions.sweep()
+            self._tries.forget(self._now())
+        except StoreError as error:
+            if self._unwell != str(error):
+                self._unwell = str(error)
+                _log.error("%s", error)
+        else:
+            self._unwell = ""
+
+    def _forget_fingers(self) -> None:
+        """Those of people who are not registered any more."""
+        if self._fingers:
+            self._fingers.reconcile()
+
+    # ------------------------------------------------------------ what the lane asks
+
+    def _answer(self, ask: Ask, does: "Callable[[Ask], Found | None]") -> None:
+        """None: the answer comes later."""
+        try:
+            found = does(ask)
         except StoreError as error:
             _log.error("%s", error)
             found = Failed(Reason.RECORDS_UNAVAILABLE)
-        self._put(Answered(ask.run, ask.number, found))
+        if found is not None:
+            self._put(Answered(ask.run, ask.number, found))
+
+    def _looked_up(self, ask: Ask) -> Found:
+        assert isinstance(ask.request, LookUpRecord)
+        taken = self._take(ask.request.token)
+        return taken if isinstance(taken, Failed) else self._records.look_up(taken, self._now())
+
+    def _checked(self, ask: Ask) -> Found:
+        """Of somebody registered by all that is known; of a visitor by the document, for the journey of this lane."""
+        request, now = ask.request, self._now()
+        assert isinstance(request, CheckEligibility)
+        read = document_facts(request.document) if request.document else {}
+        if request.subject is None:
+            return self._house.judge({**self._records.partitions.facts(self._house.enrol_into), **read})
+        known = self._records.about(request.subject, now)
+        if isinstance(known, Failed):
+            return known
+        if self._tries.too_many(request.subject, now):
+            return Ineligible((("tries", Reason.TOO_MANY_TRIES),), Verdict.REFER)
+        judged = self._house.judge({**known, **read})
+        if isinstance(judged, Eligible) and known.get("consent.face") != "given":  # whatever the lane's rules look at
+            return Failed(Reason.CONSENT_WITHDRAWN if "consent.face" in known else Reason.NO_CONSENT)
+        return judged
+
+    def _enrolled(self, ask: Ask) -> None:
+        assert isinstance(ask.request, EnrolTraveller)
+        put = self._put
+        self._enrolment.enrol_traveller(
+            ask.request, self._house.enrol_into, lambda found: put(Answered(ask.run, ask.number, found))
+        )
+
+    def _known_of(self, subject: SubjectId) -> Facts:
+        try:
+            return self._records.facts(subject)
+        except Refusal:
+            return {}
+        except StoreError as error:
+            _log.error("%s", error)
+            return {}
+
+    def _noticed(self, fact: Fact, fields: Mapping[str, object]) -> None:
+        if fact.kind is FactKind.PASSAGE_DECIDED and fact.subject and fact.run:
+            if fields["verdict"] == Verdict.ADMIT:
+                self._admitted[fact.run] = fact.subject
+                while len(self._admitted) > UNDER_WAY_MAX:
+                    del self._admitted[next(iter(self._admitted))]
+            elif fields["verdict"] == Verdict.REFUSE:
+                self._refused(fact.subject)
+        elif fact.kind is FactKind.PASSAGE_ENDED and fact.run:
+            subject = self._admitted.pop(fact.run, None)
+            if subject and fields["passed"]:
+                self._passed(subject)
+
+    def _refused(self, subject: SubjectId) -> None:
+        tries = self._tries.refused(subject, self._now())
+        if tries is not None:
+            self._record(Fact(FactKind.REFUSED_OFTEN, None, (("tries", tries),), subject))
+
+    def _passed(self, subject: SubjectId) -> None:
+        self._tries.passed(subject)
+        if self._house.people.touchpoint:
+            self._records.touch(subject, self._house.people.touchpoint, self._now())
+
+    # ------------------------------------------------------------ orders
 
     def _answered(self, does: Callable[[Order, Reply], None], order: Order, reply: Reply) -> None:
         try:
@@ -119,108 +281,21 @@ class Clerk:
             reply(Rejected(Rejection.FAILED, f"{order.verb}: {type(error).__name__}: the daemon's log says more"))
             raise
 
-    def _enrol(self, order: Order, reply: Reply) -> None:
-        args = order.args
-        photos, days = _photos(args), _days(args)
-        if args.get("consent") is not True:
-            raise Refusal("enrol: the traveller's consent to face comparison is not given; nothing was stored")
-        tokens = [Token(text.encode("ascii", "replace")) for text in _texts(args, "tokens")]
-        facts = {str(name): str(value) for name, value in dict(args.get("facts", {})).items()}
-        now = self._now()
-        expires_at = now + days * DAY_S
-        subject = self._records.enrol(tokens, facts, Consent(frozenset({Modality.FACE}), now), expires_at)
-
-        def then(message: Message) -> None:
-            done = message.get("done")
-            if not isinstance(done, dict):
-                self._records.disable(subject)
-                reply(Rejected(Rejection.REFUSED, _why(message)))
-                return
-            self._records.activate(subject)
-            self._record(Fact(FactKind.SUBJECT_ENROLLED, None, (("by", order.by),), subject))
-            reply(Done({"subject": subject, "templates": done.get("templates"), "expires_at": expires_at}))
-
-        self._ask("enrol", then, subject=subject, photos=[str(path) for path in photos], expires_at=expires_at)
-
     def _enrol_finger(self, order: Order, reply: Reply) -> None:
         if self._fingers is None:
             raise Refusal(NO_SENSOR)
         self._fingers.enrol(order, reply)
-
-    def _revoke(self, order: Order, reply: Reply) -> None:
-        subject = SubjectId(_texts({"subject": [order.args.get("subject")]}, "subject")[0])
-        self._records.revoke(subject, self._now())
-        notes = self._forget_finger(subject)
-        self._record(Fact(FactKind.SUBJECT_REVOKED, None, (("by", order.by),), subject))
-
-        def then(message: Message) -> None:
-            if not isinstance(message.get("done"), dict):
-                notes["template"] = f"will be removed when vision is back: {_why(message)}"
-            reply(Done({"subject": subject, "revoked": True, **notes}))
-
-        self._ask("revoke", then, subject=subject)
-
-    def _forget_finger(self, subject: SubjectId) -> dict[str, str]:
-        """What the officer must know. The record has ended: whatever else there is goes, though one store fails."""
-        try:
-            if self._fingers:
-                self._fingers.forget(subject)
-        except StoreError as error:
-            _log.error("%s", error)
-            return {"finger": f"will be removed when the daemon starts again: {error}"}
-        return {}
-
-    def _subjects(self, _order: Order, reply: Reply) -> None:
-        listed = [
-            {
-                "subject": each.subject,
-                "state": each.state.value,
-                "consent": sorted(each.consent.to),
-                "consent_at": each.consent.at,
-                "expires_at": each.expires_at,
-                "revoked_at": each.revoked_at,
-            }
-            for each in self._records.list()
-        ]
-        reply(Done({"subjects": listed}))
 
     def _reconcile(self, message: Message) -> None:
         done = message.get("done")
         if not isinstance(done, dict):
             return
         templates = [SubjectId(entry["subject"]) for entry in done["subjects"]]
-        orphans = self._records.reconcile(templates)
+        orphans = self._records.reconcile(templates, self._now())
         if orphans.records:
             _log.warning("%d records had no template and were disabled: enrol them again", len(orphans.records))
         for subject in orphans.templates:
             self._ask("revoke", lambda _message: None, subject=subject)
         if orphans.templates:
             _log.warning("%d templates had no record and are removed", len(orphans.templates))
-        if self._fingers:
-            self._fingers.reconcile()  # of whom the record was disabled just now
-
-
-def _texts(args: Mapping[str, Any], name: str) -> list[str]:
-    texts = args.get(name)
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise Refusal(f"{name}: at least one text is wanted")
-    return texts
-
-
-def _photos(args: Mapping[str, Any]) -> list[Path]:
-    photos = [Path(text) for text in _texts(args, "photos")]
-    if len(photos) > PHOTOS_MAX or not all(path.is_absolute() for path in photos):
-        raise Refusal(f"photos: 1 to {PHOTOS_MAX} absolute paths are wanted")
-    return photos
-
-
-def _days(args: Mapping[str, Any]) -> float:
-    days = args.get("days")
-    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= 366 * YEARS_MAX:
-        raise Refusal(f"days: for how many days is wanted, at most {366 * YEARS_MAX}")
-    return float(days)
-
-
-def _why(message: Message) -> str:
-    failed = message.get("failed")
-    return str(failed.get("message")) if isinstance(failed, dict) else "vision gave no reason"
+        self._forget_fingers()  # of whom the record was disabled just now

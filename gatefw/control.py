@@ -22,7 +22,7 @@ from gatefw.errors import BadReply, DeviceLost, GateError, Refusal
 from gatefw.events import ORDERS
 from gatefw.model import Phase
 
-VERBS = frozenset((*ORDERS.words, "status", "subjects", "devices"))
+VERBS = frozenset((*ORDERS.words, "status", "subjects", "partitions", "devices"))
 EXPIRES_S = 10.0
 LONGEST_S = 3600.0
 CONNECTIONS = 16

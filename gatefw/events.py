@@ -130,6 +130,7 @@ ORDERS = Word(
         "withdraw_consent",
         "change_facts",
         "partition_make",
+        "partition_change",
         "partition_destroy",
         "clear_by_hand",
         "stop",

@@ -19,7 +19,8 @@ from gatefw.finger_worker import FingerWorker, Prompt, enrol
 from gatefw.fingers import Fingerprint, Fingers
 from gatefw.model import Fact, FactKind, Reason, SubjectId
 from gatefw.ports import FingerScanner
-from gatefw.records import Modality, Records, RecordState
+from gatefw.record_terms import Consent, Modality, RecordState
+from gatefw.records import Records
 
 ENROL_S = 60.0  # for the whole of it
 GRACE_S = 10.0  # for what the sensor itself takes at the end
@@ -129,7 +130,9 @@ class FingerDesk:
     def forget(self, subject: SubjectId) -> None:
         """Their registration is over: so is their finger, and an enrolment under way."""
         if self._session and self._session.subject == subject:
-            self._session.finish(Rejected(Rejection.REFUSED, "enrol_finger: the registration was revoked"))
+            self._session.finish(
+                Rejected(Rejection.REFUSED, "enrol_finger: the registration was revoked, or the consent withdrawn")
+            )
         self._fingers.revoke(subject)
 
     def reconcile(self) -> None:
@@ -137,7 +140,7 @@ class FingerDesk:
         agreed = {
             each.subject
             for each in self._records.list()
-            if each.state is RecordState.ACTIVE and Modality.FINGER in each.consent.to
+            if each.state is RecordState.ACTIVE and each.agrees_to(Modality.FINGER)
         }
         orphans = [subject for subject in self._fingers.subjects() if subject not in agreed]
         for subject in orphans:
@@ -186,7 +189,7 @@ class FingerDesk:
         if isinstance(made, Reason):
             return Rejected(Rejection.REFUSED, f"enrol_finger: {WHY[made]}; nothing was kept")
         expires_at = self._records.in_use_until(session.subject, self._now())
-        self._records.agree(session.subject, Modality.FINGER)
+        self._records.agree(session.subject, Consent(frozenset({Modality.FINGER}), self._now()))
         self._fingers.keep(session.subject, made, expires_at)
         self._record(Fact(FactKind.FINGER_ENROLLED, None, (("by", session.by),), session.subject))
         return Done({"subject": session.subject, "enrolled": True, "expires_at": expires_at})

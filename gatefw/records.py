@@ -1,280 +1,303 @@
 """Who is registered: the sealed store of travellers. Owned by the supervisor.
 
 A subject id is random and leads to nobody. Of a token only a keyed hash is kept, so that the store without its key
-answers no question about a card number; what is known of a document is sealed to the subject. Record and template are
-made and unmade together: a record is `pending` until vision has its template, and `reconcile` finds what a crash left.
+answers no question about a card number; what is known of a person is sealed to the subject, with the key of their
+partition. Record and template are made and unmade together: a record is `pending` until vision has its template, and
+`reconcile` finds what a crash left.
 """
 
-import hashlib
-import hmac
-import json
 import secrets
 import sqlite3
-import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
-from gatefw import sealing, store
 from gatefw.errors import Refusal, StoreError
-from gatefw.identifier import parse_identifier
-from gatefw.model import Failed, Reason, RecordFound, SubjectId, Token
+from gatefw.model import DocumentRead, Failed, Reason, RecordFound, SubjectId, Token
+from gatefw.partition_keys import PartitionKeys
+from gatefw.partitions import Partitions
+from gatefw.people_store import PeopleStore, erase
+from gatefw.record_terms import IN_USE, MAIN, Agreed, Consent, Modality, Orphans, RecordState, Registered
+from gatefw.sealed_facts import SealedFacts
+from gatefw.token_index import TokenIndex
 
-_SCHEMA = """
-begin immediate;
-create table if not exists traveller (
-    subject text primary key, state text not null, facts_sealed blob, consent text not null,
-    consent_at real not null, expires_at real not null, revoked_at real);
-create table if not exists token (hash blob primary key, subject text not null references traveller (subject));
-commit;
-"""
+__all__ = ["MAIN", "Agreed", "Consent", "Modality", "Orphans", "RecordState", "Records", "Registered"]
 
-
-class RecordState(StrEnum):
-    PENDING = "pending"  # its template is being made
-    ACTIVE = "active"
-    DISABLED = "disabled"  # template and record do not belong together any more
-    REVOKED = "revoked"
-
-
-class Modality(StrEnum):
-    """What a traveller agreed to have compared."""
-
-    FACE = "face"
-    FINGER = "finger"
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """What was agreed to, and when (seconds since 1970 UTC)."""
-
-    to: frozenset[Modality]
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A record as it may be listed: no token, no document. Times are seconds since 1970 UTC."""
-
-    subject: SubjectId
-    state: RecordState
-    consent: Consent
-    expires_at: float
-    revoked_at: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Orphans:
-    """What a crash left: records that were disabled just now, and templates that vision has to revoke."""
-
-    records: tuple[SubjectId, ...]
-    templates: tuple[SubjectId, ...]
+SETTLED_S = 60.0
+"""What another lane's daemon did less than so long ago may be half of something: `reconcile` leaves it alone."""
+_ROW = "select subject, partition, state, expires_at, revoked_at from traveller"
 
 
 class Records:
     """The open store. Every method may be called from any thread and is one transaction; all raise StoreError."""
 
-    def __init__(self, path: Path, key: bytes) -> None:
+    def __init__(self, path: Path, key: bytes, reach: Sequence[str] = ()) -> None:
         """Open or create the store at `path`; `key` is its 32 byte key, see `keys.load_or_create`.
 
-        A store that does not open with this key is found now: later it would only know nobody.
+        `reach`: the partitions whose people are found, as shell patterns; empty for all. A store that does not open
+        with this key is found now: later it would only know nobody.
         """
-        self._path, self._lock = path, threading.Lock()
-        self._token_key, self._facts_key = sealing.derive(key, "record tokens"), sealing.derive(key, "record facts")
-        self._database = store.connect(path)
+        self._reach = tuple(reach)
+        self.store = PeopleStore(path)
+        self.partitions = Partitions(self.store, PartitionKeys(path.parent / "keys" / "record-partitions"), key)
+        self._index = TokenIndex(self.store, self.partitions, key)
+        self._facts = SealedFacts(self.store, self.partitions)
         try:
-            with self._guarded():
-                self._database.executescript(_SCHEMA)
-                query = "select subject, facts_sealed from traveller where facts_sealed is not null limit 1"
-                row = self._database.execute(query).fetchone()
-            if row is not None:
-                sealing.unseal(self._facts_key, row[1], row[0].encode())
+            self._facts.prove(MAIN)
         except StoreError:
-            self._database.close()
+            self.store.close()
             raise
 
     def close(self) -> None:
         """May be called twice."""
-        self._database.close()
+        self.store.close()
+
+    # ---------------------------------------------------------------- making and changing
 
     def enrol(
-        self, tokens: Sequence[Token], facts: Mapping[str, str], consent: Consent, expires_at: float
+        self,
+        tokens: Sequence[Token],
+        facts: Mapping[str, str],
+        consent: Consent,
+        expires_at: float,
+        partition: str = MAIN,
+        document: DocumentRead | None = None,
     ) -> SubjectId:
-        """A new pending record for whoever holds `tokens`. `facts` of the document are kept sealed.
+        """A new pending record for whoever holds `tokens` (none: found by their face alone). `facts` are kept sealed.
 
-        Raises Refusal: no token, a malformed one, or one that already belongs to a pending or active record. A token of
-        a revoked or disabled record goes over to the new one.
+        It ends with its partition, if not before. `document`: as whose it is found again, see `of_document`. Raises
+        Refusal: a malformed token, one that already belongs to a pending or active record, or a partition that takes
+        nobody. A token of a revoked or disabled record goes over to the new one.
         """
-        if not tokens:
-            raise Refusal("enrol: no token was given; a traveller is found by one")
-        hashes = [self._hash(token) for token in tokens]
         subject = SubjectId(secrets.token_hex(16))
-        sealed = sealing.seal(self._facts_key, json.dumps(dict(facts)).encode(), subject.encode())
-        with self._transaction() as database:
-            for each in hashes:
-                self._take_over(database, each)
-            database.execute(
-                "insert into traveller values (?, ?, ?, ?, ?, ?, null)",
-                (subject, RecordState.PENDING, sealed, " ".join(sorted(consent.to)), consent.at, expires_at),
-            )
-            database.executemany("insert into token values (?, ?)", [(each, subject) for each in set(hashes)])
+        with self.store.transaction() as database:
+            ends_at = min(expires_at, self.partitions.open_until(partition, consent.at))
+            self._index.claim(subject, self._index.of_all(tokens, document, partition))
+            row = (subject, partition, RecordState.PENDING, consent.at, None, ends_at, None)
+            database.execute("insert into traveller values (?, ?, ?, ?, ?, ?, ?)", row)
+            _agree(database, subject, consent)
+            self._facts.keep(subject, facts)
         return subject
+
+    def activate(self, subject: SubjectId, now: float) -> None:
+        """Its template exists now. Raises Refusal unless the record is pending."""
+        self._change(subject, (RecordState.PENDING,), RecordState.ACTIVE, now)
+
+    def renew(
+        self, subject: SubjectId, consent: Consent, facts: Mapping[str, str] | None = None, ends_at: float | None = None
+    ) -> None:
+        """The same person was enrolled again: their new template exists. What is given takes the place of what was.
+
+        Raises Refusal when there is no such record, or it was revoked.
+        """
+        with self.store.transaction() as database:
+            before = (RecordState.PENDING, RecordState.ACTIVE, RecordState.DISABLED)
+            self._change(subject, before, RecordState.ACTIVE, consent.at)
+            _agree(database, subject, consent)
+            if facts is not None:
+                self._facts.keep(subject, facts)
+            if ends_at is not None:
+                database.execute("update traveller set expires_at = ? where subject = ?", (ends_at, subject))
+
+    def disable(self, subject: SubjectId, now: float) -> None:
+        """Its template could not be made or is lost. Raises Refusal when there is no such record in use."""
+        self._change(subject, IN_USE, RecordState.DISABLED, now)
+
+    def discard(self, subject: SubjectId) -> None:
+        """Erase a record that never came to be. Raises Refusal unless it is pending."""
+        with self.store.transaction() as database:
+            self._change(subject, (RecordState.PENDING,), RecordState.DISABLED, 0.0)
+            erase(database, subject)
+        self.store.forget_log()
+
+    def revoke(self, subject: SubjectId, now: float) -> None:
+        """End the record for ever: what is known of them is erased, their tokens only remember that they were revoked.
+
+        Raises Refusal when there is no such record or it was revoked before.
+        """
+        with self.store.transaction() as database:
+            in_use = (RecordState.PENDING, RecordState.ACTIVE, RecordState.DISABLED)
+            self._change(subject, in_use, RecordState.REVOKED, now)
+            self._facts.erase(subject)
+            database.execute("update traveller set revoked_at = ? where subject = ?", (now, subject))
+            for table in ("touchpoint", "refusal"):
+                database.execute(f"delete from {table} where subject = ?", (subject,))  # noqa: S608  our own names
+        self.store.forget_log()
+
+    def agree(self, subject: SubjectId, consent: Consent) -> None:
+        """They agreed to something more, beside what was before. Raises Refusal unless the record is active."""
+        with self.store.transaction() as database:
+            self._active(subject)
+            _agree(database, subject, consent)
+
+    def withdraw(self, subject: SubjectId, of: Collection[Modality], now: float) -> list[Modality]:
+        """They take back their consent; what of it held until now. `facts` are erased at once.
+
+        Raises Refusal when the record is not in use, or nothing of this was agreed to.
+        """
+        with self.store.transaction() as database:
+            self._active(subject)
+            held = [agreed.to for agreed in self.registered(subject).consents if agreed.holds and agreed.to in of]
+            if not held:
+                raise Refusal("record: nothing of this was agreed to, or it was withdrawn before")
+            query = "update consent set withdrawn_at = ? where subject = ? and modality = ?"
+            database.executemany(query, [(now, subject, modality) for modality in held])
+            if Modality.FACTS in held:
+                self._facts.erase(subject)
+        self.store.forget_log()
+        return held
+
+    def change_facts(self, subject: SubjectId, facts: Mapping[str, str]) -> None:
+        """Replace the facts of these names, and remove those that are empty: a new document, the same person.
+
+        Raises Refusal unless the record is active and its facts were not erased.
+        """
+        with self.store.transaction():
+            self._active(subject)
+            changed = {**self.facts(subject), **facts}
+            self._facts.keep(subject, {name: value for name, value in changed.items() if value})
+        self.store.forget_log()
+
+    def touch(self, subject: SubjectId, touchpoint: str, now: float) -> None:
+        """They passed a touchpoint of their journey; the first time counts."""
+        with self.store.transaction() as database:
+            query = "insert or ignore into touchpoint select subject, ?, ? from traveller where subject = ?"
+            database.execute(query, (touchpoint, now, subject))
+
+    # ---------------------------------------------------------------- asking
 
     def look_up(self, token: Token, now: float) -> RecordFound | Failed:
         """Whose token this is, at the wall time `now` (seconds since 1970 UTC), or why nobody may pass with it.
 
-        TOKEN_MALFORMED, TOKEN_UNKNOWN, RECORD_REVOKED, NOT_ENROLLED (pending or disabled), NO_CONSENT to the face, and
-        RECORD_EXPIRED (from the second `expires_at` on).
+        TOKEN_MALFORMED, TOKEN_UNKNOWN, RECORD_REVOKED, NOT_ENROLLED (pending or disabled), NO_CONSENT to the face or
+        CONSENT_WITHDRAWN, and RECORD_EXPIRED (from the second `expires_at` on).
         """
-        identifier = parse_identifier(token)
-        if isinstance(identifier, Failed):
-            return identifier
-        with self._guarded():
-            row = self._database.execute(
-                "select subject, state, consent, expires_at from traveller natural join token where hash = ?",
-                (self._keyed(identifier),),
-            ).fetchone()
-        if row is None:
+        kept = self._index.of_token(token)
+        if isinstance(kept, Failed):
+            return kept
+        row = self.store.row(f"{_ROW} natural join token where hash = ?", kept)
+        if row is None or not self._within(row[1]):
             return Failed(Reason.TOKEN_UNKNOWN)
-        subject, state, consent, expires_at = row
-        if state == RecordState.REVOKED:
-            return Failed(Reason.RECORD_REVOKED)
-        if state != RecordState.ACTIVE:
-            return Failed(Reason.NOT_ENROLLED)
-        if Modality.FACE not in consent.split():
-            return Failed(Reason.NO_CONSENT)
-        return Failed(Reason.RECORD_EXPIRED) if now >= expires_at else RecordFound(SubjectId(subject))
+        found = _registered(row, self._consents(row[0]))
+        if found.state is RecordState.ACTIVE and not found.agrees_to(Modality.FACE):
+            withdrawn = any(agreed.to is Modality.FACE for agreed in found.consents)
+            return Failed(Reason.CONSENT_WITHDRAWN if withdrawn else Reason.NO_CONSENT)
+        refused = found.refused_for(now)
+        return Failed(refused) if refused else RecordFound(found.subject)
 
-    def activate(self, subject: SubjectId) -> None:
-        """Its template exists now. Raises Refusal unless the record is pending."""
-        self._change(subject, (RecordState.PENDING,), RecordState.ACTIVE)
+    def about(self, subject: SubjectId, now: float) -> dict[str, str] | Failed:
+        """What is known of them, for the rules of a lane: their facts, their partition's, and what the store knows.
 
-    def disable(self, subject: SubjectId) -> None:
-        """Its template could not be made or is lost. Raises Refusal when there is no such record in use."""
-        self._change(subject, (RecordState.PENDING, RecordState.ACTIVE), RecordState.DISABLED)
-
-    def revoke(self, subject: SubjectId, now: float) -> None:
-        """End the record for ever: its document facts are erased, its tokens only remember that they were revoked.
-
-        Raises Refusal when there is no such record or it was revoked before.
+        That is `registered`, `partition`, `consent.*`, and `journey.passed`, the touchpoints in order. NOT_REGISTERED,
+        RECORD_REVOKED, NOT_ENROLLED and RECORD_EXPIRED are `Failed`; consent is for the rules to look at.
         """
-        in_use = (RecordState.PENDING, RecordState.ACTIVE, RecordState.DISABLED)
-        self._change(subject, in_use, RecordState.REVOKED, revoked_at=now)
-        with self._guarded():
-            self._database.execute("pragma wal_checkpoint(truncate)").fetchall()  # the log has no copy of them either
+        row = self.store.row(f"{_ROW} where subject = ?", subject)
+        if row is None or not self._within(row[1]):
+            return Failed(Reason.NOT_REGISTERED)
+        found = _registered(row, self._consents(subject))
+        if refused := found.refused_for(now):
+            return Failed(refused)
+        passed = self.store.rows("select name from touchpoint where subject = ? order by rowid", subject)
+        return {
+            **(self._facts.of(subject) or {}),
+            **self.partitions.facts(found.partition),
+            **{f"consent.{each.to}": "given" if each.holds else "withdrawn" for each in found.consents},
+            "registered": "yes",
+            "partition": found.partition,
+            "journey.passed": " ".join(name for (name,) in passed),
+        }
+
+    def facts(self, subject: SubjectId) -> dict[str, str]:
+        """What was written down at the enrolment. Raises Refusal: no such record, or its facts were erased."""
+        facts = self._facts.of(subject)
+        if facts is None:
+            raise Refusal("record: there is none with that subject id, or its facts were erased: revoked, or withdrawn")
+        return facts
 
     def list(self) -> list[Registered]:
         """Every record there is, in no particular order."""
-        with self._guarded():
-            rows = self._database.execute(
-                "select subject, state, consent, consent_at, expires_at, revoked_at from traveller"
-            ).fetchall()
-        return [
-            Registered(
-                SubjectId(subject), RecordState(state), Consent(frozenset(map(Modality, to.split())), at), *times
-            )
-            for subject, state, to, at, *times in rows
-        ]
+        consents: dict[str, list[Agreed]] = {}
+        for subject, *agreed in self.store.rows("select * from consent order by modality"):
+            consents.setdefault(subject, []).append(_agreed(*agreed))
+        return [_registered(row, consents.get(row[0], [])) for row in self.store.rows(_ROW)]
+
+    def registered(self, subject: SubjectId) -> Registered:
+        """One record, whatever its state. Raises Refusal when there is none."""
+        row = self.store.row(f"{_ROW} where subject = ?", subject)
+        if row is None:
+            raise Refusal("record: there is none with that subject id; `gatefw subjects` shows them")
+        return _registered(row, self._consents(subject))
 
     def in_use_until(self, subject: SubjectId, now: float) -> float:
         """Until when an active record holds (seconds since 1970 UTC). Raises Refusal when it does not hold at `now`."""
-        with self._guarded():
-            query = "select state, expires_at from traveller where subject = ?"
-            row = self._database.execute(query, (subject,)).fetchone()
-        if row is None or row[0] != RecordState.ACTIVE or now >= row[1]:
-            found = "there is none with that subject id" if row is None else f"it is {row[0]}, or has expired"
-            raise Refusal(f"record: is not in use: {found}")
-        return float(row[1])
+        found = self.registered(subject)
+        if found.state is not RecordState.ACTIVE or now >= found.expires_at:
+            raise Refusal(f"record: is not in use: it is {found.state}, or has expired")
+        return found.expires_at
 
-    def agree(self, subject: SubjectId, to: Modality) -> None:
-        """They agreed to one more comparison, beside those of before. Raises Refusal unless the record is active."""
-        with self._transaction() as database:
-            query = "select consent from traveller where subject = ? and state = ?"
-            row = database.execute(query, (subject, RecordState.ACTIVE)).fetchone()
-            if row is None:
-                raise Refusal("record: there is no active one with that subject id")
-            consent = " ".join(sorted({*row[0].split(), to}))
-            database.execute("update traveller set consent = ? where subject = ?", (consent, subject))
+    def of_document(self, document: DocumentRead, partition: str) -> Registered | None:
+        """The record of a partition that was enrolled by this document."""
+        query = f"{_ROW} natural join token where hash = ?"
+        row = self.store.row(query, self._index.of_document(document, partition))
+        return None if row is None else _registered(row, self._consents(row[0]))
 
-    def facts(self, subject: SubjectId) -> dict[str, str]:
-        """What the document said. Raises Refusal when there is no such record or its facts were erased."""
-        with self._guarded():
-            row = self._database.execute("select facts_sealed from traveller where subject = ?", (subject,)).fetchone()
-        if row is None or row[0] is None:
-            raise Refusal("record: there is none with that subject id, or it was revoked")
-        return dict(json.loads(sealing.unseal(self._facts_key, row[0], subject.encode())))
-
-    def reconcile(self, templates: Collection[SubjectId]) -> Orphans:
-        """At start, with the subjects vision has templates of: disable records without one, find templates without one.
+    def reconcile(self, templates: Collection[SubjectId], now: float) -> Orphans:
+        """With the subjects vision has templates of: disable records without one, find templates without one.
 
         A record that was still pending is disabled too, whether its template came to be or not: somebody has to look.
+        One that came into its state less than `SETTLED_S` ago is left alone, and so is its template.
         """
-        with self._transaction() as database:
-            states = {SubjectId(s): state for s, state in database.execute("select subject, state from traveller")}
-            lost = [
-                subject
-                for subject, state in states.items()
-                if state == RecordState.PENDING or (state == RecordState.ACTIVE and subject not in templates)
-            ]
-            database.executemany(
-                "update traveller set state = ? where subject = ?",
-                [(RecordState.DISABLED, subject) for subject in lost],
-            )
-        active = {subject for subject, state in states.items() if state == RecordState.ACTIVE}
-        return Orphans(tuple(sorted(lost)), tuple(sorted(set(templates) - active)))
+        with self.store.transaction():
+            recent = {
+                s for (s,) in self.store.rows("select subject from traveller where state_at > ?", now - SETTLED_S)
+            }
+            in_use = [each for each in self.list() if each.state in IN_USE]
+            faces = [each for each in in_use if each.agrees_to(Modality.FACE)]
+            lost = {
+                each.subject
+                for each in in_use
+                if each.subject not in recent
+                and (each.state is RecordState.PENDING or (each in faces and each.subject not in templates))
+            }
+            for subject in lost:
+                self._change(subject, IN_USE, RecordState.DISABLED, now)
+        orphans = set(templates) - ({each.subject for each in faces} - lost)
+        return Orphans(tuple(sorted(lost)), tuple(sorted(orphans)))
 
     # ---------------------------------------------------------------- inside
 
-    def _hash(self, token: Token) -> bytes:
-        identifier = parse_identifier(token)
-        if isinstance(identifier, Failed):
-            raise Refusal(
-                "enrol: a token is malformed; a QR identifier or 8 to 20 characters A-Z 0-9 of a card are wanted"
-            )
-        return self._keyed(identifier)
+    def _within(self, partition: str) -> bool:
+        """Whether this lane finds people of a partition; of one that is destroyed nobody does."""
+        reached = not self._reach or any(fnmatchcase(partition, pattern) for pattern in self._reach)
+        return reached and self.partitions.key(partition, "record facts") is not None
 
-    def _keyed(self, identifier: bytes) -> bytes:
-        return hmac.new(self._token_key, identifier, hashlib.sha256).digest()
+    def _consents(self, subject: str) -> tuple[Agreed, ...]:
+        query = "select modality, given_at, withdrawn_at from consent where subject = ? order by modality"
+        return tuple(_agreed(*row) for row in self.store.rows(query, subject))
 
-    def _take_over(self, database: sqlite3.Connection, token_hash: bytes) -> None:
-        row = database.execute(
-            "select state from traveller natural join token where hash = ?", (token_hash,)
-        ).fetchone()
-        if row is not None and row[0] in (RecordState.PENDING, RecordState.ACTIVE):
-            raise Refusal(f"enrol: a token belongs to a record that is {row[0]}; revoke that one first")
-        database.execute("delete from token where hash = ?", (token_hash,))
+    def _active(self, subject: SubjectId) -> None:
+        state = self.registered(subject).state
+        if state is not RecordState.ACTIVE:
+            raise Refusal(f"record: an active one is wanted, this is {state}")
 
-    def _change(
-        self, subject: SubjectId, before: Collection[RecordState], after: RecordState, revoked_at: float | None = None
-    ) -> None:
-        with self._transaction() as database:
-            row = database.execute("select state from traveller where subject = ?", (subject,)).fetchone()
-            if row is None or row[0] not in before:
-                found = "there is none with that subject id" if row is None else f"it is {row[0]}"
-                raise Refusal(f"record: cannot become {after}: {found}")
-            database.execute(
-                "update traveller set state = ?, revoked_at = ? where subject = ?", (after, revoked_at, subject)
-            )
-            if after is RecordState.REVOKED:
-                database.execute("update traveller set facts_sealed = null where subject = ?", (subject,))
+    def _change(self, subject: SubjectId, before: Collection[RecordState], after: RecordState, now: float) -> None:
+        with self.store.transaction() as database:
+            state = self.registered(subject).state
+            if state not in before:
+                raise Refusal(f"record: cannot become {after}: it is {state}")
+            database.execute("update traveller set state = ?, state_at = ? where subject = ?", (after, now, subject))
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._guarded():
-            self._database.execute("begin immediate")
-            try:
-                yield self._database
-            except BaseException:
-                self._database.execute("rollback")
-                raise
-            self._database.execute("commit")
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        with self._lock:
-            try:
-                yield
-            except sqlite3.Error as error:
-                raise StoreError(f"records {self._path}: {error}; look after the disk, or restore the store") from error
+def _agree(database: sqlite3.Connection, subject: SubjectId, consent: Consent) -> None:
+    given = [(subject, modality, consent.at) for modality in consent.to]
+    database.executemany("insert or replace into consent values (?, ?, ?, null)", given)
+
+
+def _agreed(to: str, at: float, withdrawn_at: float | None) -> Agreed:
+    return Agreed(Modality(to), at, withdrawn_at)
+
+
+def _registered(row: Sequence[Any], consents: Sequence[Agreed]) -> Registered:
+    subject, partition, state, expires_at, revoked_at = row
+    return Registered(SubjectId(subject), partition, RecordState(state), tuple(consents), expires_at, revoked_at)

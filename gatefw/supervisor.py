@@ -17,12 +17,13 @@ import hw
 from gatefw import __version__
 from gatefw.bus import Bus
 from gatefw.clearance import face_follows, load
-from gatefw.clerk import Clerk
+from gatefw.clerk import Clerk, HouseRules
 from gatefw.config import Config
 from gatefw.control import Order
 from gatefw.control_server import ControlServer
 from gatefw.crew import gate_settings, muster
 from gatefw.device_desk import VERBS, DeviceDesk, LaneAccess
+from gatefw.eligibility import Rules
 from gatefw.errors import GateError, Overflow
 from gatefw.events import new_run, wall_clock
 from gatefw.fingers import Fingerprint, Fingers
@@ -129,7 +130,7 @@ class Supervisor:
         where = Where(config.lane.system or config.lane.name, config.port.direction or "", config.port.timezone)
         self._scribe = Scribe(config.paths.journal, config.lane.name, journal_key, self._inbox.put, where)
         files.callback(self._scribe.close)
-        records = Records(config.paths.records, records_key)
+        records = Records(config.paths.records, records_key, config.people.partitions.split())
         files.callback(records.close)
         if config.gpio is not None:
             gpio.open_factory(config.gpio.factory)
@@ -153,8 +154,10 @@ class Supervisor:
         check = TokenCheck(
             TokenTerms.of(config.lane.name, config.tokens, face_follows(config.lane.procedure)), seen, wall_clock
         )
+        rules = Rules(config.rules, config.port, config.lane.name, wall_clock)
+        house = HouseRules(config.lane.name, rules.judge, config.people, config.tries)
         self._clerk = Clerk(
-            records, check.take, self._inbox.put, self._scribe.append, now, fingers, self._crew.finger_sensor
+            records, check.take, self._inbox.put, self._scribe.append, now, house, fingers, self._crew.finger_sensor
         )
         self._orders = OrderDesk(self._inbox.put, self._stopping.set, self._order_elsewhere)
         lane = LaneAccess(
@@ -317,6 +320,7 @@ class Supervisor:
                 self._crew.doors[door].drop()
             case Record(fact, ticket):
                 self._scribe.append(fact, ticket)
+                self._clerk.notice(fact)
             case Ask():
                 self._ask(effect)
             case CancelAsk(run):

@@ -9,7 +9,7 @@ import pytest
 from peers import until
 from test_finger_worker import Scanner
 
-from gatefw.clerk import Clerk
+from gatefw.clerk import Clerk, HouseRules
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.errors import DeviceLost, GateError
 from gatefw.finger_desk import ABANDONED_S, PULSE_S, FingerDesk, Session
@@ -17,9 +17,11 @@ from gatefw.finger_worker import FingerWorker, Prompt
 from gatefw.fingers import Fingerprint, Fingers
 from gatefw.gate_terms import Ask
 from gatefw.model import Fact, FactKind, Reason, RunId, SubjectId, Token, VerifyFinger
-from gatefw.records import Consent, Modality, Records, RecordState
+from gatefw.record_terms import Consent, Modality, RecordState
+from gatefw.records import Records
 
 NOW, DAY_S, WAIT_S = 1_700_000_000.0, 86_400.0, 30.0
+FINGER = Consent(frozenset({Modality.FINGER}), NOW)
 THRICE = ("anna", "", "", "anna", "", "", "anna")
 
 
@@ -69,7 +71,7 @@ class Office:
     def registered(self, code: str) -> SubjectId:
         consent = Consent(frozenset({Modality.FACE}), NOW)
         subject = self.records.enrol([Token(code.encode())], {}, consent, NOW + DAY_S)
-        self.records.activate(subject)
+        self.records.activate(subject, NOW)
         return subject
 
     def start(self) -> None:
@@ -107,7 +109,7 @@ class Office:
                 prompts.append(str(answer.result["prompt"]))
 
     def consented(self, subject: SubjectId) -> set[Modality]:
-        return next(set(each.consent.to) for each in self.records.list() if each.subject == subject)
+        return {agreed.to for agreed in self.records.registered(subject).consents if agreed.holds}
 
     def close(self) -> None:
         self.worker.stop(WAIT_S)
@@ -283,11 +285,11 @@ def test_at_the_start_fingers_without_a_registration_that_agrees_are_removed(off
     agreed, revoked, disabled = (office.registered(code) for code in ("B1234567", "C1234567", "D1234567"))
     stranger, never_agreed = SubjectId("9" * 32), office.subject
     for subject in (agreed, revoked, disabled):
-        office.records.agree(subject, Modality.FINGER)
+        office.records.agree(subject, FINGER)
     for subject in (agreed, revoked, disabled, stranger, never_agreed):
         office.fingers.keep(subject, Fingerprint("fake", b"anna"), NOW + DAY_S)
     office.records.revoke(revoked, NOW)
-    office.records.disable(disabled)
+    office.records.disable(disabled, NOW)
     office.desk.reconcile()
     assert office.fingers.subjects() == [agreed]
     office.desk.reconcile()
@@ -344,10 +346,16 @@ class NoVision:
 
 
 class Counter:
-    def __init__(self, office: Office, fingers: Fingers | None) -> None:
+    def __init__(self, office: Office, fingers: Fingers | None, now: float = NOW) -> None:
         self.vision = NoVision()
         self.clerk = Clerk(
-            office.records, lambda token: token, office.inputs.put, office.facts.append, lambda: NOW, fingers
+            office.records,
+            lambda token: token,
+            office.inputs.put,
+            office.facts.append,
+            lambda: now,
+            HouseRules("lane"),
+            fingers,
         )
 
     def __enter__(self) -> "Counter":
@@ -364,12 +372,13 @@ class Counter:
 
 
 def test_the_clerk_revokes_the_finger_with_the_registration(office: Office) -> None:
-    office.records.agree(office.subject, Modality.FINGER)
+    office.records.agree(office.subject, FINGER)
     office.fingers.keep(office.subject, Fingerprint("fake", b"anna"), NOW + DAY_S)
     with Counter(office, office.fingers) as counter:
         listed = counter.order("subjects")
         assert isinstance(listed, Done)
-        assert listed.result["subjects"][0]["consent"] == ["face", "finger"]  # type: ignore[index]
+        consents = listed.result["subjects"][0]["consents"]  # type: ignore[index]
+        assert [each["to"] for each in consents] == ["face", "finger"]
         assert office.fingers.subjects() == [office.subject]
         assert isinstance(counter.order("revoke", subject=office.subject), Done)
     assert office.fingers.subjects() == []
@@ -394,9 +403,9 @@ def test_the_clerk_removes_at_its_start_what_a_crash_left(office: Office) -> Non
 
 
 def test_a_record_that_is_disabled_for_want_of_a_face_loses_its_finger(office: Office) -> None:
-    office.records.agree(office.subject, Modality.FINGER)
+    office.records.agree(office.subject, FINGER)
     office.fingers.keep(office.subject, Fingerprint("fake", b"anna"), NOW + DAY_S)
-    with Counter(office, office.fingers) as counter:
+    with Counter(office, office.fingers, NOW + 3600.0) as counter:
         counter.clerk.reconcile()
         counter.order("subjects")
         counter.order("subjects")

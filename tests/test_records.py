@@ -14,10 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from gatefw.errors import Refusal, StoreError
 from gatefw.identifier import new_identifier
 from gatefw.model import Failed, Reason, RecordFound, SubjectId, Token
-from gatefw.records import Consent, Modality, Orphans, Records, RecordState
+from gatefw.record_terms import MAIN, Agreed, Consent, Modality, Orphans, RecordState
+from gatefw.records import Records
 
 KEY = bytes(range(32))
 NOW = 1_800_000_000.0
+LATER = NOW + 3600.0
 YEAR_S = 365 * 86400.0
 CARD = Token(b"A1234567")
 CONSENT = Consent(frozenset({Modality.FACE}), NOW)
@@ -34,7 +36,7 @@ def register(
     records: Records, *tokens: Token, consent: Consent = CONSENT, expires_at: float = NOW + YEAR_S
 ) -> SubjectId:
     subject = records.enrol(tokens or (CARD,), FACTS, consent, expires_at)
-    records.activate(subject)
+    records.activate(subject, NOW)
     return subject
 
 
@@ -56,9 +58,9 @@ def test_any_of_a_travellers_tokens_finds_the_record(records: Records) -> None:
 def test_a_record_is_nobodys_until_its_template_exists(records: Records) -> None:
     subject = records.enrol([CARD], FACTS, CONSENT, NOW + YEAR_S)
     assert records.look_up(CARD, NOW) == Failed(Reason.NOT_ENROLLED)
-    records.activate(subject)
+    records.activate(subject, NOW)
     assert records.look_up(CARD, NOW) == RecordFound(subject)
-    records.disable(subject)
+    records.disable(subject, NOW)
     assert records.look_up(CARD, NOW) == Failed(Reason.NOT_ENROLLED)
 
 
@@ -86,8 +88,8 @@ def test_everything_is_still_there_after_a_restart(tmp_path: Path, records: Reco
     records.close()
     with closing(Records(tmp_path / "records", KEY)) as again:
         assert again.look_up(CARD, NOW) == RecordFound(subject)
-        assert [(r.subject, r.state, r.consent, r.expires_at, r.revoked_at) for r in again.list()] == [
-            (subject, RecordState.ACTIVE, CONSENT, NOW + YEAR_S, None)
+        assert [(r.subject, r.partition, r.state, r.consents, r.expires_at, r.revoked_at) for r in again.list()] == [
+            (subject, MAIN, RecordState.ACTIVE, (Agreed(Modality.FACE, NOW),), NOW + YEAR_S, None)
         ]
 
 
@@ -101,7 +103,7 @@ def test_a_token_belongs_to_one_record_in_use(records: Records) -> None:
             records.enrol([Token(new_identifier()), CARD], FACTS, CONSENT, NOW + YEAR_S)
         assert len(records.list()) == 1
         if state_of(records, first) is RecordState.PENDING:
-            records.activate(first)
+            records.activate(first, NOW)
 
 
 def test_a_traveller_who_was_revoked_can_be_enrolled_anew_with_the_same_card(records: Records) -> None:
@@ -125,7 +127,7 @@ def test_revoking_erases_the_document_from_every_file(tmp_path: Path, records: R
 
 
 def test_an_enrolment_without_a_readable_token_is_refused(records: Records) -> None:
-    for tokens in ([], [Token(b"?")], [CARD, Token(b"A123456(7)")]):
+    for tokens in ([Token(b"?")], [CARD, Token(b"A123456(7)")]):
         with pytest.raises(Refusal, match="enrol:") as caught:
             records.enrol(tokens, FACTS, CONSENT, NOW + YEAR_S)
         assert "A123456" not in str(caught.value)
@@ -135,13 +137,13 @@ def test_an_enrolment_without_a_readable_token_is_refused(records: Records) -> N
 def test_what_is_not_in_the_right_state_is_refused_by_name(records: Records) -> None:
     subject = register(records)
     with pytest.raises(Refusal, match="cannot become active: it is active"):
-        records.activate(subject)
+        records.activate(subject, NOW)
     records.revoke(subject, NOW)
-    for change in (records.activate, records.disable, lambda s: records.revoke(s, NOW)):
+    for change in (records.activate, records.disable, records.revoke):
         with pytest.raises(Refusal, match="it is revoked"):
-            change(subject)
+            change(subject, NOW)
         with pytest.raises(Refusal, match="there is none"):
-            change(SubjectId("nobody"))
+            change(SubjectId("nobody"), NOW)
     with pytest.raises(Refusal):
         records.facts(SubjectId("nobody"))
 
@@ -156,12 +158,12 @@ def test_what_a_crash_left_is_disabled_at_start_and_templates_of_nobody_are_name
     revoked = register(records, Token(new_identifier()))
     records.revoke(revoked, NOW)
     stranger = SubjectId("stranger")
-    orphans = records.reconcile({whole, pending, revoked, stranger})
+    orphans = records.reconcile({whole, pending, revoked, stranger}, LATER)
     assert orphans == Orphans(tuple(sorted((without_template, pending))), tuple(sorted((pending, revoked, stranger))))
     assert state_of(records, whole) is RecordState.ACTIVE
     assert state_of(records, without_template) is RecordState.DISABLED
     assert state_of(records, pending) is RecordState.DISABLED
-    assert records.reconcile({whole}) == Orphans((), ())
+    assert records.reconcile({whole}, LATER) == Orphans((), ())
 
 
 # ---------------------------------------------------------------- what a thief has
@@ -241,8 +243,8 @@ class AnyOrder(RuleBasedStateMachine):
         subject = data.draw(st.sampled_from([*self.states, SubjectId("nobody")]))
         before = self.states.get(subject)
         changes: dict[RecordState, Callable[[SubjectId], None]] = {
-            RecordState.ACTIVE: self.records.activate,
-            RecordState.DISABLED: self.records.disable,
+            RecordState.ACTIVE: lambda subject: self.records.activate(subject, NOW),
+            RecordState.DISABLED: lambda subject: self.records.disable(subject, NOW),
             RecordState.REVOKED: lambda subject: self.records.revoke(subject, NOW),
         }
         try:
@@ -258,7 +260,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.records.close()
         self.records = Records(Path(self.directory.name) / "records", KEY)
         templates = {subject for subject in self.states if data.draw(st.booleans())}
-        orphans = self.records.reconcile(templates)
+        orphans = self.records.reconcile(templates, LATER)
         for subject in orphans.records:
             self.states[subject] = RecordState.DISABLED
         assert templates - set(orphans.templates) == {s for s, state in self.states.items() if state == "active"}
