@@ -5,7 +5,7 @@ driver)`: this module knows no hardware. `${RUN}` in a text stands for the runti
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from gatefw.config_tables import (
     Watcher,
 )
 from gatefw.errors import ConfigError
+from gatefw.model import DoorId
 from gatefw.rule import Rule
 from gatefw.vision_settings import CameraPlace, Searched, VisionSettings
 
@@ -82,6 +83,10 @@ class Paths:
         return self.run / "control.sock"
 
     @property
+    def display(self) -> Path:
+        return self.run / "display.sock"
+
+    @property
     def vision(self) -> Path:
         return self.run / "vision.sock"
 
@@ -116,6 +121,22 @@ class Config:
     devices: tuple[Device, ...]
     rules: tuple[Rule, ...]
 
+    @property
+    def door_ids(self) -> tuple[DoorId, ...]:
+        """The doors that there are, in the order in which a traveller comes to them."""
+        named = {device.name for device in self.having("door")}
+        return tuple(door for door in DoorId if door in named)
+
+    @property
+    def watched(self) -> bool:
+        """Whether a watcher is needed: there is a door whose release it could end."""
+        return self.watcher.required and bool(self.door_ids)
+
+    def way_out(self, cause: str) -> tuple[DoorId, ...]:
+        """The doors by which the site lets people out, for one of `config_tables.CAUSES`; of those that there are."""
+        named = self.lane.way_out.doors(cause) if self.lane.way_out else ()
+        return tuple(door for door in named if door in self.door_ids)
+
     def having(self, role: str) -> tuple[Device, ...]:
         """The devices of one role, in the order of the file."""
         return tuple(device for device in self.devices if device.role == role)
@@ -141,15 +162,17 @@ def check(
     model: Lookup | None = None,
     csca: Look | None = None,
     holds: Holds | None = None,
+    presence: Callable[[str], bool] | None = None,
     env: Mapping[str, str] = os.environ,
 ) -> list[Finding]:
     """Every problem of the lane file, in the order of its lines; nothing is opened or moved.
 
     `procedure` and `model` look a name up and raise SetupError when there is none; without them that is not checked.
     `procedure` returns whether a face follows in it. `csca` looks into the directory of CSCA certificates.
-    `holds` raises SetupError when a model cannot search so large a gallery.
+    `holds` raises SetupError when a model cannot search so large a gallery. `presence`: whether a procedure begins with somebody's
+    presence, without a token.
     """
-    reading = Reading(schema, env, procedure, model, csca, holds)
+    reading = Reading(schema, env, procedure, model, csca, holds, presence)
     reading.read(path)
     return sorted(reading.findings, key=lambda found: found.line or 0)
 

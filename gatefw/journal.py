@@ -10,6 +10,7 @@ of a symbolic link: made in one step, the first cause wins, and a full disk has 
 
 import contextlib
 import fcntl
+import json
 import os
 import queue
 import secrets
@@ -39,8 +40,11 @@ create table if not exists journal (epoch text not null, lane text not null);
 create table if not exists event (
     n integer primary key, epoch text not null, at integer not null, quality text not null, kind text not null,
     run text, body blob not null, subject_sealed blob, previous blob not null, hash blob not null);
+create index if not exists ending on event (run) where kind in ('passage.ended', 'passage.cleared_by_hand');
 commit;
 """
+UNDER_WAY = 64
+"""Passages that may have been under way when a process died; more than a lane can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +168,32 @@ class Journal:
             row = self._reader.execute("select subject_sealed from event where n = ?", (n,)).fetchone()
         return self._unseal(n, row[0]) if row is not None else None
 
-    def unfinished(self) -> RunId | None:
-        """The passage that was under way when the process before this one died: begun, and never ended."""
+    def unfinished(self) -> list[RunId]:
+        """The passages that were under way when the process before this one died: begun, and never ended."""
         with self._reading:
             begun = self._reader.execute(
-                "select n, run from event where kind = ? order by n desc limit 1", (FactKind.PASSAGE_STARTED,)
-            ).fetchone()
-            if begun is None:
-                return None
-            ended = self._reader.execute(
-                "select 1 from event where n > ? and run = ? and kind = ?", (*begun, FactKind.PASSAGE_ENDED)
-            ).fetchone()
-        return None if ended else RunId(begun[1])
+                "select run, n from event where kind = ? order by n desc limit ?", (FactKind.PASSAGE_STARTED, UNDER_WAY)
+            ).fetchall()
+            since = begun[-1][1] if begun else 0
+            query = "select run from event where n > ? and kind = ?"
+            ended = {run for (run,) in self._reader.execute(query, (since, FactKind.PASSAGE_ENDED))}
+        return [RunId(run) for run, _ in reversed(begun) if run not in ended]
+
+    def endings(self, run: RunId) -> dict[FactKind, dict[str, object]]:
+        """How a passage ended and whether it was cleared by hand: the fields of both facts, as far as they are there.
+
+        Raises JournalBroken on an I/O error.
+        """
+        query = (
+            "select kind, body from event where run = ? and kind in ('passage.ended', 'passage.cleared_by_hand') "
+            "order by n"
+        )
+        try:
+            with self._reading:
+                rows = self._reader.execute(query, (run,)).fetchall()
+        except sqlite3.Error as error:
+            raise JournalBroken(f"journal {self._path}: cannot be read: {error}; look after the disk") from error
+        return {FactKind(kind): json.loads(body)["data"] for kind, body in rows}
 
     def watch(self, committed: Callable[[int], None]) -> None:
         """Call `committed(head)` from the writer thread after every commit."""

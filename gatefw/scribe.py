@@ -56,8 +56,7 @@ class Scribe:
 
     def end_unfinished(self) -> None:
         """A passage whose process died has ended; how far its traveller came, nobody saw."""
-        run = self.journal.unfinished()
-        if run is not None:
+        for run in self.journal.unfinished():
             fields = (("passed", False), ("reason", Reason.RESTARTED), ("seconds", 0.0))
             self.append(Fact(FactKind.PASSAGE_ENDED, run, fields))
 

@@ -19,10 +19,12 @@ from gatefw.bus import Bus
 from gatefw.clearance import face_follows, load
 from gatefw.clerk import Clerk, HouseRules
 from gatefw.config import Config
-from gatefw.control import Order
+from gatefw.control import CLEAR, Order
 from gatefw.control_server import ControlServer
+from gatefw.counter_desk import CounterDesk
 from gatefw.crew import gate_settings, muster
 from gatefw.device_desk import VERBS, DeviceDesk, LaneAccess
+from gatefw.display import Display
 from gatefw.eligibility import Rules
 from gatefw.errors import GateError, Overflow
 from gatefw.events import new_run, wall_clock
@@ -52,6 +54,7 @@ from gatefw.leases import NEEDS_COMMIT
 from gatefw.model import (
     Beam,
     CheckEligibility,
+    Confirm,
     DoorId,
     Elapsed,
     Eligible,
@@ -159,6 +162,10 @@ class Supervisor:
         self._clerk = Clerk(
             records, check.take, self._inbox.put, self._scribe.append, now, house, fingers, self._crew.finger_sensor
         )
+        self._counter = CounterDesk(self._scribe.journal)
+        files.callback(self._counter.close)
+        self._display = Display(config.paths.display, records.facts, self._inbox.put)
+        files.callback(self._display.close)
         self._orders = OrderDesk(self._inbox.put, self._stopping.set, self._order_elsewhere)
         lane = LaneAccess(
             lambda: self.gate.state.phase,
@@ -325,6 +332,7 @@ class Supervisor:
                 self._ask(effect)
             case CancelAsk(run):
                 self._desk.cancel(run)
+                self._display.cancel(run)
                 for asked in self._crew.answering.values():
                     asked.cancel(run)
             case SetTimer(timer, generation, after_s):
@@ -333,7 +341,8 @@ class Supervisor:
                 self._hint = ""
                 for worker in self._crew.showing:
                     worker.show(phase, reason)
-                self._desk.want_codes(phase is Phase.IDLE)
+                self._display.show(phase, reason)
+                self._desk.want_codes(self.gate.takes_tokens)
                 self._publish_status()
             case Tell():
                 self._publish_status()
@@ -347,6 +356,8 @@ class Supervisor:
         match ask.request:
             case LookUpRecord():
                 self._clerk.look_up(ask)
+            case Confirm():
+                self._display.ask(ask)
             case CheckEligibility():
                 self._inbox.put(Answered(ask.run, ask.number, Eligible()))  # a lane without rules
             case VerifyFace() | VerifyPortrait():
@@ -357,13 +368,17 @@ class Supervisor:
                 self._inbox.put(Answered(ask.run, ask.number, Failed(Reason.SOFTWARE)))
 
     def _order_elsewhere(self, order: Order, reply: Reply) -> None:
-        (self._devices.order if order.verb in VERBS else self._clerk.order)(order, reply)
+        if order.verb == CLEAR:
+            self._counter.order(order, reply)
+        else:
+            (self._devices.order if order.verb in VERBS else self._clerk.order)(order, reply)
 
     def _bus_failed(self, error: GateError) -> None:
         _log.error("%s", error)
 
     def _hinted(self, _run: RunId, hint: str) -> None:
         self._hint = hint
+        self._display.hint(hint)
 
     def _publish_status(self) -> None:
         """A snapshot for `status`, made by the loop and read by the control thread."""

@@ -130,18 +130,18 @@ def test_everything_that_waited_for_the_disk_is_committed_at_once(tmp_path: Path
     assert [heads.get_nowait() for _ in range(heads.qsize())] == [101]
 
 
-def test_a_passage_that_was_under_way_when_the_process_died_is_found(tmp_path: Path, opened: Opener) -> None:
+def test_passages_that_were_under_way_when_the_process_died_are_found(tmp_path: Path, opened: Opener) -> None:
     journal = opened(tmp_path / "journal.sqlite")
     run, other = RunId("a" * 16), RunId("b" * 16)
     started = (("reader", "reader.front"), ("symbology", ""))
     ended = (("passed", True), ("reason", Reason.OK), ("seconds", 7.0))
-    assert journal.unfinished() is None
-    commit(journal, Fact(FactKind.PASSAGE_STARTED, run, started))
-    assert journal.unfinished() == run
+    assert journal.unfinished() == []
+    commit(journal, Fact(FactKind.PASSAGE_STARTED, run, started), Fact(FactKind.PASSAGE_STARTED, other, started))
+    assert journal.unfinished() == [run, other]
     commit(journal, Fact(FactKind.PASSAGE_ENDED, run, ended))
-    assert journal.unfinished() is None
-    commit(journal, Fact(FactKind.PASSAGE_STARTED, other, started))
-    assert journal.unfinished() == other
+    assert journal.unfinished() == [other]
+    commit(journal, Fact(FactKind.PASSAGE_ENDED, other, ended))
+    assert journal.unfinished() == []
 
 
 def test_the_subject_is_sealed_and_opens_only_in_its_own_row(tmp_path: Path, opened: Opener) -> None:

@@ -49,9 +49,9 @@ def test_a_passage_whose_process_died_is_ended_once(opened: Opened) -> None:
     scribe.append(BEGAN, 1)
     until(lambda: told, "the commit", 30)
     scribe, _ = opened()
-    assert scribe.journal.unfinished() == RUN
+    assert scribe.journal.unfinished() == [RUN]
     scribe.end_unfinished()
-    until(lambda: scribe.journal.unfinished() is None, "the passage to be ended", 30)
+    until(lambda: scribe.journal.unfinished() == [], "the passage to be ended", 30)
     written = scribe.journal.head()
     scribe, _ = opened()
     scribe.end_unfinished()

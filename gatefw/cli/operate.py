@@ -4,7 +4,8 @@ import argparse
 from typing import Any
 
 from gatefw.cli import command
-from gatefw.control import call
+from gatefw.control import CLEAR, call
+from gatefw.events import BY_HAND
 from gatefw.model import Phase
 
 STATUS = """\
@@ -18,13 +19,15 @@ LANE = """\
 Orders to the running lane. `open` takes it into service, `close` out of it (a traveller under way finishes first),
 `reset` ends a fault or an evacuation after somebody looked: it is refused until the lane is empty, the doors are
 secured and the inputs are restored, and the answer says which of these is not so. `let-out` ends a hold. `maintain`
-gives an empty lane to a technician (`gatefw device`), `maintain-end` takes it back, out of service.
+gives an empty lane to a technician (`gatefw device`), `maintain-end` takes it back, out of service. `clear` opens
+nothing: the counter's officer cleared a traveller whom the lane turned away, which is written down with who and why.
 
 example:
   gatefw lane open
   gatefw lane reset --expects fault
+  gatefw lane clear 6d1f0a4c9b72e385 --why document_seen
 """
-VERBS = ("open", "close", "reset", "let-out", "maintain", "maintain-end")
+VERBS = ("open", "close", "reset", "let-out", "maintain", "maintain-end", "clear")
 
 
 def add_parser(commands: Any) -> None:
@@ -34,7 +37,9 @@ def add_parser(commands: Any) -> None:
     lane = command.add(commands, "lane", "open, close, reset or maintain the lane", LANE)
     lane.add_argument("verb", choices=VERBS)
     lane.add_argument("--expects", type=Phase, choices=list(Phase), metavar="PHASE", help="only if it is in this phase")
-    lane.set_defaults(run=run_lane)
+    lane.add_argument("passage", nargs="?", metavar="RUN", help="clear: whose passage, as its events name it")
+    lane.add_argument("--why", choices=BY_HAND.words, metavar="WHY", help=f"clear: {', '.join(BY_HAND.words)}")
+    lane.set_defaults(run=run_lane, usage_error=lane.error)
     for parser in (status, lane):
         command.add_dir(parser)
         command.add_json(parser)
@@ -46,6 +51,13 @@ def run_status(arguments: argparse.Namespace) -> int:
 
 
 def run_lane(arguments: argparse.Namespace) -> int:
-    verb = arguments.verb.replace("-", "_")
-    command.show(call(command.control_socket(arguments), verb, expects=arguments.expects), arguments.json)
+    verb, args = arguments.verb.replace("-", "_"), None
+    given = (arguments.passage is not None, arguments.why is not None)
+    if arguments.verb == "clear":
+        if not all(given):
+            arguments.usage_error("clear wants a RUN and --why")
+        verb, args = CLEAR, {"run": arguments.passage, "why": arguments.why}
+    elif any(given):
+        arguments.usage_error(f"RUN and --why belong to clear, not to {arguments.verb}")
+    command.show(call(command.control_socket(arguments), verb, args, expects=arguments.expects), arguments.json)
     return 0

@@ -1,0 +1,235 @@
+"""The display socket: what the traveller's screen must show now, and their touch on it. Its file is 0600.
+
+One JSON object a line. To every screen, at once and whenever it changes:
+
+    {"phase": "token_presented", "reason": null, "hint": "",
+     "confirm": {"run": "...", "facts": {"document.name": "C** T** M**", "born": "1990"}}}
+
+From a screen, while it is asked: {"touch": "confirm", "run": "..."} or "decline". `confirm` is null while nobody is.
+What was read of a document is masked, goes nowhere else, and is forgotten with the question. A screen that does not
+read gets the newest line when it reads again, and nothing of what came between; one that says anything else is sent
+away.
+"""
+
+import contextlib
+import logging
+import queue
+import select
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gatefw import unix_socket, wire_json
+from gatefw.errors import BadReply
+from gatefw.gate_terms import Answered, Ask, GateInput
+from gatefw.model import Answer, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId
+
+SCREENS = 4
+TOUCH_BYTES = 1024
+READ_BYTES = 4096
+TOUCHES: Mapping[str, Answer] = {"confirm": Confirmed(), "decline": Failed(Reason.DECLINED)}
+_GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
+
+_log = logging.getLogger(__name__)
+
+
+def masked(facts: Mapping[str, str]) -> dict[str, str]:
+    """What of a record a screen may show: first letters of a name, the end of a number, the year of a birth.
+
+    A false hit would else show one traveller's data to another. What is none of these is left out.
+    """
+    shown = {}
+    for name, value in facts.items():
+        word = name.rpartition(".")[2]
+        if word == "name" or word.endswith("_name"):
+            shown[name] = " ".join(part[:1] + "*" * (len(part) - 1) for part in value.split())
+        elif word == "number" or word.endswith("_number"):
+            known = min(2, max(0, len(value) - 2))
+            shown[name] = "*" * (len(value) - known) + value[len(value) - known :]
+        elif word == "born":
+            year = value[:4]
+            shown[name] = year if year.isascii() and year.isdigit() else ""
+    return shown
+
+
+@dataclass(eq=False)
+class _Screen:
+    """`sending` is what is left of a line that was begun; `newest` what comes after it, if anything new."""
+
+    sock: socket.socket
+    lines: wire_json.Lines = field(default_factory=lambda: wire_json.Lines(TOUCH_BYTES))
+    sending: bytes = b""
+    newest: bytes = b""
+
+    @property
+    def wants(self) -> int:
+        return select.POLLIN | (select.POLLOUT if self.sending or self.newest else 0)
+
+    def flush(self) -> None:
+        """As much as the screen takes."""
+        with contextlib.suppress(BlockingIOError):
+            while self.sending or self.newest:
+                if not self.sending:
+                    self.sending, self.newest = self.newest, b""
+                self.sending = self.sending[self.sock.send(self.sending) :]
+
+
+class Display:
+    """Serves screens from a thread of its own, from construction to `close`. Nothing here makes the caller wait.
+
+    `facts_of` reads a record, on that thread. Raises SetupError when the socket cannot be made.
+    """
+
+    def __init__(
+        self, path: Path, facts_of: Callable[[SubjectId], Mapping[str, str]], put: Callable[[GateInput], None]
+    ) -> None:
+        self._path, self._facts_of, self._put = path, facts_of, put
+        self._listener = unix_socket.listen(path, SCREENS)
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+        self._told: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._screens: list[_Screen] = []
+        self._phase, self._reason, self._hint = Phase.RECOVERING, "", ""
+        self._asked: Ask | None = None
+        self._facts: dict[str, str] = {}
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="display")
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread, remove the socket. May be called twice."""
+        self._closing.set()
+        self._wake()
+        self._thread.join()
+
+    # ------------------------------------------------------------ any thread
+
+    def show(self, phase: Phase, reason: Reason | None) -> None:
+        """What everybody may see; `reason` is one that `gate_terms.shown` let through."""
+        self._tell(lambda: self._set_shown(phase, reason))
+
+    def hint(self, hint: str) -> None:
+        """What the traveller should do before the camera."""
+        self._tell(lambda: self._set_hint(hint))
+
+    def ask(self, ask: Ask) -> None:
+        """Show what was read of whom `Confirm` is about, until the answer comes or the question is taken back."""
+        self._tell(lambda: self._set_asked(ask))
+
+    def cancel(self, run: RunId) -> None:
+        """The run is over: what was read is shown no more."""
+        self._tell(lambda: self._forget(run))
+
+    def _tell(self, do: Callable[[], None]) -> None:
+        self._told.put(do)
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # full: it is awake; closed: it has ended
+            self._wake_out.send(b"\0")
+
+    # ------------------------------------------------------------ the display's thread: what is shown
+
+    def _set_shown(self, phase: Phase, reason: Reason | None) -> None:
+        self._phase, self._reason, self._hint = phase, reason or "", ""
+        if phase is not Phase.TOKEN_PRESENTED:  # they have answered: whoever stands here now is somebody else
+            self._asked, self._facts = None, {}
+
+    def _set_hint(self, hint: str) -> None:
+        self._hint = hint
+
+    def _set_asked(self, ask: Ask) -> None:
+        assert isinstance(ask.request, Confirm)
+        try:
+            self._facts = masked(self._facts_of(ask.request.subject))
+        except Exception as error:  # noqa: BLE001  who is shown nothing has nothing to say yes to
+            _log.error("display: %s: nothing can be shown to confirm", type(error).__name__)
+            self._put(Answered(ask.run, ask.number, Failed(Reason.RECORDS_UNAVAILABLE)))
+        else:
+            self._asked = ask
+
+    def _forget(self, run: RunId) -> None:
+        if self._asked is not None and self._asked.run == run:
+            self._asked, self._facts = None, {}
+
+    def _line(self) -> bytes:
+        confirm = None if self._asked is None else {"run": self._asked.run, "facts": self._facts}
+        return wire_json.encode(
+            {"phase": self._phase.value, "reason": self._reason or None, "hint": self._hint, "confirm": confirm}
+        )
+
+    # ------------------------------------------------------------ the display's thread: screens
+
+    def _work(self) -> None:
+        with self._listener, self._wake_in, self._wake_out:
+            while not self._closing.is_set():
+                self._turn()
+            for screen in self._screens:
+                screen.sock.close()
+            self._path.unlink(missing_ok=True)
+
+    def _turn(self) -> None:
+        poll = select.poll()
+        poll.register(self._listener, select.POLLIN)
+        poll.register(self._wake_in, select.POLLIN)
+        for screen in self._screens:
+            poll.register(screen.sock, screen.wants)
+        happened = dict(poll.poll())
+        if self._wake_in.fileno() in happened:
+            self._wake_in.recv(READ_BYTES)
+            self._be_told()
+        if self._listener.fileno() in happened:
+            self._accept()
+        for screen in list(self._screens):
+            self._serve(screen, happened.get(screen.sock.fileno(), 0))
+
+    def _be_told(self) -> None:
+        before = self._line()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._told.get_nowait()()
+        line = self._line()
+        if line != before:
+            for screen in self._screens:
+                screen.newest = line
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:  # it left again, or the process has no descriptor left: the next turn tries anew
+            return
+        sock.setblocking(False)
+        if len(self._screens) >= SCREENS:
+            sock.close()
+        else:
+            self._screens.append(_Screen(sock, newest=self._line()))
+
+    def _serve(self, screen: _Screen, events: int) -> None:
+        try:
+            if events & select.POLLIN:
+                self._read(screen)
+            elif events & _GONE:
+                raise ConnectionError
+            screen.flush()
+        except (OSError, BadReply):
+            self._screens.remove(screen)
+            screen.sock.close()
+
+    def _read(self, screen: _Screen) -> None:
+        """Raises ConnectionError when the screen has left, BadReply when it says what is no touch."""
+        chunk = screen.sock.recv(READ_BYTES)
+        if not chunk:
+            raise ConnectionError
+        for line in screen.lines.feed(chunk):
+            self._touched(wire_json.decode(line))
+
+    def _touched(self, message: Mapping[str, object]) -> None:
+        """A touch on what is no longer asked is late, and says nothing."""
+        touch, run = message.get("touch"), message.get("run")
+        if message.keys() != {"touch", "run"} or not isinstance(touch, str) or touch not in TOUCHES:
+            raise BadReply(f"display: a touch is one of {', '.join(TOUCHES)}, and of which run")
+        if self._asked is not None and run == self._asked.run:
+            self._put(Answered(self._asked.run, self._asked.number, TOUCHES[touch]))
