@@ -90,7 +90,7 @@ class RecordDesk:
         self._ask("revoke", heard, subject=subject)
 
     def _forget_finger(self, subject: SubjectId) -> dict[str, str]:
-        """What the officer must know. The record is changed already: what else there is goes, though one store fails."""
+        """What the officer must know. The record is changed already: the rest goes as well, though one store fails."""
         try:
             if self._fingers:
                 self._fingers.forget(subject)

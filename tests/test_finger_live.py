@@ -57,7 +57,8 @@ def test_a_finger_from_the_command_to_the_end_of_the_registration(gate: LiveGate
     subject = gate.ask("subjects")["subjects"][0]["subject"]
     assert enrolled_by_command(gate, subject)["enrolled"] is True
     assert kept(gate) == [subject]
-    assert gate.ask("subjects")["subjects"][0]["consent"] == ["face", "finger"]
+    agreed = gate.ask("subjects")["subjects"][0]["consents"]
+    assert [each["to"] for each in agreed] == ["face", "finger"]
 
     gate.world.do("line", line="finger", plugged=False)
     until(lambda: gate.ask("status")["missing"] == ["finger.inside"], "the sensor is missed", DEADLINE_S)

@@ -9,7 +9,22 @@ import logging
 import sys
 
 from gatefw import __version__
-from gatefw.cli import check, demo, device, events, finger, gallery, models, operate, people, run, stats, tokens
+from gatefw.cli import (
+    check,
+    demo,
+    device,
+    events,
+    finger,
+    gallery,
+    models,
+    operate,
+    partition,
+    people,
+    record,
+    run,
+    stats,
+    tokens,
+)
 from gatefw.errors import GateError
 
 DESCRIPTION = """\
@@ -20,7 +35,7 @@ example:
   gatefw run config/lanes/contactless-e-channel.toml
   gatefw status
 """
-GROUPS = (run, check, operate, people, finger, gallery, tokens, device, events, stats, models, demo)
+GROUPS = (run, check, operate, people, record, partition, finger, gallery, tokens, device, events, stats, models, demo)
 
 
 def parser() -> argparse.ArgumentParser:
