@@ -123,10 +123,6 @@ class Clerk:
         """Answer `EnrolTraveller`."""
         self._work.put(lambda: self._answer(ask, self._enrolled))
 
-    def show(self, subject: SubjectId, then: Callable[[Facts], None]) -> None:
-        """Tell what was written down of somebody, nothing where that is not there; on the clerk's thread."""
-        self._work.put(lambda: then(self._known_of(subject)))
-
     def notice(self, fact: Fact) -> None:
         """What the lane wrote down: of decisions and ends of passages the clerk keeps count."""
         if fact.kind in (FactKind.PASSAGE_DECIDED, FactKind.PASSAGE_ENDED):
@@ -237,15 +233,6 @@ class Clerk:
         self._enrolment.enrol_traveller(
             ask.request, self._house.enrol_into, lambda found: put(Answered(ask.run, ask.number, found))
         )
-
-    def _known_of(self, subject: SubjectId) -> Facts:
-        try:
-            return self._records.facts(subject)
-        except Refusal:
-            return {}
-        except StoreError as error:
-            _log.error("%s", error)
-            return {}
 
     def _noticed(self, fact: Fact, fields: Mapping[str, object]) -> None:
         if fact.kind is FactKind.PASSAGE_DECIDED and fact.subject and fact.run:

@@ -57,7 +57,7 @@ from gatefw.model import (
     Confirm,
     DoorId,
     Elapsed,
-    Eligible,
+    EnrolTraveller,
     Fact,
     FactKind,
     Failed,
@@ -359,7 +359,9 @@ class Supervisor:
             case Confirm():
                 self._display.ask(ask)
             case CheckEligibility():
-                self._inbox.put(Answered(ask.run, ask.number, Eligible()))  # a lane without rules
+                self._clerk.check(ask)
+            case EnrolTraveller():
+                self._clerk.enrol_traveller(ask)
             case VerifyFace() | VerifyPortrait():
                 self._desk.verify(ask)
             case request if type(request) in self._crew.answering:

@@ -21,7 +21,7 @@ example:
   gatefw partition make permit-residents
 """
 CHANGE = """\
-Changes the facts of a partition, for everybody in it at once. Those that are not named stay; an empty value removes one.
+Changes the facts of a partition, for everybody in it at once. Those not named stay; an empty value removes one.
 
 example:
   gatefw partition change flight-cx100 --fact journey.gate=31
