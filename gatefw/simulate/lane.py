@@ -140,8 +140,9 @@ class SimulatedLane:
         return self.phase is Phase.IDLE or leaving
 
     def invites(self, name: str) -> bool:
-        mine = self._newest == name and self.phase is Phase.ENTRY_RELEASED
-        return mine and self.world.passable(DoorId.ENTRY)
+        first = next(iter(self.world.doors), None)
+        phases = (Phase.ENTRY_RELEASED,) if first is DoorId.ENTRY else LEAVING
+        return first is not None and self._newest == name and self.phase in phases and self.world.passable(first)
 
     def asks(self, name: str) -> bool:
         return name in self._asked

@@ -31,7 +31,7 @@ class Lamps(Protocol):
         ...
 
     def invites(self, name: str) -> bool:
-        """Whether the entry door stands open for this person."""
+        """Whether the first door stands open for this person."""
         ...
 
     def asks(self, name: str) -> bool:
@@ -50,14 +50,12 @@ class Lamps(Protocol):
 def come(lane: Lamps, me: Traveller) -> Script:
     """Comes, shows what the lane asks for, goes in when invited, and leaves by the door that opens."""
     doors = lane.world.doors
-    yield _face(me.shown(me.in_front))
+    yield _face(me.shown(me.inside if lane.by_token else me.in_front))
     yield Walk(place_in_front(doors))
     invited = yield from (_show_tokens(lane, me) if lane.by_token else _be_found(lane, me))
     if DoorId.EXIT not in doors:
         yield Walk(Place.GONE)
         return "went_on"
-    if DoorId.ENTRY not in doors:
-        return (yield from _go_through(lane, me))
     if not invited or not (yield Walk(Place.AIRLOCK, SETTLE_S)):
         yield Walk(Place.AWAY)
         return "not_admitted"
@@ -120,13 +118,3 @@ def _be_found(lane: Lamps, me: Traveller) -> Part:
 def _called(lane: Lamps, me: Traveller, run: int) -> Callable[[World], bool]:
     """In, or away: the lane has come to an end with this person in front of it."""
     return lambda _world: lane.invites(me.name) or lane.ended(me.name) > run
-
-
-def _go_through(lane: Lamps, me: Traveller) -> Script:
-    """From the spot before the only door through it, or back once the lane has said no."""
-    is_open = lambda world: world.passable(DoorId.EXIT)  # noqa: E731
-    yield WaitFor(lambda world: is_open(world) or lane.ended(me.name) > 0, PATIENCE_S)
-    if is_open(lane.world) and (yield LeaveByOpenDoor(PATIENCE_S)) is DoorId.EXIT:
-        return "passed"
-    yield Walk(Place.AWAY)
-    return "turned_back"
