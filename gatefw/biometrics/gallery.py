@@ -14,7 +14,6 @@ To be used from the thread that opened it.
 """
 
 import json
-import mmap
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -237,12 +236,9 @@ class Gallery:
             self._write_anew()
 
     def _holds(self, nonces: Sequence[bytes]) -> bool:
-        with (
-            self._guarded(),
-            self._path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as contents,
-        ):
-            return any(contents.find(nonce) >= 0 for nonce in nonces)
+        with self._guarded():
+            contents = self._path.read_bytes()  # no mmap: another process may cut the file short meanwhile
+        return any(nonce in contents for nonce in nonces)
 
     def _write_anew(self) -> None:
         with self._guarded():

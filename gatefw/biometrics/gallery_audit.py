@@ -73,10 +73,11 @@ def audit(path: Path, key_file: Path, now: float) -> Audit:
     with _reading(path) as database:
         database.execute("BEGIN")  # one moment of the gallery, whoever writes to it meanwhile
         found = {each.name: _holding(each, held, unusable) for each in _partitions(database, result)}
-        for row in database.execute("SELECT * FROM template"):
-            _try(row, found[row[0]], held, now)
+        rows = database.execute("SELECT * FROM template").fetchall()
         result.free_pages = int(database.execute("PRAGMA freelist_count").fetchone()[0])
         _look_for_copies(path, database, result)
+    for row in rows:  # after the reading: a gate that truncates its log waits for readers
+        _try(row, found[row[0]], held, now)
     result.partitions = list(found.values())
     for each in result.partitions:
         result.problems += _wrong(each, now)
@@ -84,6 +85,7 @@ def audit(path: Path, key_file: Path, now: float) -> Audit:
     result.problems += [
         f"key {name}: there is no such partition, but old rows in a backup would open; destroy partition {name}"
         for name in sorted(held.keys() - found.keys())
+        if keys_of(path).get(name) is not None  # else it was destroyed just now, and its partition with it
     ]
     return result
 
