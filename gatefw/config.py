@@ -169,8 +169,8 @@ def check(
 
     `procedure` and `model` look a name up and raise SetupError when there is none; without them that is not checked.
     `procedure` returns whether a face follows in it. `csca` looks into the directory of CSCA certificates.
-    `holds` raises SetupError when a model cannot search so large a gallery. `presence`: whether a procedure begins with somebody's
-    presence, without a token.
+    `holds` raises SetupError when a model cannot search so large a gallery. `presence` returns whether a procedure
+    begins when somebody stands there, without a token.
     """
     reading = Reading(schema, env, procedure, model, csca, holds, presence)
     reading.read(path)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gatefw import config_gallery, config_rules, settings, toml_document
+from gatefw import config_gallery, config_rules, config_shape, settings, toml_document
 from gatefw.config_gallery import Holds
 from gatefw.config_tables import ROLES, SECTIONS, Device, Documents
 from gatefw.errors import ConfigError, SetupError
@@ -56,12 +56,14 @@ class Reading:
         model: Lookup | None = None,
         csca: Look | None = None,
         holds: Holds | None = None,
+        presence: Callable[[str], bool] | None = None,
     ) -> None:
         self._schema, self._env, self._procedure, self._model, self._csca = schema, env, procedure, model, csca
-        self._holds = holds
+        self._holds, self._presence = holds, presence
         self._document = Document("", {}, {})
         self._schemas: dict[Place, type] = {}
         self._face_follows: bool | None = None
+        self._by_presence: bool | None = None
         self.findings: list[Finding] = []
 
     def error(self, place: Place, problem: str) -> None:
@@ -188,6 +190,7 @@ class Reading:
             else:
                 if key == "procedure":
                     self._face_follows = found is not False
+                    self._by_presence = self._presence(sections["lane"].procedure) if self._presence else None
 
     def _find_untrusted(self, given: Documents | None) -> None:
         """What is wrong in the directory that says whose documents are believed."""
@@ -199,6 +202,9 @@ class Reading:
     def _apply_rules(self, roles: config_rules.Roles, sections: dict[str, Any], rules: tuple[Rule, ...]) -> None:
         lane, gpio = sections["lane"], sections["gpio"]
         config_rules.devices(roles, self._schemas, self.error)
+        config_shape.doors(roles, self.error)
+        config_shape.sensors(roles, self._by_presence, self.error)
+        config_shape.beginning(self._by_presence, roles, sections["vision"], sections["clearance"], self.error)
         config_rules.fingers(roles, self._schemas, self.error, self.warn)
         config_rules.pins(roles, self._schemas, "gpio" in self._document.table, self.error)
         config_rules.units(roles, self.error)
@@ -212,7 +218,7 @@ class Reading:
         config_rules.port(sections["port"], self.error)
         if lane is not None:
             config_rules.eligibility(rules, sections["port"], lane.name, self.error, self.warn)
-            config_rules.way_out(lane, roles, self.error, self.warn)
+            config_shape.way_out(lane, roles, self.error, self.warn)
             if gpio is not None:
                 config_rules.gpio(gpio.factory, lane.simulated, self.error)
 

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from gatefw import signed_token
-from gatefw.config_tables import CAUSES, ROLES, Documents, Doors, Face, Lane, Port, Timers, Tokens, VisionTable
+from gatefw.config_tables import ROLES, Documents, Doors, Face, Port, Timers, Tokens, VisionTable
 from gatefw.errors import SetupError
 from gatefw.events import DEVICE
-from gatefw.model import DoorId
 from gatefw.ports import Pin
 from gatefw.rule import RULE_TABLE, Rule, objections, time_zone
 from gatefw.toml_document import Place
@@ -26,56 +25,17 @@ Roles = Mapping[str, Mapping[str, Mapping[str, Any]]]
 Schemas = Mapping[Place, type]
 
 
-def way_out(lane: Lane, roles: Roles, error: Tell, warning: Tell) -> None:
-    """An airlock lets everybody out, dead or alive, and lets nobody across who was not admitted."""
-    place, plan = ("lane", "way_out"), lane.way_out
-    for cause in CAUSES:
-        if cause != "emergency" and DoorId.EXIT in plan.doors(cause):
-            warning(
-                (*place, cause),
-                f"border breach: after a {cause.replace('_', ' ')} the exit opens for somebody who was not admitted; "
-                "keep it only if the escape plan of the site demands it",
-            )
-    if not plan.external_egress:
-        error(
-            (*place, "external_egress"),
-            "software that is dead releases no door and shuts in who is between them; wire a break-glass or fire "
-            "contact into the supply of the locks, then say true",
-        )
-    for door in DoorId:
-        table = roles.get("door", {}).get(door, {})
-        unpowered, covered = table.get("unpowered"), table.get("covered_by")
-        named = door in plan.doors("power_loss")
-        problem = ""
-        if unpowered == "secured" and named and not plan.external_egress:
-            problem = "is secured, but lane.way_out.power_loss lets people out by this door"
-        if unpowered == "released" and not named:
-            problem = (
-                f"is released: without power this door is open, but lane.way_out.power_loss names {plan.power_loss}"
-            )
-        if problem and isinstance(covered, str) and covered.strip():
-            warning(("door", door, "unpowered"), f"{problem}; covered by {covered}")
-        elif problem:
-            error(("door", door, "unpowered"), problem)
-
-
 def devices(roles: Roles, schemas: Schemas, error: Tell) -> None:
-    """A lane has both doors, one set of sensors, cameras and a reader; names fit into events."""
+    """A lane has cameras, and one set of sensors at most; names fit into events."""
     for role in ROLES:
         for name in roles.get(role, {}):
             if not DEVICE.fits(f"{role}.{name}"):
                 error((role, name), "a device's name has a-z, 0-9, _ . - and no four digits in a row")
-    for door in DoorId:
-        if door not in roles.get("door", {}):
-            error(("door", door), "is missing; a lane has [door.entry_door] and [door.exit_door]")
-    for name in roles.get("door", {}):
-        if name not in list(DoorId):
-            error(("door", name), "a lane has [door.entry_door] and [door.exit_door], and no others")
-    for role, most in (("reader", None), ("sensors", 1), ("camera", CAMERAS_MAX)):
+    if not roles.get("camera"):
+        error(("camera",), "is missing; a lane has a table [camera.NAME]")
+    for role, most in (("sensors", 1), ("camera", CAMERAS_MAX)):
         found = list(roles.get(role, {}))
-        if not found:
-            error((role,), f"is missing; a lane has a table [{role}.NAME]")
-        for name in found[most:] if most else ():
+        for name in found[most:]:
             error((role, name), f"is one too many; {most} [{role}.NAME] at most, and this has {', '.join(found)}")
     for place, kind in schemas.items():
         if place[0] == "door" and "unpowered" not in typing.get_type_hints(kind):

@@ -44,14 +44,14 @@ class Lane:
 
     system: which clearance system its passages are counted as; empty for the lane's own name. pipelining: the next
     traveller's token is read while the last one leaves. again_s: where standing before the lane begins a run, one who
-    was turned away and stands there still is looked at again after so long.
+    was turned away and stands there still is looked at again after so long. way_out: where there is an entry door.
     """
 
     name: Name
     procedure: str
     in_service: bool
     on_refusal: Literal["let_out", "hold"]
-    way_out: WayOut
+    way_out: WayOut | None = None
     simulated: bool = False
     system: Annotated[str, Shape(r"([a-z0-9][a-z0-9\-]{0,39})?", "a name of a-z, 0-9 and - (at most 40)")] = ""
     pipelining: bool = False

@@ -118,8 +118,8 @@ def muster(config: Config, put: Callable[[GateInput], None], finger_of: FingerOf
         return [(each.label, opener(each)) for each in config.having(role)]
 
     named = {device.name: device for device in config.having("door")}
-    doors = {door: DoorWorker(door, opener(named[door]), put) for door in DoorId}
-    last_resort = LastResort(doors, config.lane.way_out.doors("emergency"), config.doors.lease_s)
+    doors = {door: DoorWorker(door, opener(named[door]), put) for door in config.door_ids}
+    last_resort = LastResort(doors, config.way_out("emergency"), config.doors.lease_s)
     sensors = [SensorsWorker(label, open_device, put, last_resort) for label, open_device in openers("sensors")]
 
     def look_first() -> None:
@@ -136,7 +136,7 @@ def muster(config: Config, put: Callable[[GateInput], None], finger_of: FingerOf
         [ReaderWorker(label, open_device, put) for label, open_device in openers("reader")],
         [IndicatorWorker(label, open_device, put) for label, open_device in openers("indicator")],
         _answering(config, openers, put, finger_of),
-        WatcherWorker(WATCHER, lambda: WatcherLine(path), put) if config.watcher.required else None,
+        WatcherWorker(WATCHER, lambda: WatcherLine(path), put) if config.watched else None,
         installers,
     )
     _watch_nodes(config, crew)
@@ -179,16 +179,16 @@ def _terms(config: Config) -> Terms:
 
 def gate_settings(config: Config) -> GateSettings:
     """What the Gate needs to know of the lane file. A lane whose lamps are out still serves; all else is required."""
-    way_out = config.lane.way_out
     needed = {device.label for device in config.devices if device.role not in ("indicator", "camera")}
-    if config.watcher.required:
+    if config.watched:
         needed.add(WATCHER)
     return GateSettings(
         Policy(
-            way_out.doors("refusal"),
-            way_out.doors("fault"),
-            way_out.doors("emergency"),
+            config.way_out("refusal"),
+            config.way_out("fault"),
+            config.way_out("emergency"),
             config.lane.on_refusal == "hold",
+            config.door_ids,
         ),
         config.timers.lengths,
         _terms(config),

@@ -35,7 +35,7 @@ class Objection:
 
 def rows(config: Config, outputs: DeadOutputs) -> list[Row]:
     """Every door in every plight. `outputs`: what this kernel does with those of a dead process."""
-    watched_s = (TRY_S, STALL_S + TRY_S) if config.watcher.required else (math.inf, math.inf)
+    watched_s = (TRY_S, STALL_S + TRY_S) if config.watched else (math.inf, math.inf)
     around = Alone(outputs, after_crash_s=watched_s[0], after_hang_s=watched_s[1])
     return [
         Row(device.name, plight, left)
@@ -78,7 +78,7 @@ def _about(row: Row, config: Config) -> Iterator[Objection]:
     if row.plight is Plight.UNPOWERED:
         return
     covered = next(str(each.settings.covered_by) for each in config.having("door") if each.name == row.door)  # type: ignore[attr-defined]
-    open_to_nobody = alone.state == "released" and DoorId(row.door) not in config.lane.way_out.doors("power_loss")
+    open_to_nobody = alone.state == "released" and DoorId(row.door) not in config.way_out("power_loss")
     problem = ""
     if alone.state == "undefined":
         problem = f"nobody can say what this door does: {alone.because}"

@@ -54,7 +54,7 @@ class Shape(StrEnum):
     NO_DOOR = "no door"  # a counter: nobody is counted, and the decision is all there is
 
 
-_SHAPES = {(ENTRY, EXIT): Shape.AIRLOCK, (EXIT,): Shape.ONE_DOOR, (): Shape.NO_DOOR}
+SHAPES = {(ENTRY, EXIT): Shape.AIRLOCK, (EXIT,): Shape.ONE_DOOR, (): Shape.NO_DOOR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Policy:
 
     @property
     def shape(self) -> Shape:
-        return _SHAPES[self.doors]
+        return SHAPES[self.doors]
 
 
 class State(NamedTuple):

@@ -11,7 +11,7 @@ from gatefw import __version__
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.gate import Gate
 from gatefw.gate_terms import GateInput, Ordered, Tell
-from gatefw.model import DoorId, Verb
+from gatefw.model import Verb
 
 VERBS = {verb.value: verb for verb in Verb}
 Reply = Callable[[Answer], None]
@@ -60,9 +60,9 @@ def lane_status(gate: Gate) -> dict[str, object]:
         "version": __version__,
         "phase": state.phase.value,
         "in_service": state.in_service,
-        "doors": {door.value: sensed.position(door).value for door in DoorId},
-        "beams": {door.value: sensed.beam(door).value for door in DoorId},
-        "released": {door.value: str(gate.leases.held(door) or "") for door in DoorId},
+        "doors": {door.value: sensed.position(door).value for door in state.policy.doors},
+        "beams": {door.value: sensed.beam(door).value for door in state.policy.doors},
+        "released": {door.value: str(gate.leases.held(door) or "") for door in state.policy.doors},
         "occupancy": sensed.occupancy.value,
         "inputs": {name: getattr(sensed, name).value for name in ("fire", "evacuate", "stop")},
         "missing": sorted(senses.missing),

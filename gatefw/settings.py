@@ -61,8 +61,8 @@ def build(kind: type[T], table: object, place: Place, report: Report) -> T | Non
             if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
                 report(where, f"is missing; {_wanted(hints[name], name)} is wanted, there is no default")
                 wrong = True
-        elif dataclasses.is_dataclass(hints[name]) and hints[name] is not Pin:
-            values[name] = build(hints[name], table[name], where, report)
+        elif (nested := _nested(hints[name])) is not None:
+            values[name] = build(nested, table[name], where, report)
             wrong |= values[name] is None
         elif get_origin(hints[name]) is Mapping:
             values[name] = _mapping(hints[name], table[name], where, report)
@@ -74,6 +74,12 @@ def build(kind: type[T], table: object, place: Place, report: Report) -> T | Non
                 report(where, str(problem))
                 wrong = True
     return None if wrong else kind(**values)
+
+
+def _nested(hint: Any) -> type | None:
+    """The dataclass that a table under this key is, if it is one."""
+    kinds = [each for each in (hint, *get_args(hint)) if dataclasses.is_dataclass(each) and each is not Pin]
+    return kinds[0] if kinds and get_origin(hint) in (None, Union, types.UnionType) else None  # type: ignore[return-value]
 
 
 def _mapping(kind: Any, table: object, place: Place, report: Report) -> Mapping[str, Any] | None:

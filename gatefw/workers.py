@@ -165,10 +165,13 @@ class LastResort:
     def let_through(self, door: DoorId, lease_s: float) -> None:
         """Drive a door for a passage, unless the other was driven a moment ago: the loop will hear why."""
         with self._one_at_a_time:
-            if not self._doors[door.other].driven:
+            other = self._doors.get(door.other)
+            if other is None or not other.driven:
                 self._doors[door].drive(lease_s)
 
     def _let_back(self, reading: SensorsReading) -> None:
+        if DoorId.ENTRY not in self._doors:  # nobody is between two doors
+            return
         exit_door = self._doors[DoorId.EXIT]
         sensed = Sensed(Position.UNKNOWN, exit_door.position(), Beam.UNKNOWN, Beam.UNKNOWN, reading.occupancy)
         if not exit_door.driven and permits(Release(DoorId.ENTRY, Purpose.WAY_OUT), sensed).permitted:

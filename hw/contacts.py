@@ -48,14 +48,17 @@ NAMES = tuple(field.name.removesuffix("_normally") for field in fields(Circuits)
 def reading(active: Mapping[str, bool]) -> SensorsReading:
     """What the contacts say; one that is not wired is not in `active`."""
     return SensorsReading(
-        occupancy=_occupancy(active["zone_airlock"], active["zone_airlock_many"]),
+        occupancy=_occupancy(active.get("zone_airlock"), active.get("zone_airlock_many")),
         zones={zone: active[name] for name, zone in _ZONES.items() if name in active},
         inputs={which: Signal.ON if active[which] else Signal.OFF for which in Input if which in active},
     )
 
 
-def _occupancy(some: bool, many: bool) -> Occupancy:
-    """Many without any cannot be: a wire is cut or a counter is broken, and nobody knows who is inside."""
-    if many and not some:
+def _occupancy(some: bool | None, many: bool | None) -> Occupancy:
+    """Many without any cannot be: a wire is cut or a counter is broken, and nobody knows who is inside.
+
+    Nor does anybody where one of the two is not wired (None).
+    """
+    if some is None or many is None or (many and not some):
         return Occupancy.UNKNOWN
     return Occupancy.MANY if many else Occupancy.ONE if some else Occupancy.EMPTY

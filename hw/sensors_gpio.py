@@ -14,14 +14,14 @@ from hw import contacts, gpio
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(contacts.Circuits):
-    """Lines by BCM number; what no lane is safe without has no default."""
+    """Lines by BCM number. Which of them a lane is not safe without depends on its doors; `gatefw check` says it."""
 
-    zone_airlock: Pin  # somebody is between the doors
-    zone_airlock_many: Pin  # two or more are
-    fire: Pin
-    call: Pin  # the button inside
-    stop: Pin
-    officer_evacuate: Pin  # the officer's key switch
+    zone_airlock: Pin | None = None  # somebody is between the doors, or on the spot before the only one
+    zone_airlock_many: Pin | None = None  # two or more are
+    fire: Pin | None = None
+    call: Pin | None = None  # the button inside
+    stop: Pin | None = None
+    officer_evacuate: Pin | None = None  # the officer's key switch
     zone_front: Pin | None = None
     zone_behind: Pin | None = None
     request_to_exit: Pin | None = None

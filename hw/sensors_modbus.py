@@ -31,12 +31,12 @@ class Settings(contacts.Circuits):
     unit: Annotated[int, Bound(1, 247)]
     identity_register: Annotated[int, Bound(0, 65534)]
     identity: Annotated[int, Bound(0, 0xFFFFFFFF)]
-    zone_airlock: Channel  # somebody is between the doors
-    zone_airlock_many: Channel  # two or more are
-    fire: Channel
-    call: Channel  # the button inside
-    stop: Channel
-    officer_evacuate: Channel  # the officer's key switch
+    zone_airlock: Channel | None = None  # somebody is between the doors, or on the spot before the only one
+    zone_airlock_many: Channel | None = None  # two or more are
+    fire: Channel | None = None
+    call: Channel | None = None  # the button inside
+    stop: Channel | None = None
+    officer_evacuate: Channel | None = None  # the officer's key switch
     zone_front: Channel | None = None
     zone_behind: Channel | None = None
     request_to_exit: Channel | None = None
@@ -87,7 +87,7 @@ class ModbusSensors:
         from hw.modbus import Rounds
 
         self._settings, self._unit, self._wired = settings, unit, settings.wired
-        self._count = max(self._wired.values()) + 1
+        self._count = max(self._wired.values(), default=0) + 1
         self._levels = self._fetch()
         self._rounds = Rounds(f"sensors unit {settings.unit}", self._look, settings.poll_s, asks_s=2 * settings.reply_s)
 

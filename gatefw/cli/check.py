@@ -55,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.file,
         hw.schema,
         procedure=clearance.face_follows,
+        presence=lambda name: clearance.beginning(name) is clearance.Beginning.PRESENCE,
         model=lambda name: card.installed(models, name),
         csca=_store,
         holds=lambda name, size: _hold(models, name, size),
