@@ -168,6 +168,7 @@ class SimulatedLane:
     def _answer(self, question: Question) -> tuple[float, Answer] | None:
         if isinstance(question, Confirm):
             self._asked.add(self._newest)
+            self.world.stir()
         return self._answers(question)
 
     def _read_facts(self) -> bool:
