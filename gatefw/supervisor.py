@@ -63,7 +63,6 @@ from gatefw.model import (
     Failed,
     Faulted,
     LookUpRecord,
-    Occupancy,
     Phase,
     Reason,
     RunId,
@@ -286,7 +285,7 @@ class Supervisor:
             self._notifier.say("WATCHDOG=1", f"STATUS={self.gate.state.phase.value}")
 
     def _finished(self) -> bool:
-        """Told to stop, and nobody is under way or inside, or the time for that is over."""
+        """Told to stop, and nobody is under way or shut in, or the time for that is over."""
         if not self._stopping.is_set():
             return False
         now_s = time.monotonic()
@@ -294,9 +293,8 @@ class Supervisor:
             self._stop_by_s = now_s + DRAIN_S
             self._handle(Ordered(0, Verb.CLOSE, f"uid-{os.getuid()}"))
         gate = self.gate
-        empty = gate.sensed.occupancy is Occupancy.EMPTY
         in_door = any(gate.leases.held(door) and gate.sensed.beam(door) is not Beam.CLEAR for door in DoorId)
-        return now_s >= self._stop_by_s or (gate.state.phase in QUIET and empty and not in_door)
+        return now_s >= self._stop_by_s or (gate.state.phase in QUIET and gate.state.vacant and not in_door)
 
     def _handle(self, event: GateInput) -> None:
         self._devices.states.notice(event)
