@@ -1,8 +1,8 @@
 """The officer's hard-wired buttons, and the gate that obeys them; what a failing supply does."""
 
+from gate_bench import ENTRY, EXIT, MATCH, Bench
 from hypothesis import given
 from hypothesis import strategies as st
-from test_gate import ENTRY, EXIT, MATCH, Bench
 
 from gatefw.gate_terms import LaneSensed, TokenRead
 from gatefw.model import FactKind, Input, Occupancy, Phase, Position, Reason, Signal, Token, Verb

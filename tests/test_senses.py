@@ -1,8 +1,8 @@
 """Whatever is sensed, lost and found in whatever order: nobody is served on the word of a device that is not whole."""
 
+from gate_bench import Bench
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_gate import Bench
 
 from gatefw.clearance.contactless import clear
 from gatefw.gate_terms import (
