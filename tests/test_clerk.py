@@ -2,98 +2,25 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from counter import NOW, Counter, subject_of
 
-from gatefw.clerk import Clerk, HouseRules
-from gatefw.control import Answer, Done, Order, Rejected, Rejection
-from gatefw.errors import StoreError
-from gatefw.gate_terms import Answered, Ask, GateInput
-from gatefw.model import Fact, FactKind, Failed, LookUpRecord, Reason, RecordFound, RunId, Token
+from gatefw.control import Done, Rejected, Rejection
+from gatefw.model import FactKind, Failed, Reason, RecordFound
 from gatefw.record_terms import RecordState
-from gatefw.records import Records
-from gatefw.vision_client import Message
-from gatefw.vision_desk import Heard
-
-WAIT_S = 30.0
-NOW = 1_700_000_000.0
-ENROL = {"tokens": ["A1234567"], "photos": ["/photos/anna.jpg"], "days": 365, "consent": True}
-
-
-HOUSE = HouseRules("lane")
-
-
-class ScriptedVision:
-    """Answers each request at once with what the test laid out; keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.answers: dict[str, Message] = {
-            "enrol": {"done": {"templates": 1, "twice": []}},
-            "revoke": {"done": {"revoked": True}},
-            "list": {"done": {"subjects": []}},
-        }
-
-    def request(self, do: str, heard: Heard, **fields: Any) -> None:
-        self.asked.append((do, fields))
-        heard(self.answers[do])
-
-
-class Counter:
-    """The place where orders are given and answered."""
-
-    def __init__(self, tmp_path: Path, house: HouseRules = HOUSE) -> None:
-        self.records = Records(tmp_path / "records.sqlite", b"k" * 32)
-        self.vision = ScriptedVision()
-        self.inputs: SimpleQueue[GateInput] = SimpleQueue()
-        self.facts: list[Fact] = []
-        self.now = NOW
-        self.refused: Failed | None = None
-        self.broken = False
-        self.clerk = Clerk(self.records, self.take, self.inputs.put, self.facts.append, lambda: self.now, house)
-        self.clerk.start(self.vision)  # type: ignore[arg-type]
-
-    def take(self, token: Token) -> Token | Failed:
-        if self.broken:
-            raise StoreError("used tokens: disk full")
-        return self.refused or token
-
-    def order(self, verb: str, **args: Any) -> Answer:
-        answers: SimpleQueue[Answer] = SimpleQueue()
-        self.clerk.order(Order(verb, args, "uid-1000", None, 0.0), answers.put)
-        return answers.get(timeout=WAIT_S)
-
-    def enrol(self, **changed: Any) -> Answer:
-        return self.order("enrol", **(ENROL | changed))
-
-    def look_up(self, code: bytes) -> object:
-        self.clerk.look_up(Ask(RunId("r"), 1, LookUpRecord(Token(code))))
-        answered = self.inputs.get(timeout=WAIT_S)
-        assert isinstance(answered, Answered)
-        return answered.reply
-
-    def settle(self) -> None:
-        """Everything asked before is done."""
-        self.order("subjects")
 
 
 @pytest.fixture
 def counter(tmp_path: Path) -> Iterator[Counter]:
     counter = Counter(tmp_path)
     yield counter
-    counter.clerk.stop()
-    counter.records.close()
-
-
-def _subject(answer: Answer) -> str:
-    assert isinstance(answer, Done), answer
-    return str(answer.result["subject"])
+    counter.close()
 
 
 def test_an_enrolled_traveller_is_found_by_their_token(counter: Counter) -> None:
-    subject = _subject(counter.enrol())
+    subject = subject_of(counter.enrol())
     assert counter.look_up(b"A1234567") == RecordFound(subject)  # type: ignore[arg-type]
     assert counter.vision.asked[0][1]["subject"] == subject
     assert [fact.kind for fact in counter.facts] == [FactKind.SUBJECT_ENROLLED]
@@ -144,14 +71,14 @@ def test_a_registration_ends_when_its_days_are_over(counter: Counter) -> None:
 
 
 def test_revocation_refuses_the_token_and_removes_the_template(counter: Counter) -> None:
-    subject = _subject(counter.enrol())
+    subject = subject_of(counter.enrol())
     assert isinstance(counter.order("revoke", subject=subject), Done)
     assert counter.look_up(b"A1234567") == Failed(Reason.RECORD_REVOKED)
     assert counter.vision.asked[-1] == ("revoke", {"subject": subject})
 
 
 def test_revocation_holds_though_vision_is_away_and_says_what_is_left_to_do(counter: Counter) -> None:
-    subject = _subject(counter.enrol())
+    subject = subject_of(counter.enrol())
     counter.vision.answers["revoke"] = {"failed": {"kind": "retry", "message": "nobody is connected"}}
     answer = counter.order("revoke", subject=subject)
     assert isinstance(answer, Done)
@@ -161,7 +88,7 @@ def test_revocation_holds_though_vision_is_away_and_says_what_is_left_to_do(coun
 
 def test_records_without_a_template_are_disabled_and_templates_without_a_record_removed(counter: Counter) -> None:
     """A crash came between record and template, another between revocation and removal."""
-    subject = _subject(counter.enrol())
+    subject = subject_of(counter.enrol())
     counter.now += 3600
     stranger = {"subject": "9" * 32, "templates": 1, "expires_at": NOW}
     counter.vision.answers["list"] = {"done": {"subjects": [stranger]}}

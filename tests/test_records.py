@@ -2,6 +2,7 @@
 
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -164,6 +165,165 @@ def test_what_a_crash_left_is_disabled_at_start_and_templates_of_nobody_are_name
     assert state_of(records, without_template) is RecordState.DISABLED
     assert state_of(records, pending) is RecordState.DISABLED
     assert records.reconcile({whole}, LATER) == Orphans((), ())
+
+
+# ---------------------------------------------------------------- what is known, agreed to, and changed
+
+
+def test_what_is_known_is_the_facts_and_what_the_store_knows_itself(records: Records) -> None:
+    subject = register(records)
+    records.agree(subject, Consent(frozenset({Modality.FINGER}), NOW + 5))
+    for touchpoint in ("check-in", "bag-drop", "check-in"):
+        records.touch(subject, touchpoint, NOW)
+    assert records.about(subject, NOW) == {
+        **FACTS,
+        "registered": "yes",
+        "partition": MAIN,
+        "consent.face": "given",
+        "consent.finger": "given",
+        "journey.passed": "check-in bag-drop",
+    }
+    assert records.registered(subject).consents == (Agreed(Modality.FACE, NOW), Agreed(Modality.FINGER, NOW + 5))
+
+
+def test_nothing_is_known_of_who_is_not_registered_any_more(records: Records) -> None:
+    assert records.about(SubjectId("nobody"), NOW) == Failed(Reason.NOT_REGISTERED)
+    subject = records.enrol([CARD], FACTS, CONSENT, NOW + 10)
+    assert records.about(subject, NOW) == Failed(Reason.NOT_ENROLLED)
+    records.activate(subject, NOW)
+    assert records.about(subject, NOW + 10) == Failed(Reason.RECORD_EXPIRED)
+    records.touch(subject, "check-in", NOW)
+    records.revoke(subject, NOW)
+    assert records.about(subject, NOW) == Failed(Reason.RECORD_REVOKED)
+    assert records.store.rows("select * from touchpoint") == []
+    records.touch(SubjectId("nobody"), "check-in", NOW)
+    assert records.store.rows("select * from touchpoint") == []
+
+
+def test_a_consent_that_was_withdrawn_is_not_one_that_was_never_given(records: Records) -> None:
+    subject = register(records, consent=Consent(frozenset({Modality.FACE, Modality.FACTS}), NOW))
+    assert records.withdraw(subject, {Modality.FACE, Modality.FINGER}, NOW + 5) == [Modality.FACE]
+    assert records.look_up(CARD, NOW) == Failed(Reason.CONSENT_WITHDRAWN)
+    known = records.about(subject, NOW)
+    assert isinstance(known, dict)
+    assert (known["consent.face"], known["consent.facts"], "consent.finger" in known) == ("withdrawn", "given", False)
+    assert records.registered(subject).consents[0] == Agreed(Modality.FACE, NOW, NOW + 5)
+    for again in ({Modality.FACE}, {Modality.FINGER}):
+        with pytest.raises(Refusal, match="nothing of this was agreed to"):
+            records.withdraw(subject, again, NOW)
+
+
+def test_facts_that_may_not_be_kept_any_more_are_erased_from_every_file(tmp_path: Path, records: Records) -> None:
+    subject = register(records, consent=Consent(frozenset({Modality.FACE, Modality.FACTS}), NOW))
+    with closing(sqlite3.connect(tmp_path / "records")) as database:
+        sealed = database.execute("select facts_sealed from traveller").fetchone()[0]
+    records.withdraw(subject, set(Modality), NOW)
+    assert not any(sealed[12:28] in file.read_bytes() for file in tmp_path.iterdir())
+    known = records.about(subject, NOW)
+    assert isinstance(known, dict) and "name" not in known
+    with pytest.raises(Refusal, match="erased"):
+        records.change_facts(subject, {"name": "Wong"})
+
+
+def test_a_new_document_changes_the_facts_it_names_and_no_other(records: Records) -> None:
+    subject = register(records)
+    records.change_facts(subject, {"name": "Wong", "permit.kind": "resident", "document": ""})
+    assert records.facts(subject) == {"name": "Wong", "permit.kind": "resident"}
+    records.disable(subject, NOW)
+    with pytest.raises(Refusal, match="an active one is wanted"):
+        records.change_facts(subject, {"name": "Chan"})
+
+
+def test_who_is_enrolled_again_is_the_same_record_with_what_is_new(records: Records) -> None:
+    subject = register(records)
+    records.withdraw(subject, {Modality.FACE}, NOW)
+    records.disable(subject, NOW)
+    records.renew(subject, Consent(frozenset({Modality.FACE}), NOW + 9), {"name": "Wong"}, NOW + 20)
+    assert records.look_up(CARD, NOW) == RecordFound(subject)
+    assert records.facts(subject) == {"name": "Wong"}
+    assert records.registered(subject).consents == (Agreed(Modality.FACE, NOW + 9),)
+    assert records.look_up(CARD, NOW + 20) == Failed(Reason.RECORD_EXPIRED)
+    records.revoke(subject, NOW)
+    with pytest.raises(Refusal, match="it is revoked"):
+        records.renew(subject, CONSENT)
+
+
+# ---------------------------------------------------------------- several daemons, and older files
+
+
+def test_what_another_daemon_is_enrolling_just_now_is_left_alone(tmp_path: Path, records: Records) -> None:
+    """Two lanes of one machine share the file; vision of the second comes back while the first enrols somebody."""
+    with closing(Records(tmp_path / "records", KEY)) as other:
+        pending = records.enrol([CARD], FACTS, CONSENT, NOW + YEAR_S)
+        assert other.reconcile({pending}, NOW + 59) == Orphans((), ())
+        assert other.reconcile(set(), NOW + 59) == Orphans((), ())
+        records.activate(pending, NOW + 30)
+        assert other.reconcile(set(), NOW + 89) == Orphans((), ())
+        assert other.look_up(CARD, NOW) == RecordFound(pending)
+        assert other.reconcile(set(), NOW + 91) == Orphans((pending,), ())
+        assert records.look_up(CARD, NOW) == Failed(Reason.NOT_ENROLLED)
+
+
+def test_a_template_without_consent_is_nobodys_and_its_absence_is_in_order(records: Records) -> None:
+    subject = register(records)
+    records.withdraw(subject, {Modality.FACE}, NOW)
+    assert records.reconcile({subject}, LATER) == Orphans((), (subject,))
+    assert records.reconcile(set(), LATER) == Orphans((), ())
+    assert state_of(records, subject) is RecordState.ACTIVE
+
+
+def test_two_daemons_write_to_one_file_at_once(tmp_path: Path, records: Records) -> None:
+    with closing(Records(tmp_path / "records", KEY)) as other:
+
+        def enrol(store: Records) -> None:
+            for _ in range(10):
+                register(store, Token(new_identifier()))
+
+        threads = [threading.Thread(target=enrol, args=(store,)) for store in (records, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(records.list()) == len(other.list()) == 20
+
+
+LAYOUT_1 = """
+create table traveller (subject text primary key, state text not null, facts_sealed blob, consent text not null,
+    consent_at real not null, expires_at real not null, revoked_at real);
+create table token (hash blob primary key, subject text not null references traveller (subject));
+"""
+
+
+def test_a_file_of_the_first_layout_is_brought_up_to_date_and_loses_nobody(tmp_path: Path, records: Records) -> None:
+    subject = register(records)
+    revoked = register(records, Token(b"B1234567"))
+    records.revoke(revoked, NOW + 5)
+    with closing(sqlite3.connect(tmp_path / "old", isolation_level=None)) as old:
+        old.executescript(LAYOUT_1)
+        old.execute("attach ? as new", (str(tmp_path / "records"),))
+        query = "select subject, state, facts_sealed, ?, ?, expires_at, revoked_at from new.traveller"
+        old.execute(f"insert into traveller {query}", ("face finger", NOW))
+        old.execute("insert into token select * from new.token")
+    for _ in range(2):
+        with closing(Records(tmp_path / "old", KEY)) as migrated:
+            assert migrated.look_up(CARD, NOW) == RecordFound(subject)
+            assert migrated.look_up(Token(b"B1234567"), NOW) == Failed(Reason.RECORD_REVOKED)
+            assert migrated.facts(subject) == FACTS
+            assert migrated.registered(subject).consents == (
+                Agreed(Modality.FACE, NOW),
+                Agreed(Modality.FINGER, NOW),
+            )
+            assert migrated.registered(subject).partition == MAIN
+    with pytest.raises(StoreError, match="key file is another"):
+        Records(tmp_path / "old", bytes(32))
+
+
+def test_a_file_of_a_newer_layout_is_left_alone(tmp_path: Path, records: Records) -> None:
+    records.close()
+    with closing(sqlite3.connect(tmp_path / "records")) as database:
+        database.execute("pragma user_version = 99")
+    with pytest.raises(StoreError, match="layout 99 is of a newer gatefw"):
+        Records(tmp_path / "records", KEY)
 
 
 # ---------------------------------------------------------------- what a thief has
