@@ -108,7 +108,7 @@ def test_after_a_partition_is_destroyed_nothing_of_it_is_left_that_even_its_old_
     assert [
         (each.key, each.templates, each.opens, each.strangers) for each in found.partitions if each.name == FLIGHT
     ] == [(Key.GONE, 2, 0, 0)]
-    assert any("the gallery knows none of that name" in problem for problem in found.problems)
+    assert any("has rows, but is not known" in problem for problem in found.problems)
 
 
 def test_a_destruction_that_was_cut_off_counts_as_done_and_its_rows_are_told(gallery: Gallery, state: Path) -> None:
@@ -157,6 +157,9 @@ def test_a_key_without_partition_is_a_problem_for_a_backup_may_have_its_rows(gal
     keys_of(state / "gallery.sqlite").make("ghost")
     (problem,) = audited(state).problems
     assert problem.startswith("key ghost: there is no such partition")
+    gallery.make_partition("ghost", 1.0)
+    gallery.destroy_partition("ghost")
+    assert audited(state).problems == []
 
 
 def test_a_blank_key_is_a_destroyed_one_and_what_is_no_key_at_all_is_a_problem(gallery: Gallery, state: Path) -> None:

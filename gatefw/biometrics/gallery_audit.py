@@ -83,7 +83,7 @@ def audit(path: Path, key_file: Path, now: float) -> Audit:
         result.problems += _wrong(each, now)
         result.notes += _worth_knowing(each)
     result.problems += [
-        f"key {name}: there is no such partition, but old rows in a backup would open; destroy partition {name}"
+        f"key {name}: there is no such partition, but rows in a backup would open; make one of that name and destroy it"
         for name in sorted(held.keys() - found.keys())
         if keys_of(path).get(name) is not None  # else it was destroyed just now, and its partition with it
     ]
@@ -127,7 +127,7 @@ def _partitions(database: sqlite3.Connection, result: Audit) -> Iterator[Partiti
         WHERE partition NOT IN (SELECT name FROM partition) GROUP BY partition
     """
     for name, people, templates in database.execute(query).fetchall():
-        result.problems.append(f"partition {name}: has rows, but the gallery knows none of that name; destroy it")
+        result.problems.append(f"partition {name}: has rows, but is not known; make one of that name and destroy it")
         yield Partition(name, math.inf, people, templates)
 
 
