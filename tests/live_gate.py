@@ -97,18 +97,22 @@ def live_gate(
     hardware_limit_s: float = 20.0,
     tables: str = "",
     change: Callable[[str], str] = str,
+    lane: str = "",
+    before: Callable[[Path], None] = lambda _run: None,
 ) -> Iterator[LiveGate]:
     """A gate in service on simulated hardware; everything is ended and removed with the block.
 
-    `tables` is put at the end of its lane file, after `change` was made to it.
+    `tables` is put at the end of its lane file, after `change` was made to it; `lane` is the text of another one than
+    config/sim.toml. `before` does in the run directory what has to be done before the world begins.
     """
     with ExitStack() as stack:
         run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gate-")))
         (run / "state").mkdir(mode=0o700)
         (run / "state" / "models").symlink_to(models)
         config = run / "lane.toml"
-        lane = re.sub(r"(?m)^required = \w+", f"required = {str(watcher).lower()}", SIM.read_text())
-        config.write_text(f"{change(lane)}\n{tables}\n")
+        text = re.sub(r"(?m)^required = \w+", f"required = {str(watcher).lower()}", lane or SIM.read_text())
+        config.write_text(f"{change(text)}\n{tables}\n")
+        before(run)
         env = {key: value for key, value in os.environ.items() if not key.endswith("_DIRECTORY")}
         env |= {"GATEFW_STATE": str(run / "state"), "GATEFW_RUN": str(run)}
         world = stack.enter_context(launched(run, config, keep=keep, photos=photos, hardware_limit_s=hardware_limit_s))

@@ -1,0 +1,85 @@
+"""Plays a system: its lane on simulated hardware, everything else real, and the people who come one after the other."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from live_gate import DEADLINE_S, LiveGate, live_gate
+from peers import until
+from played import Known, System, Visit
+from simulated import CARD_KEY, simulated
+
+LANES = Path(__file__).resolve().parents[2] / "config" / "lanes"
+FORGOTTEN_S = 10.0
+"""What the world's people do meanwhile counts as theirs: doors close, and the lane comes to rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of a visit. `wrong` says what is not as it should be, nothing when all is."""
+
+    lane: str
+    visit: str
+    outcome: str
+    reason: str
+    seconds: float
+    wrong: str = ""
+
+    @property
+    def expected(self) -> bool:
+        return not self.wrong
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"expected": self.expected}
+
+
+def play(system: System, models: Path, photos: Path, shared: Path) -> Iterator[Came]:
+    """Every visit of a system. What goes wrong in between is told as one that did not come out; this system ends."""
+    began_s = time.monotonic()
+    text = simulated(LANES / f"{system.lane}.toml", str(shared) if system.journey else "")
+    try:
+        with live_gate(models, photos, lane=text, watcher=system.watcher, before=_key) as gate:
+            known = system.prepare(gate, photos)
+            yield Came(system.lane, "in service", "", "", round(time.monotonic() - began_s, 1))
+            for number, visit in enumerate(system.visits, 1):
+                yield _visit(gate, system.lane, f"{visit.script}-{number}", visit, known)
+    except (Exception, AssertionError) as problem:  # noqa: BLE001  told, and the next system is played
+        yield Came(
+            system.lane,
+            "in service",
+            "",
+            "",
+            round(time.monotonic() - began_s, 1),
+            f"{type(problem).__name__}: {problem}",
+        )
+
+
+def _key(run: Path) -> None:
+    """The card reader's key, as `gatefw device install` would leave it."""
+    key = run / "card.key"
+    key.write_text(CARD_KEY)
+    key.chmod(0o600)
+
+
+def _visit(gate: LiveGate, lane: str, who: str, visit: Visit, known: Known) -> Came:
+    began_s, before = time.monotonic(), len(ends(gate))
+    gate.world.traveller(who, visit.script, **visit.arguments(known))
+    if visit.also is not None:
+        gate.world.traveller(f"{who}-too", visit.also[0], **dict(visit.also[1]))
+    outcome = gate.world.outcome(who, DEADLINE_S)
+    if visit.also is not None:
+        gate.world.outcome(f"{who}-too", DEADLINE_S)
+    gate.await_phase("idle")
+    told = until(lambda: ends(gate)[before:], "the gate to tell how it ended", DEADLINE_S)
+    reason, seconds = str(told[0]["reason"]), round(time.monotonic() - began_s, 1)
+    wrong = [f"{what} should be {should}" for what, is_, should in (
+        ("outcome", outcome, visit.outcome), ("reason", reason, visit.reason)) if is_ != should]  # fmt: skip
+    wrong += [f"the world saw {each['violation']}" for each in gate.world.violations()]
+    return Came(lane, visit.name, outcome, reason, seconds, "; ".join(wrong))
+
+
+def ends(gate: LiveGate) -> list[dict[str, Any]]:
+    """How every passage ended so far."""
+    return [event["data"] for event in gate.events() if event["type"] == "gatefw.passage.ended.v1"]
