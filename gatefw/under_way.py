@@ -204,18 +204,20 @@ class UnderWay:
     def _ended(self, passage: Passage, passed: bool, reason: Reason | None, now_s: float) -> list[Step]:
         decided = passage.end()
         why = reason or decided
-        self._turned_away = None if passed else (why, now_s + SHOWN_S)
+        if not passed:
+            self._turned_away = why, now_s + SHOWN_S
         self._confirming.cancel(passage.run)
         fields = (("passed", passed), ("reason", why), ("seconds", round(now_s - passage.began_s, 3)))
         return [Record(Fact(FactKind.PASSAGE_ENDED, passage.run, fields)), CancelAsk(passage.run)]
 
     def reason(self, now_s: float, *, lane_free: bool) -> Reason | None:
         """Why it is with the traveller as it is: decided and committed, or turned away a while ago."""
-        if self.served is not None and self.served.decision is not None and self.served.ticket is None:
-            return self.served.decision.reason
         if self._turned_away is not None and lane_free and now_s >= self._turned_away[1]:
             self._turned_away = None
-        return self._turned_away[0] if self._turned_away is not None else None
+        if self._turned_away is not None:
+            return self._turned_away[0]
+        decided = self.served.decision if self.served is not None and self.served.ticket is None else None
+        return decided.reason if decided is not None else None
 
 
 def _in_zone(settings: GateSettings) -> bool:
