@@ -1,5 +1,6 @@
 """A clerk with a real store and a scripted vision process, and the counter where orders are given and answered."""
 
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -16,7 +17,6 @@ from gatefw.model import (
     FactKind,
     Failed,
     LookUpRecord,
-    Question,
     Reason,
     RunId,
     SubjectId,
@@ -49,9 +49,18 @@ class ScriptedVision:
             "partition_destroy": {"done": {"people": 0}},
         }
 
+        self._held: dict[str, SimpleQueue[Callable[[], None]]] = {}
+
+    def hold(self, do: str) -> SimpleQueue[Callable[[], None]]:
+        """From now on answer this only when what is put here is called."""
+        return self._held.setdefault(do, SimpleQueue())
+
     def request(self, do: str, heard: Heard, **fields: Any) -> None:
         self.asked.append((do, fields))
-        heard(self.answers[do])
+        if do in self._held:
+            self._held[do].put(lambda: heard(self.answers[do]))
+        else:
+            heard(self.answers[do])
 
 
 class Counter:
@@ -73,10 +82,13 @@ class Counter:
             raise StoreError("used tokens: disk full")
         return self.refused or token
 
-    def order(self, verb: str, **args: Any) -> Answer:
+    def ordered(self, verb: str, **args: Any) -> SimpleQueue[Answer]:
         answers: SimpleQueue[Answer] = SimpleQueue()
         self.clerk.order(Order(verb, args, "uid-1000", None, 0.0), answers.put)
-        return answers.get(timeout=WAIT_S)
+        return answers
+
+    def order(self, verb: str, **args: Any) -> Answer:
+        return self.ordered(verb, **args).get(timeout=WAIT_S)
 
     def enrol(self, **changed: Any) -> Answer:
         return self.order("enrol", **(ENROL | changed))
@@ -87,18 +99,23 @@ class Counter:
         assert isinstance(answered, Answered)
         return answered.reply
 
-    def ask(self, question: Question) -> object:
-        ask = Ask(RunId("r"), 1, question)
-        (self.clerk.check if isinstance(question, CheckEligibility) else self.clerk.enrol_traveller)(ask)
+    def answer(self) -> object:
+        """What the lane is answered next."""
         answered = self.inputs.get(timeout=WAIT_S)
         assert isinstance(answered, Answered)
         return answered.reply
 
     def check(self, subject: str | None = None, document: DocumentRead | None = None) -> object:
-        return self.ask(CheckEligibility(None if subject is None else SubjectId(subject), document))
+        request = CheckEligibility(None if subject is None else SubjectId(subject), document)
+        self.clerk.check(Ask(RunId("r"), 1, request))
+        return self.answer()
+
+    def asked_to_enrol(self, document: DocumentRead) -> None:
+        self.clerk.enrol_traveller(Ask(RunId("r"), 1, EnrolTraveller(document, 8.0)))
 
     def check_in(self, document: DocumentRead) -> object:
-        return self.ask(EnrolTraveller(document, 8.0))
+        self.asked_to_enrol(document)
+        return self.answer()
 
     def decided(self, verdict: Verdict, subject: str, run: str = "0" * 16) -> None:
         fields = ("verdict", verdict), ("reason", Reason.OK if verdict is Verdict.ADMIT else Reason.FACE_MISMATCH)
