@@ -1,0 +1,118 @@
+"""The counter's officer clears by hand whom the lane turned away: written down once, with who and why."""
+
+import queue
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gatefw.cli import main
+from gatefw.control import CLEAR, Answer, Done, Order, Rejected, Rejection
+from gatefw.counter_desk import CounterDesk
+from gatefw.errors import JournalBroken
+from gatefw.events import BY_HAND, wall_clock
+from gatefw.journal import Journal
+from gatefw.model import Fact, FactKind, Reason, RunId
+
+RUN, OTHER = RunId("a" * 16), RunId("b" * 16)
+DEADLINE_S = 30.0
+
+
+class Desk:
+    def __init__(self, journal: Journal) -> None:
+        self.journal, self.desk = journal, CounterDesk(journal)
+
+    def passage(self, run: RunId, passed: bool | None, reason: Reason = Reason.FACE_MISMATCH) -> None:
+        """One that began and, unless `passed` is None, ended."""
+        self._commit(Fact(FactKind.PASSAGE_STARTED, run, (("reader", "reader.front"), ("symbology", ""))))
+        if passed is not None:
+            fields = (("passed", passed), ("reason", reason), ("seconds", 7.0))
+            self._commit(Fact(FactKind.PASSAGE_ENDED, run, fields))
+
+    def _commit(self, fact: Fact) -> None:
+        numbers: queue.Queue[int] = queue.Queue()
+        self.journal.append(fact, numbers.put)
+        numbers.get(timeout=DEADLINE_S)
+
+    def clear(self, **args: object) -> Answer:
+        answers: queue.Queue[Answer] = queue.Queue()
+        self.desk.order(Order(CLEAR, args, "uid-1000", None, 99.0), answers.put)
+        return answers.get(timeout=DEADLINE_S)
+
+    def refusal(self, **args: object) -> str:
+        answer = self.clear(**args)
+        assert isinstance(answer, Rejected)
+        assert answer.error is Rejection.REFUSED
+        return answer.message
+
+
+def _broke(error: JournalBroken) -> None:
+    pytest.fail(str(error))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with closing(
+        Journal.open(tmp_path / "journal.sqlite", "lane", bytes(32), wall_clock, failed=pytest.fail)
+    ) as journal:
+        made = Desk(journal)
+        yield made
+        made.desk.close()
+
+
+@pytest.mark.parametrize("why", BY_HAND.words)
+def test_a_traveller_whom_the_lane_turned_away_is_cleared_with_who_and_why(desk: Desk, why: str) -> None:
+    desk.passage(RUN, passed=False)
+    assert desk.clear(run=RUN, why=why) == Done({"run": RUN, "cleared": True, "event": 3})
+    (row,) = desk.journal.read(2, 10)
+    assert row.type == "gatefw.passage.cleared_by_hand.v1"
+    assert desk.journal.endings(RUN)[FactKind.CLEARED_BY_HAND] == {"by": "uid-1000", "why": why}
+
+
+def test_nobody_is_cleared_twice_whether_the_first_time_is_on_disk_yet_or_long_ago(desk: Desk) -> None:
+    desk.passage(RUN, passed=False)
+    desk.clear(run=RUN, why="child")
+    assert "already" in desk.refusal(run=RUN, why="child")
+    desk.desk.close()
+    desk.desk = CounterDesk(desk.journal)
+    assert "already" in desk.refusal(run=RUN, why="face_seen")
+    assert desk.journal.head() == 3
+
+
+def test_who_passed_needs_no_clearing_and_who_is_under_way_or_unknown_cannot_be_cleared(desk: Desk) -> None:
+    desk.passage(RUN, passed=True)
+    desk.passage(OTHER, passed=None)
+    assert "passed the lane" in desk.refusal(run=RUN, why="other")
+    assert "under way still" in desk.refusal(run=OTHER, why="other")
+    assert "another lane's" in desk.refusal(run="c" * 16, why="other")
+
+
+@pytest.mark.parametrize("run", [None, 7, "", "A" * 16, "a" * 15, "a' or 1=1 --"])
+def test_what_is_no_run_is_named_as_such(desk: Desk, run: object) -> None:
+    assert "16 hex digits" in desk.refusal(run=run, why="other")
+
+
+@pytest.mark.parametrize("why", [None, 7, "", "because", ["other"]])
+def test_a_reason_that_nobody_has_a_word_for_is_refused(desk: Desk, why: object) -> None:
+    assert "document_seen" in desk.refusal(run=RUN, why=why)
+
+
+def test_a_journal_that_takes_nothing_more_is_said_to_be_so(desk: Desk) -> None:
+    desk.passage(RUN, passed=False)
+    desk.journal.close()
+    answer = desk.clear(run=RUN, why="other")
+    assert isinstance(answer, Rejected)
+    assert answer.error is Rejection.FAILED
+
+
+@pytest.mark.parametrize(
+    "arguments", [["clear"], ["clear", RUN], ["clear", "--why", "child"], ["open", RUN], ["close", "--why", "child"]]
+)
+def test_the_command_line_wants_run_and_reason_for_clear_and_for_nothing_else(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["lane", *arguments, "--dir", str(tmp_path)])
+    assert ended.value.code == 2
+    assert "RUN and --why" in capsys.readouterr().err.replace("a RUN", "RUN")
