@@ -22,7 +22,9 @@ from gatefw.cli import (
     people,
     record,
     run,
+    simulate,
     stats,
+    systems,
     tokens,
 )
 from gatefw.errors import GateError
@@ -35,7 +37,24 @@ example:
   gatefw run config/lanes/contactless-e-channel.toml
   gatefw status
 """
-GROUPS = (run, check, operate, people, record, partition, finger, gallery, tokens, device, events, stats, models, demo)
+GROUPS = (
+    run,
+    check,
+    operate,
+    people,
+    record,
+    partition,
+    finger,
+    gallery,
+    tokens,
+    device,
+    events,
+    stats,
+    models,
+    demo,
+    simulate,
+    systems,
+)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,14 +7,12 @@ from random import Random
 from statistics import quantiles
 from typing import Any
 
-from gatefw.biometrics.card import Card, Threshold, shipped
-from gatefw.biometrics.threshold import for_gallery, threshold_for
+from gatefw.biometrics.card import Threshold
 from gatefw.config import Config
-from gatefw.errors import ModelError
 from gatefw.rule import own_words
 from gatefw.simulate.attributes import eligible
 from gatefw.simulate.lane import SimulatedLane
-from gatefw.simulate.scripted import Scripted
+from gatefw.simulate.scripted import Scripted, search_threshold
 from gatefw.simulate.stories import PASSES, of_lane
 from gatefw.simulate.traveller import NEIGHBOUR, Story, Traveller
 
@@ -24,6 +22,7 @@ REFUSED_SHARE = 0.25
 """Share of travellers with a story of their own; all others should pass."""
 WALK_M_S = (0.9, 1.5)
 Progress = Callable[[int], None]
+Sent = Sequence[tuple[Traveller, Story]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Came:
 
 @dataclass
 class Outcome:
-    """What came of all of them."""
+    """What came of all of them. `seconds` is how long the lane was at work, `violations` what must never happen."""
 
     config: Config
     threshold: Threshold | None
@@ -50,6 +49,15 @@ class Outcome:
     came: list[Came] = field(default_factory=list)
     seconds: float = 0.0
     violations: list[str] = field(default_factory=list)
+
+    @property
+    def unexpected(self) -> list[Came]:
+        return [each for each in self.came if not each.expected]
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """What a real matcher adds."""
+        return {}
 
     def to_json(self) -> dict[str, Any]:
         passed = [each for each in self.came if each.across]
@@ -60,7 +68,7 @@ class Outcome:
             "travellers": len(self.came),
             "passed": len(passed),
             "refused": dict(sorted(refused.items())),
-            "unexpected": sum(not each.expected for each in self.came) + len(self.violations),
+            "unexpected": len(self.unexpected) + len(self.violations),
             "matcher": self.matcher,
             "gallery": self.config.gallery.most if searches else None,
             "threshold": self.threshold.distance if self.threshold else None,
@@ -68,7 +76,14 @@ class Outcome:
             "p50_s": _quantile(times, 50),
             "p95_s": _quantile(times, 95),
             "per_minute": round(60 * len(passed) / self.seconds, 2) if self.seconds else None,
+            **self.measured,
         }
+
+    def take(self, lane: SimulatedLane, sent: Sent) -> None:
+        """Add what came of these in this lane."""
+        self.came += [came_of(lane, traveller.name, story) for traveller, story in sent]
+        self.seconds += lane.now_s - min((runs[0].began_s for runs in lane.runs.values()), default=lane.now_s)
+        self.violations += [str(entry["violation"]) for entry in lane.world.history.of("violation")]
 
 
 def simulate(config: Config, travellers: int, seed: int, progress: Progress = lambda _n: None) -> Outcome:
@@ -78,25 +93,30 @@ def simulate(config: Config, travellers: int, seed: int, progress: Progress = la
     for first in range(0, travellers, SHIFT):
         lane = scripted_lane(config, chance.getrandbits(32))
         told = of_lane(config, lane.settings.terms)
-        names = [f"traveller-{number}" for number in range(first, min(first + SHIFT, travellers))]
-        stories = {name: _chosen(told, chance) for name in names}
-        for name, story in stories.items():
-            lane.run_until(lane.room_in_front)
-            lane.send(story.played_by(made_up(name, config, chance, story)))
-            progress(len(lane.people))
-        lane.run_until(lane.empty)
-        outcome.came += [came_of(lane, name, story) for name, story in stories.items()]
-        outcome.seconds += lane.now_s - min(runs[0].began_s for runs in lane.runs.values())
-        outcome.violations += [str(entry["violation"]) for entry in lane.world.history.of("violation")]
+        stories = [_chosen(told, chance) for _ in range(min(SHIFT, travellers - first))]
+        sent = [
+            (story.played_by(made_up(f"traveller-{number}", config, chance, story)), story)
+            for number, story in enumerate(stories, first + 1)
+        ]
+        play(lane, sent, lambda number, before=first: progress(before + number))  # type: ignore[misc]
+        outcome.take(lane, sent)
     return outcome
+
+
+def play(lane: SimulatedLane, sent: Sent, progress: Progress = lambda _n: None) -> None:
+    """Let them come, each as soon as there is room in front, and wait until all are gone."""
+    for number, (traveller, _) in enumerate(sent, 1):
+        lane.run_until(lane.room_in_front)
+        lane.send(traveller)
+        progress(number)
+    lane.run_until(lane.empty)
 
 
 def tell(config: Config, story: Story, seed: int = 0) -> tuple[Came, SimulatedLane]:
     """Play one story alone, in a lane of its own."""
     lane = scripted_lane(config, seed)
     chance = Random(seed)  # noqa: S311  a simulation
-    lane.send(story.played_by(made_up("anna", config, chance, story)))
-    lane.run_until(lane.empty)
+    play(lane, [(story.played_by(made_up("anna", config, chance, story)), story)])
     return came_of(lane, "anna", story), lane
 
 
@@ -105,11 +125,7 @@ def scripted_lane(config: Config, seed: int) -> SimulatedLane:
 
     def answers(lane: SimulatedLane) -> Callable[[Any], Any]:
         lane.people[NEIGHBOUR] = made_up(NEIGHBOUR, config, Random(seed), PASSES)  # noqa: S311
-        authorities = tuple(device.name for device in config.having("authority"))
-        search = search_threshold(config)
-        return Scripted(
-            lane.world, lane.judge, _face_threshold(config), search, authorities, config.gallery.fpir, lane.people
-        ).answer
+        return Scripted(config, lane.world, lane.judge, lane.people).answer
 
     return SimulatedLane(config, answers, seed)
 
@@ -128,26 +144,6 @@ def came_of(lane: SimulatedLane, name: str, story: Story) -> Came:
     runs, exit_s = lane.runs.get(name, []), lane.exit_s(name)
     seconds = round(exit_s - runs[-1].began_s, 3) if exit_s is not None and runs else None
     return Came(story, tuple(run.reason.value for run in runs), exit_s is not None, seconds)
-
-
-def search_threshold(config: Config) -> Threshold | None:
-    """Where the lane searches: the threshold for its gallery. Raises ModelError: its model cannot hold that."""
-    if not config.vision_table.identify:
-        return None
-    size = config.gallery
-    return for_gallery(_embedder(config), size.most, size.fpir, size.fnir)
-
-
-def _embedder(config: Config) -> Card:
-    name = config.vision_table.embedder
-    for card in shipped():
-        if card.name == name:
-            return card
-    raise ModelError(f"simulate: {config.file}: no card of a model {name} is shipped; its rates are not known")
-
-
-def _face_threshold(config: Config) -> Threshold:
-    return threshold_for(_embedder(config), config.face.fmr)
 
 
 def _chosen(told: Sequence[Story], chance: Random) -> Story:

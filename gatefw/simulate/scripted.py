@@ -3,11 +3,14 @@
 The times are about what a Raspberry Pi 5, an R30x sensor and a passport take; they are part of what is printed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from gatefw.biometrics.card import Threshold
+from gatefw.biometrics.card import Card, Threshold, shipped
+from gatefw.biometrics.threshold import for_gallery, threshold_for
+from gatefw.config import Config
+from gatefw.errors import ModelError
 from gatefw.model import (
     Answer,
     AskAuthorities,
@@ -56,18 +59,15 @@ TAKES_S: Mapping[type[Question], float] = MappingProxyType(
 ABSENT = frozenset({Reason.NO_FACE, Reason.NO_FINGER, Reason.NO_DOCUMENT, Reason.AUTHORITY_UNAVAILABLE})
 
 
-@dataclass
 class Scripted:
     """Answers for everybody of the `cast`, by name. A face shows whoever the photograph is named after."""
 
-    world: World
-    judge: Judge
-    face: Threshold
-    search: Threshold | None
-    authorities: tuple[str, ...]
-    fpir: float
-    cast: dict[str, Traveller] = field(default_factory=dict)
-    _tries: dict[str, int] = field(default_factory=dict)
+    def __init__(self, config: Config, world: World, judge: Judge, cast: Mapping[str, Traveller]) -> None:
+        self.world, self.judge, self.cast = world, judge, cast
+        self.face, self.search = threshold_for(embedder(config), config.face.fmr), search_threshold(config)
+        self.fpir = config.gallery.fpir
+        self.authorities = tuple(device.name for device in config.having("authority"))
+        self._tries: Counter[str] = Counter()
 
     def answer(self, question: Question) -> tuple[float, Answer] | None:
         """How long it takes, and the reply; None for what the traveller answers with the buttons."""
@@ -86,11 +86,11 @@ class Scripted:
             case CheckEligibility(subject, document):
                 return self.judge(self.cast[subject].facts if subject else {}, document)
             case IdentifyFace():
-                return self._identify()
+                return self.identify()
             case VerifyFace(subject):
-                return self._compare(str(subject))
+                return self.compare(str(subject))
             case VerifyPortrait(portrait):
-                return self._compare(portrait.decode("ascii"))
+                return self.compare_portrait(portrait.decode("ascii"))
             case VerifyFinger(subject):
                 return self._finger(str(subject))
             case ReadDocument(mrz):
@@ -106,8 +106,8 @@ class Scripted:
             return Failed(reason)
         return RecordFound(SubjectId(text)) if text in self.cast else Failed(Reason.TOKEN_UNKNOWN)
 
-    def _identify(self) -> Answer:
-        found = _seen(self.world.faces_in_front())
+    def identify(self) -> Answer:
+        found = seen(self.world.faces_in_front())
         if isinstance(found, Failed):
             return found
         if found not in self.cast or found.startswith(STRANGER):
@@ -117,13 +117,16 @@ class Scripted:
         at, people = self.search.distance, len(self.cast)
         return FaceIdentified(SubjectId(found), round(at * 0.6, 3), at, people, self.fpir, 2)
 
-    def _compare(self, whose: str) -> Answer:
-        found = _seen(self.world.faces())
+    def compare(self, whose: str) -> Answer:
+        found = seen(self.world.faces())
         if isinstance(found, Failed):
             return found
         at = self.face.distance
         fits = found == whose
         return FaceCompared(fits, round(at * (0.6 if fits else 1.5), 3), at, self.face.fmr, 5)
+
+    def compare_portrait(self, whose: str) -> Answer:
+        return self.compare(whose)
 
     def _finger(self, whose: str) -> Answer:
         spot = place_inside(self.world.doors)
@@ -131,8 +134,8 @@ class Scripted:
         inside = next((self.cast[name] for name in there if name in self.cast), None)
         if inside is None:
             return Failed(Reason.NO_FINGER)
-        tried = self._tries.get(inside.name, 0)
-        self._tries[inside.name] = tried + 1
+        tried = self._tries[inside.name]
+        self._tries[inside.name] += 1
         lies = inside.shown(inside.fingers[min(tried, len(inside.fingers) - 1)])
         if lies == NONE:
             return Failed(Reason.NO_FINGER)
@@ -171,7 +174,24 @@ class Scripted:
         return Enrolled(SubjectId(name), twice=reason is Reason.ENROLLED_TWICE)
 
 
-def _seen(faces: tuple[str | None, ...]) -> str | Failed:
+def embedder(config: Config) -> Card:
+    """The card of the lane's model. Raises ModelError: nobody knows its rates."""
+    name = config.vision_table.embedder
+    for card in shipped():
+        if card.name == name:
+            return card
+    raise ModelError(f"{config.file}: no card of a model {name} is shipped, so its rates are not known; name another")
+
+
+def search_threshold(config: Config) -> Threshold | None:
+    """Where the lane searches: the threshold for its gallery. Raises ModelError: its model cannot hold that."""
+    if not config.vision_table.identify:
+        return None
+    size = config.gallery
+    return for_gallery(embedder(config), size.most, size.fpir, size.fnir)
+
+
+def seen(faces: tuple[str | None, ...]) -> str | Failed:
     """The one face there is, by its photograph."""
     if len(faces) > 1:
         return Failed(Reason.TWO_FACES)

@@ -1,0 +1,103 @@
+"""gatefw simulate: people pass a lane in virtual time, and what came of them is counted."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatefw.cli import command
+from gatefw.errors import SetupError
+
+if TYPE_CHECKING:
+    from gatefw.config import Config
+    from gatefw.simulate.day import Outcome
+
+DESCRIPTION = """\
+Lets travellers pass a lane in virtual time: the lane file's own procedure, rules, timers and doors, around simulated
+hardware and people. Most should pass; the others have each a story that this lane can tell (an expired permit, somebody
+else's finger, one who slips in behind), and an end that is expected. What ends otherwise is counted as unexpected.
+
+Matching is scripted, and says so, unless --matcher real: then the models of `gatefw models install` compare photographs
+out of --faces (a folder for each person), of as many registered people as strangers.
+
+example:
+  gatefw simulate contactless-e-channel --travellers 1000 --seed 7
+  gatefw simulate config/lanes/hetao.toml --json
+  gatefw simulate hetao --matcher real --faces faces/ --travellers 100
+
+Exit status: 0 when everything came as expected, 1 when not.
+"""
+QUIET_S = 1.0
+"""Whoever waits longer is told how far it has come."""
+
+
+def add_parser(commands: Any) -> None:
+    """Add `simulate`."""
+    parser = command.add(commands, "simulate", "let people pass a lane in virtual time", DESCRIPTION)
+    parser.add_argument("lane", help="a lane file, or the name of one of the project's")
+    parser.add_argument("--travellers", type=int, default=100, metavar="N", help="how many come (default: 100)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed gives the same people")
+    parser.add_argument("--matcher", choices=("scripted", "real"), default="scripted", help="who compares faces")
+    parser.add_argument("--faces", type=Path, metavar="DIR", help="photographs for --matcher real")
+    parser.add_argument("--pipelining", choices=("on", "off"), help="instead of what the lane file says")
+    command.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from gatefw.simulate import lanes, report
+
+    if arguments.travellers < 1:
+        raise SetupError(f"--travellers {arguments.travellers}: nobody would come; let it be 1 or more")
+    config = lanes.load(arguments.lane)
+    if arguments.pipelining:
+        config = _pipelined(config, arguments.pipelining == "on")
+    outcome = _simulated(config, arguments)
+    if arguments.json:
+        print(json.dumps(outcome.to_json(), indent=2))
+    else:
+        print("\n".join(report.lines(outcome, arguments.seed)))
+        if config.lane.pipelining and not arguments.pipelining and arguments.matcher == "scripted":
+            other = _simulated(_pipelined(config, on=False), arguments)
+            print(f"  without pipelining:\n{report.speed(other.to_json())}")
+    return 1 if outcome.to_json()["unexpected"] else 0
+
+
+def _simulated(config: "Config", arguments: argparse.Namespace) -> "Outcome":
+    from gatefw.simulate.day import simulate
+    from gatefw.simulate.real import simulate_real
+
+    progress = _progress(arguments.travellers)
+    try:
+        if arguments.matcher == "scripted":
+            return simulate(config, arguments.travellers, arguments.seed, progress)
+        if arguments.faces is None:
+            raise SetupError(
+                "--matcher real: whose faces? add --faces DIR, with a folder of photographs for each person"
+            )
+        return simulate_real(config, arguments.faces, arguments.travellers, arguments.seed, progress)
+    finally:
+        progress(0)
+
+
+def _pipelined(config: "Config", on: bool) -> "Config":
+    return replace(config, lane=replace(config.lane, pipelining=on))
+
+
+def _progress(travellers: int) -> Callable[[int], None]:
+    """Tells a terminal how many have come, once that takes a while; 0 wipes it away."""
+    began_s, shown = time.monotonic(), False
+
+    def tell(number: int) -> None:
+        nonlocal shown
+        late = time.monotonic() - began_s > QUIET_S
+        if sys.stderr.isatty() and (shown or (late and number)):
+            shown = True
+            said = f"{number} of {travellers} have come" if number else ""
+            print(f"\r{said:<40}" + ("" if number else "\r"), end="", file=sys.stderr, flush=True)
+
+    return tell
