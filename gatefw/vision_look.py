@@ -2,32 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from gatefw.biometrics.chain import Chain, Probe
-from gatefw.biometrics.sight import Hint
-from gatefw.model import Reason
+from gatefw.biometrics.chain import Chain
+from gatefw.biometrics.sight import Hint, Look
 from gatefw.vision_feed import Feeds
 from gatefw.vision_server import Asked
 
 LOOK_S = 0.05
 
 Ended = TypeVar("Ended")
-Says = TypeVar("Says", covariant=True)
-
-
-class Look(Protocol[Says]):
-    """A question while it is open: a `Verification`, an `Identification`, a `Capture`."""
-
-    def wants(self, captured_s: float) -> bool: ...
-
-    def seen(
-        self, found: Probe | Reason, captured_s: float, repeated: bool, camera: str = ""
-    ) -> "Hint | Says | None": ...
-
-    def late(self, now_s: float) -> "Says | None": ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,20 +8,29 @@ The gallery on disk may be changed by anybody who shares it, so its generation i
 whenever `drop_stale` is called; what is out of date is overwritten with zeros at once and read anew when it is needed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.runtime import Maker, Vector
 from gatefw.biometrics.template import Template
 from gatefw.model import Reason, SubjectId
 
 Matrix = NDArray[np.float32]
 Candidate = tuple[SubjectId, float]
+
+
+class Enrolled(Protocol):
+    """Who is enrolled: a `Gallery`, or what stands in for it in memory."""
+
+    def get(self, subject: SubjectId, now: float, /) -> tuple[Template, ...] | Reason: ...
+
+    def everybody(self, now: float, patterns: Sequence[str], /) -> Iterable[tuple[SubjectId, tuple[Template, ...]]]: ...
+
+    def generation(self) -> object: ...
 
 
 class Measure(Protocol):
@@ -56,7 +65,7 @@ class Search:
 
     def __init__(
         self,
-        gallery: Gallery,
+        gallery: Enrolled,
         maker: Maker,
         patterns: Sequence[str],
         most: int,
@@ -128,8 +137,5 @@ class Search:
             if len(people) > self._most:
                 break
         rows = np.array(vectors, np.float32) if vectors else np.zeros((0, 0), np.float32)
-        for vector in vectors:
-            if vector.flags.writeable:
-                vector.fill(0)
         starts = np.cumsum([0, *counts[:-1]]) if counts else np.zeros(0, np.intp)
         return _Everybody(people, rows, starts.astype(np.intp), np.array(counts, np.float64), strangers)

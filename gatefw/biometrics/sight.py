@@ -13,12 +13,14 @@ camera sees it, keeps every other from being compared.
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from gatefw.biometrics.chain import Probe
 from gatefw.model import Reason
 
 NOW_S = 1.0
 """What a camera saw so long ago is not what it sees."""
+Says = TypeVar("Says", covariant=True)
 _BEST_FIRST = (Reason.TWO_FACES, Reason.OK)
 _LAST = (Reason.NO_FACE, Reason.NO_FRAME)
 
@@ -36,6 +38,18 @@ class Hint:
     """What the traveller should change now."""
 
     reason: Reason
+
+
+class Look(Protocol[Says]):
+    """A question while it is open: a `Verification`, an `Identification`, a `Capture`."""
+
+    def wants(self, captured_s: float) -> bool: ...
+
+    def seen(
+        self, found: Probe | Reason, captured_s: float, repeated: bool, camera: str = ""
+    ) -> Hint | Says | None: ...
+
+    def late(self, now_s: float) -> Says | None: ...
 
 
 class Sight:
