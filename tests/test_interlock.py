@@ -92,6 +92,19 @@ def test_nothing_closes_on_a_body_or_under_stop_or_in_an_emergency(door: DoorId)
         assert Signal.ON not in (sensed.fire, sensed.evacuate)
 
 
+def test_a_door_that_is_not_there_stands_in_nobody_s_way_and_asks_for_no_row_of_its_own() -> None:
+    """It is secured, and its beam is clear, for ever: what is left of the table is the only door's own."""
+    alone = [s for s in EVERYTHING if s.entry is Position.SECURED and s.entry_beam is Beam.CLEAR]
+    for sensed in alone:
+        calm = sensed.fire is sensed.evacuate is sensed.stop is Signal.OFF
+        known = sensed.exit is not Position.UNKNOWN
+        admits = calm and known and sensed.occupancy is Occupancy.ONE
+        assert permits(Release(DoorId.EXIT, Purpose.ADMIT), sensed).permitted is admits
+        assert permits(Keep(DoorId.EXIT, Purpose.ADMIT), sensed).permitted is calm
+        exercises = calm and known and sensed.occupancy is Occupancy.EMPTY
+        assert permits(Release(DoorId.EXIT, Purpose.EXERCISE), sensed).permitted is exercises
+
+
 def test_securing_asks_nothing_of_the_other_door() -> None:
     closed_in = {sensed.exit for sensed in permitted(Secure(DoorId.ENTRY))}
     assert closed_in == set(Position)

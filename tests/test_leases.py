@@ -1,13 +1,15 @@
 """Leases: what is driven follows what is wanted and permitted, through any order of events."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gatefw.gate_terms import Drive, Drop
 from gatefw.interlock import permits
 from gatefw.lane_terms import State
-from gatefw.leases import NEEDS_COMMIT, Leases
-from gatefw.model import Beam, DoorId, Occupancy, Phase, Position, Purpose, Release, Secure, Sensed, Signal
+from gatefw.leases import NEEDS_COMMIT, Denied, Leases
+from gatefw.model import Beam, DoorId, Occupancy, Phase, Position, Purpose, Reason, Release, Secure, Sensed, Signal
 
 LEASE_S, RENEW_S, CONFIRM_S = 2.0, 0.5, 10.0
 
@@ -68,6 +70,24 @@ def test_both_doors_are_held_at_once_only_in_an_emergency(
         held = [doors.held(door) for door in DoorId if doors.held(door) is not None]
         assert len(held) < 2 or before == 2 or Purpose.EMERGENCY in held
         before = len(held)
+
+
+@given(st.lists(moments, max_size=30))
+def test_a_door_that_is_not_there_is_never_driven_and_never_in_the_way_of_the_only_one(
+    story: list[tuple[Purpose | None, Purpose | None, Sensed, bool, float]],
+) -> None:
+    doors, now_s = leases(), 0.0
+    for _, exit_, sensed, committed, passes_s in story:
+        now_s += passes_s
+        alone = replace(sensed, entry=Position.SECURED, entry_beam=Beam.CLEAR)
+        state = State(started=True, wants_exit=exit_)
+        if committed and exit_ in NEEDS_COMMIT and exit_ is not None:
+            doors.approved[DoorId.EXIT] = exit_
+        for outcome in doors.reconcile(state, alone, now_s):
+            assert outcome.door is DoorId.EXIT
+            if isinstance(outcome, Denied):
+                assert outcome.reason not in (Reason.OTHER_DOOR_NOT_SECURED, Reason.OTHER_DOOR_UNKNOWN)
+        assert doors.unconfirmed(state, alone, now_s) in (None, DoorId.EXIT)
 
 
 def test_a_release_that_was_taken_back_is_over_only_when_its_lock_had_time_to_give_way() -> None:

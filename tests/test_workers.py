@@ -518,6 +518,19 @@ def test_the_call_button_releases_the_entry_alone(post: Post) -> None:
     assert fakes[DoorId.EXIT].done == ["close"]
 
 
+def test_a_lane_with_one_door_lets_people_through_it_and_has_nobody_to_let_back(post: Post) -> None:
+    workers, fakes = _doors(post)
+    alone = {DoorId.EXIT: workers[DoorId.EXIT]}
+    last_resort = LastResort(alone, (DoorId.EXIT,), 600.0)
+    last_resort.act(FakeSensors(Input.CALL).read())
+    last_resort.let_through(DoorId.EXIT, 600.0)
+    until(lambda: fakes[DoorId.EXIT].done, "the release", 30)
+    for worker in workers.values():
+        worker.stop()
+    assert fakes[DoorId.EXIT].done == ["release 600", "close"]
+    assert fakes[DoorId.ENTRY].done == ["close"]
+
+
 def test_the_call_button_releases_nothing_while_the_exit_stands_open(post: Post) -> None:
     workers, fakes = _doors(post, DoorReading(Position.OPEN, Beam.CLEAR))
     LastResort(workers, tuple(DoorId), 600.0).act(FakeSensors(Input.CALL).read())
