@@ -384,6 +384,27 @@ def test_the_clerk_revokes_the_finger_with_the_registration(office: Office) -> N
     assert office.fingers.subjects() == []
 
 
+def test_a_finger_goes_with_the_consent_to_it_and_the_face_stays(office: Office) -> None:
+    office.records.agree(office.subject, FINGER)
+    office.fingers.keep(office.subject, Fingerprint("fake", b"anna"), NOW + DAY_S)
+    with Counter(office, office.fingers) as counter:
+        answer = counter.order("withdraw_consent", subject=office.subject, to="finger")
+        assert isinstance(answer, Done) and answer.result["withdrawn"] == ["finger"]
+        assert counter.vision.asked == []
+    assert office.fingers.subjects() == []
+    assert office.consented(office.subject) == {Modality.FACE}
+
+
+def test_fingers_of_a_partition_are_destroyed_with_it(office: Office) -> None:
+    with Counter(office, office.fingers) as counter:
+        counter.order("partition_make", name="park")
+        subject = office.records.enrol([], {}, FINGER, NOW + DAY_S, "park")
+        office.records.activate(subject, NOW)
+        office.fingers.keep(subject, Fingerprint("fake", b"anna"), NOW + DAY_S)
+        counter.order("partition_destroy", name="park")
+    assert office.fingers.subjects() == []
+
+
 def test_a_finger_that_cannot_be_removed_now_keeps_nothing_else_of_a_revocation(office: Office) -> None:
     with Counter(office, office.fingers) as counter:
         counter.order("subjects")
