@@ -16,10 +16,10 @@ def lines(outcome: Outcome, seed: int) -> Iterator[str]:
     yield f"{outcome.config.lane.name}: {told['travellers']} travellers, seed {seed}"
     yield SCRIPTED if outcome.matcher == "scripted" else REAL
     yield ""
-    yield f"  passed            {told['passed']:>6}"
+    yield f"  {"passed":<24}{told['passed']:>6}"
     for reason, number in told["refused"].items():
-        yield f"  {reason:<24}{number:>6}   turned away".replace("   turned away", "")
-    yield f"  unexpected        {told['unexpected']:>6}"
+        yield f"  {reason:<24}{number:>6}"
+    yield f"  {"unexpected":<24}{told['unexpected']:>6}"
     for came in outcome.unexpected[:10]:
         wanted, found = ", ".join(came.story.expects), ", ".join(came.reasons) or "no run"
         yield f"    {came.story.name}: {found} instead of {wanted}"
@@ -34,8 +34,8 @@ def _of_faces(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"  gallery {told['gallery']}, threshold {told['threshold']}, FPIR at most {told['fpir_target']:g}"
     if "false_rejects" in told:
         known = told["travellers"] - told["strangers"]
-        yield f"  false rejects     {told['false_rejects']:>6} of {known} registered"
-        yield f"  false accepts     {told['false_accepts']:>6} of {told['strangers']} strangers"
+        yield f"  {"false rejects":<24}{told['false_rejects']:>6} of {known} registered"
+        yield f"  {"false accepts":<24}{told['false_accepts']:>6} of {told['strangers']} strangers"
 
 
 def _times(told: Mapping[str, Any]) -> Iterator[str]:

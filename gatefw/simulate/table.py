@@ -10,6 +10,15 @@ from gatefw.simulate.day import tell
 from gatefw.simulate.stories import of_lane
 
 ROOT = Path(__file__).resolve().parents[2]
+HEAD = """\
+# Every clearance system: who passes, who does not, and why
+
+Written by `gatefw systems --markdown > docs/systems.md`: each line is a story that was just played in virtual time, around
+the real Gate, procedure and rules of the lane file, with scripted matching. A test plays them all and compares. Where a
+traveller has several runs, the reasons stand in their order. Rules are told in the lane files, all else in the stories.
+What the models make of faces is another measurement: `gatefw simulate LANE --matcher real --faces DIR`.
+
+"""
 COLUMNS = ("system", "story", "outcome", "reason", "told in")
 
 
@@ -51,13 +60,13 @@ def rows(config: Config) -> Iterator[Row]:
 
 
 def markdown(table: Sequence[Row]) -> str:
-    """For docs/systems.md, with links to where each story is told."""
-    lines = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
+    """docs/systems.md, with links to where each story is told."""
+    lines = [f"{HEAD}| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     for row in table:
         *cells, link = row.cells
         path, _, line = link.rpartition(":")
         lines.append(f"| {' | '.join(cells)} | [{link}](../{path}#L{line}) |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def plain(table: Sequence[Row]) -> str:
