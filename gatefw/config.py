@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatefw.config_gallery import Holds
-from gatefw.config_reading import Contents, Finding, Look, Lookup, Reading, Schema
+from gatefw.config_reading import Contents, Finding, InFront, Look, Lookup, Reading, Schema
 from gatefw.config_tables import (
     Bus,
     Clearance,
@@ -163,6 +163,7 @@ def check(
     csca: Look | None = None,
     holds: Holds | None = None,
     presence: Callable[[str], bool] | None = None,
+    in_front: InFront | None = None,
     env: Mapping[str, str] = os.environ,
 ) -> list[Finding]:
     """Every problem of the lane file, in the order of its lines; nothing is opened or moved.
@@ -170,9 +171,9 @@ def check(
     `procedure` and `model` look a name up and raise SetupError when there is none; without them that is not checked.
     `procedure` returns whether a face follows in it. `csca` looks into the directory of CSCA certificates.
     `holds` raises SetupError when a model cannot search so large a gallery. `presence` returns whether a procedure
-    begins when somebody stands there, without a token.
+    begins when somebody stands there, without a token; `in_front` the terms of what it asks before anybody is inside.
     """
-    reading = Reading(schema, env, procedure, model, csca, holds, presence)
+    reading = Reading(schema, env, procedure, model, csca, holds, presence, in_front)
     reading.read(path)
     return sorted(reading.findings, key=lambda found: found.line or 0)
 

@@ -16,6 +16,7 @@ from gatefw.toml_document import Document, Place
 
 Schema = Callable[[str, str], type]
 Lookup = Callable[[str], object]
+InFront = Callable[[str], tuple[str, ...]]
 Look = Callable[[str], Iterable[tuple[str, bool]]]
 """What is wrong with something that a lane file names, and of each whether it is a warning only."""
 
@@ -57,13 +58,15 @@ class Reading:
         csca: Look | None = None,
         holds: Holds | None = None,
         presence: Callable[[str], bool] | None = None,
+        in_front: InFront | None = None,
     ) -> None:
         self._schema, self._env, self._procedure, self._model, self._csca = schema, env, procedure, model, csca
-        self._holds, self._presence = holds, presence
+        self._holds, self._presence, self._in_front = holds, presence, in_front
         self._document = Document("", {}, {})
         self._schemas: dict[Place, type] = {}
         self._face_follows: bool | None = None
         self._by_presence: bool | None = None
+        self._asked_in_front: tuple[str, ...] | None = None
         self.findings: list[Finding] = []
 
     def error(self, place: Place, problem: str) -> None:
@@ -191,6 +194,7 @@ class Reading:
                 if key == "procedure":
                     self._face_follows = found is not False
                     self._by_presence = self._presence(sections["lane"].procedure) if self._presence else None
+                    self._asked_in_front = self._in_front(sections["lane"].procedure) if self._in_front else None
 
     def _find_untrusted(self, given: Documents | None) -> None:
         """What is wrong in the directory that says whose documents are believed."""
@@ -209,6 +213,7 @@ class Reading:
         config_rules.pins(roles, self._schemas, "gpio" in self._document.table, self.error)
         config_rules.units(roles, self.error)
         config_rules.times(sections["timers"], sections["doors"], sections["face"], self.error)
+        config_rules.in_front(self._asked_in_front, sections, "authority" in roles, self.error)
         config_rules.documents(sections["documents"], roles, self.error, self.warn)
         config_rules.tokens(sections["tokens"], self._face_follows, self.error)
         if sections["vision"] is not None:
@@ -218,6 +223,7 @@ class Reading:
         config_rules.port(sections["port"], self.error)
         if lane is not None:
             config_rules.eligibility(rules, sections["port"], lane.name, self.error, self.warn)
+            config_rules.pipelining(lane, self._by_presence, self.error)
             config_shape.way_out(lane, roles, self.error, self.warn)
             if gpio is not None:
                 config_rules.gpio(gpio.factory, lane.simulated, self.error)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gatefw import signed_token
-from gatefw.config_tables import ROLES, Documents, Doors, Face, Port, Timers, Tokens, VisionTable
+from gatefw.config_tables import ROLES, Documents, Doors, Face, Lane, Port, Timers, Tokens, VisionTable
 from gatefw.errors import SetupError
 from gatefw.events import DEVICE
 from gatefw.ports import Pin
@@ -142,6 +142,30 @@ def times(timers: Timers | None, doors: Doors | None, face: Face | None, error: 
         error(("doors", "renew_s"), f"is {doors.renew_s:g}; at most half of lease_s, or one late tick drops a door")
     if timers is not None and face is not None and timers.verify_s <= face.deadline_s:
         error(("timers", "verify_s"), f"is {timers.verify_s:g}; it stands behind face.deadline_s = {face.deadline_s:g}")
+
+
+def in_front(asked: tuple[str, ...] | None, sections: Mapping[str, Any], authorities: bool, error: Tell) -> None:
+    """The lane's own time-out stands behind all that its procedure may ask before anybody is inside.
+
+    `asked` names the terms of it, None where the procedure is not known.
+    """
+    timers, clearance, face = sections["timers"], sections["clearance"], sections["face"]
+    if asked is None or None in (timers, clearance, face):
+        return
+    known = {"face_deadline_s": ("face.deadline_s", face.deadline_s)}
+    names = [*asked, *(("authority_s",) if authorities else ())]
+    terms = [known.get(name) or (f"clearance.{name}", getattr(clearance, name)) for name in names]
+    if terms and timers.check_s <= sum(length for _, length in terms):
+        behind = " + ".join(f"{name} ({length:g})" for name, length in terms)
+        error(("timers", "check_s"), f"is {timers.check_s:g}; it stands behind {behind}, one after the other")
+
+
+def pipelining(lane: Lane, by_presence: bool | None, error: Tell) -> None:
+    """Only a token can be read before there is room to be looked at."""
+    if lane.pipelining and by_presence:
+        error(
+            ("lane", "pipelining"), "is true, but this lane's procedure begins with a face, not with a token; say false"
+        )
 
 
 def tokens(given: Tokens | None, face_follows: bool | None, error: Tell) -> None:

@@ -62,6 +62,7 @@ from gatefw.model import (
     FactKind,
     Failed,
     Faulted,
+    IdentifyFace,
     LookUpRecord,
     Phase,
     Reason,
@@ -360,7 +361,7 @@ class Supervisor:
                 self._clerk.check(ask)
             case EnrolTraveller():
                 self._clerk.enrol_traveller(ask)
-            case VerifyFace() | VerifyPortrait():
+            case VerifyFace() | VerifyPortrait() | IdentifyFace():
                 self._desk.verify(ask)
             case request if type(request) in self._crew.answering:
                 self._crew.answering[type(request)].ask(ask)

@@ -11,8 +11,9 @@ run itself (tailgating, emergency, lost device), and must not care.
 
 A file in which nobody is admitted without a look at their face says `FACE_FOLLOWS = True`, one in which it may be their
 finger `FINGER_FOLLOWS = True`; only there may a lane take identifiers that can be copied (`[tokens] static`). One that
-begins when somebody stands before the lane, without a token, says `BEGINS = Beginning.PRESENCE`. What several
-procedures have in common is below, as parts of generators.
+begins when somebody stands before the lane, without a token, says `BEGINS = Beginning.PRESENCE`. One that asks for more
+than a look-up before anybody is inside names the terms of it: `IN_FRONT = ("identify_s",)`. What several procedures
+have in common is below, as parts of generators.
 """
 
 import pkgutil
@@ -99,6 +100,12 @@ def beginning(name: str) -> Beginning:
     """What begins a run of the procedure of that name. Raises SetupError as `load`."""
     said = _says(name, "BEGINS")
     return said if isinstance(said, Beginning) else Beginning.TOKEN
+
+
+def in_front(name: str) -> tuple[str, ...]:
+    """The terms of what that procedure asks, one after the other, before anybody is inside. Raises as `load`."""
+    said = _says(name, "IN_FRONT")
+    return said if isinstance(said, tuple) else ()
 
 
 def _says(name: str, what: str) -> object:

@@ -17,6 +17,7 @@ from gatefw.model import (
 )
 
 FACE_FOLLOWS = True
+IN_FRONT = ("document_s", "face_deadline_s", "face_deadline_s")
 
 
 def clear(token: Token, terms: Terms) -> Procedure:

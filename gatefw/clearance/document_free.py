@@ -24,6 +24,7 @@ from gatefw.model import (
 
 BEGINS = Beginning.PRESENCE
 FACE_FOLLOWS = True
+IN_FRONT = ("identify_s", "confirm_s")
 
 
 def clear(_token: Token, terms: Terms) -> Procedure:

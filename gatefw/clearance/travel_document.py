@@ -8,6 +8,7 @@ from gatefw.clearance import Procedure, Terms, allowed, matched, turned_away
 from gatefw.model import Decision, DocumentRead, LetIn, ReadDocument, Reason, Token, Verdict, VerifyPortrait
 
 FACE_FOLLOWS = True
+IN_FRONT = ("document_s",)
 
 
 def clear(token: Token, terms: Terms) -> Procedure:

@@ -10,6 +10,7 @@ from gatefw.model import Decision, FaceIdentified, IdentifyFace, LetIn, Reason, 
 
 BEGINS = Beginning.PRESENCE
 FACE_FOLLOWS = True
+IN_FRONT = ("identify_s",)
 
 
 def clear(_token: Token, terms: Terms) -> Procedure:

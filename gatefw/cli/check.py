@@ -56,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         hw.schema,
         procedure=clearance.face_follows,
         presence=lambda name: clearance.beginning(name) is clearance.Beginning.PRESENCE,
+        in_front=clearance.in_front,
         model=lambda name: card.installed(models, name),
         csca=_store,
         holds=lambda name, size: _hold(models, name, size),
