@@ -1,6 +1,5 @@
 """`gatefw enrol`, `partition` and the like at a real control socket, behind which the test plays the daemon."""
 
-import io
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -68,9 +67,10 @@ def test_somebody_is_enrolled_again_by_their_subject_alone(daemon: Daemon) -> No
     assert daemon.told == ("enrol", {"again": SUBJECT, "photos": ["/p.jpg"], "facts": {}, "consent": True})
 
 
-def test_facts_are_read_where_no_other_user_sees_them(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO('{"document.name": "WONG", "born": "1990-02-03"}'))
-    assert daemon.run("change-facts", SUBJECT, "--facts", "-", "--fact", "document.name=CHAN") == 0
+def test_facts_may_stand_in_a_file_instead_and_the_command_line_has_the_last_word(daemon: Daemon) -> None:
+    file = daemon.directory / "facts.json"
+    file.write_text('{"document.name": "WONG", "born": "1990-02-03"}')
+    assert daemon.run("change-facts", SUBJECT, "--facts", str(file), "--fact", "document.name=CHAN") == 0
     facts = {"document.name": "CHAN", "born": "1990-02-03"}
     assert daemon.told == ("change_facts", {"subject": SUBJECT, "facts": facts})
 
@@ -92,6 +92,11 @@ def test_facts_that_are_none_are_named_and_nothing_is_ordered(
     assert daemon.run("change-facts", SUBJECT, *(word.format(folder=daemon.directory) for word in words)) == 2
     assert says in capsys.readouterr().err
     assert daemon.orders == []
+
+
+def test_a_registration_is_ended_by_its_subject(daemon: Daemon) -> None:
+    assert daemon.run("revoke", SUBJECT) == 0
+    assert daemon.told == ("revoke", {"subject": SUBJECT})
 
 
 def test_consent_is_withdrawn_from_one_thing_or_from_all(daemon: Daemon) -> None:

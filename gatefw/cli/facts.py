@@ -2,18 +2,18 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from gatefw.errors import Refusal
-
-READ_CHARS = 65_536
 
 
 def add(parser: argparse.ArgumentParser, example: str) -> None:
     parser.add_argument("--fact", action="append", default=[], metavar="NAME=VALUE", help=f"like {example}; repeatable")
     parser.add_argument(
-        "--facts", type=Path, metavar="FILE", help="the same as a JSON object; - reads it where no other user sees it"
+        "--facts",
+        type=Path,
+        metavar="FILE",
+        help="as a JSON object; from /dev/stdin no other user of this machine sees it",
     )
 
 
@@ -30,8 +30,7 @@ def given(arguments: argparse.Namespace) -> dict[str, str]:
 
 def _read(path: Path) -> dict[str, str]:
     try:
-        text = sys.stdin.read(READ_CHARS) if str(path) == "-" else path.read_text()
-        facts = json.loads(text)
+        facts = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise Refusal(f"--facts {path}: cannot be read as JSON: {type(error).__name__}") from error
     if not isinstance(facts, dict):

@@ -20,7 +20,7 @@ them; all else stays as it was.
 example:
   gatefw enrol --new-token --consent --days 365 photo.jpg
   gatefw enrol --token A1234567 --consent --days 365 --fact permit.expires=2031-05-01 photo1.jpg photo2.jpg
-  gatefw enrol --no-token --partition park-hetao --consent --days 30 --facts - photo.jpg < facts.json
+  gatefw enrol --no-token --partition park-hetao --consent --days 30 --facts /dev/stdin photo.jpg < facts.json
   gatefw enrol --again 3f0c...e1 --consent photo.jpg
 """
 REVOKE = """\

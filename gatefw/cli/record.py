@@ -12,7 +12,7 @@ stay; an empty value removes one. That it was done is journalled, what was chang
 
 example:
   gatefw change-facts 3f0c...e1 --fact document.name=WONG --fact document.expires=2036-05-01
-  gatefw change-facts 3f0c...e1 --facts - < facts.json
+  gatefw change-facts 3f0c...e1 --facts /dev/stdin < facts.json
 """
 WITHDRAW_CONSENT = """\
 Takes back a traveller's consent, at once: what it was given for is destroyed. Without --to that is everything: the
