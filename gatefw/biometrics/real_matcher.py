@@ -68,10 +68,10 @@ class _Memory:
 
 
 class RealMatcher:
-    """`searched`: None for a lane that searches nobody; its gallery holds the travellers alone then. room: places left free in the
-    gallery for those who are enrolled here.
+    """`searched`: None for a lane that searches nobody, whose gallery then holds the travellers alone.
 
-    Raises SetupError when the folder has too few people, ModelError when the model cannot hold so many.
+    room: places left free in the gallery, for those who are enrolled here. Raises SetupError when the folder has too
+    few people, ModelError when the model cannot hold so many.
     """
 
     def __init__(
