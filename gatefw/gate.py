@@ -48,7 +48,6 @@ from gatefw.leases import NEEDS_COMMIT, Began, Denied, Ended, Leases
 from gatefw.model import (
     Alarm,
     Arm,
-    Decided,
     DoorId,
     Elapsed,
     EndRun,
@@ -72,7 +71,6 @@ from gatefw.model import (
     Signal,
     Started,
     Unlatch,
-    Verdict,
 )
 from gatefw.senses import News, Senses
 from gatefw.under_way import Step, UnderWay
@@ -122,7 +120,7 @@ class Gate:
         self._now_s, self._effects = now_s, []
         match event:
             case DoorSensed():
-                self._learn(self.senses.door(event))
+                self._follow(self.senses.door(event))
             case LaneSensed():
                 self._lane_sensed(event)
             case TokenRead():
@@ -134,9 +132,9 @@ class Gate:
             case DeviceWent():
                 self._device_went(event)
             case DeviceCame(device):
-                self._learn(self.senses.device_came(device))
+                self._follow(self.senses.device_came(device))
             case DeviceImpaired():
-                self._learn(self.senses.device_impaired(event))
+                self._follow(self.senses.device_impaired(event))
             case Ordered():
                 self._ordered(event)
             case Started():
@@ -144,7 +142,8 @@ class Gate:
             case Elapsed() | Faulted():
                 self._lane(event)
             case Tick():
-                self._look_at_doors()
+                if self.leases.unconfirmed(self.state, self.sensed, now_s) is not None:
+                    self._lane(Faulted(Reason.DOOR_UNCONFIRMED))
         self._follow(self.runs.hear_traveller(now_s))
         self._tell_health()
         self._drive_doors()
@@ -162,29 +161,19 @@ class Gate:
             if which in self.senses.pressed:
                 self._lane(InputIs(which, Signal.ON))
 
-    def _learn(self, news: Sequence[News]) -> None:
-        for item in news:
-            match item:
-                case Fact():
-                    self._effects.append(Record(replace(item, run=self._tag)))
-                case Alarm(reason):
-                    self._alarm(reason)
-                case _:
-                    self._lane(item)
-
     def _lane_sensed(self, event: LaneSensed) -> None:
         self.runs.sensed(event)
-        self._learn(self.senses.lane(event))
+        self._follow(self.senses.lane(event))
         for verb in self._buttons.pressed(event.inputs):
             self._ordered(Ordered(0, verb, orders.BY))
 
     def _device_went(self, event: DeviceWent) -> None:
         """That it is missing is told before what nobody senses any more: a lost door is not a forced one."""
-        self._learn(self.senses.device_went(event))
+        self._follow(self.senses.device_went(event))
         self._tell_health()
         if event.device.startswith("sensors."):
             self.runs.unread()
-        self._learn(self.senses.unread(event.device))
+        self._follow(self.senses.unread(event.device))
         for door in DoorId:
             if event.device == f"door.{door}" and self.leases.lost(door, self.state.wants(door), self._now_s):
                 self._record(FactKind.DOOR_SECURED, door=door)
@@ -195,21 +184,22 @@ class Gate:
         if healthy is not self.state.healthy:
             self._lane(HealthIs(healthy))
 
-    # ------------------------------------------------------------ runs
-
-    def _follow(self, steps: list[Step]) -> None:
-        """Bring about what follows of a run: the lane takes its events, all else is an effect."""
-        for due in steps:
-            if isinstance(due, Ask | CancelAsk | Record):
-                self._effects.append(due)
-            else:
-                self._tag = self.runs.served.run if self.runs.served else self._tag
-                self._lane(due)
+    def _follow(self, due: Sequence[News | Step]) -> None:
+        """Bring about what is new or follows of a run, one after the other."""
+        for item in due:
+            match item:
+                case Ask() | CancelAsk() | Record():
+                    self._effects.append(item)
+                case Fact():
+                    self._effects.append(Record(replace(item, run=self._tag)))
+                case Alarm(reason):
+                    self._alarm(reason)
+                case _:
+                    self._tag = self.runs.served.run if self.runs.served else self._tag
+                    self._lane(item)
 
     def _committed(self, ticket: int) -> None:
-        if self.runs.committed(ticket):
-            self._lane(Decided(Verdict.ADMIT))
-            return
+        self._follow(self.runs.committed(ticket))
         for door, waiting in self._releases.items():
             want = self.state.wants(door)
             if waiting == ticket and want is not None:
@@ -272,10 +262,6 @@ class Gate:
             self._record(FactKind.ALARM_RAISED, reason=reason)
 
     # ------------------------------------------------------------ doors
-
-    def _look_at_doors(self) -> None:
-        if self.leases.unconfirmed(self.state, self.sensed, self._now_s) is not None:
-            self._lane(Faulted(Reason.DOOR_UNCONFIRMED))
 
     def _drive_doors(self) -> None:
         """Reconcile until nothing more changes: a dropped release moves the lane, which may want another door."""

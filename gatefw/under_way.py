@@ -147,12 +147,12 @@ class UnderWay:
             return []
         return self._go_on(passage, Inside(), now_s)
 
-    def committed(self, ticket: int) -> bool:
-        """Whether this is the admission of the passage that the lane serves."""
+    def committed(self, ticket: int) -> list[Step]:
+        """The admission of the passage that the lane serves is on disk; nothing, when the ticket is another's."""
         if self.served is None or self.served.ticket != ticket:
-            return False
+            return []
         self.served.ticket = None
-        return True
+        return [Decided(Verdict.ADMIT)]
 
     def _go_on(self, passage: Passage, reply: Reply | None, now_s: float) -> list[Step]:
         """Let a procedure go on to its next request or its decision."""
