@@ -1,5 +1,6 @@
 """A lane that finds people by their face names the camera for it, and no more people than its model can tell apart."""
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import hw
 from gatefw import config
 from gatefw.biometrics import card as cards
 from gatefw.biometrics.threshold import for_gallery
+from gatefw.cli import check as check_cli
+from gatefw.cli import run as run_cli
 from gatefw.config import Finding
 from gatefw.config_tables import GallerySize
+from gatefw.errors import ModelError
 
 REFERENCE = Path(__file__).parent.parent / "config" / "lanes" / "contactless-e-channel.toml"
 ENV = {"GATEFW_STATE": "/state", "GATEFW_RUN": "/run/gate"}
@@ -53,6 +57,25 @@ def test_a_gallery_that_the_model_cannot_hold_is_named_by_its_line_with_how_many
     assert "it can hold 100 at an FPIR of 0.01 and an FNIR of 0.2" in found.problem
     assert check('identify = "inside"', "most = 100\nfpir = 0.01\nfnir = 0.2") == []
     assert check("", "most = 200") == [], "a lane that compares one with one may have any number of people"
+
+
+def test_check_and_run_refuse_a_lane_whose_installed_model_cannot_hold_its_gallery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GATEFW_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("GATEFW_RUN", str(tmp_path / "run"))
+    text = REFERENCE.read_text(encoding="utf-8").replace('start = "unit"', 'start = "unit"\nidentify = "inside"')
+    (tmp_path / "lane.toml").write_text(text + "\n[gallery]\nmost = 5000\nfpir = 0.001\n", encoding="utf-8")
+    lane = argparse.Namespace(file=tmp_path / "lane.toml", json=False)
+    check_cli.run(lane)
+    assert "it can hold" not in capsys.readouterr().out, "there is no model yet"
+    (tmp_path / "state" / "models").mkdir(parents=True)
+    shipped = cards.SHIPPED / f"{EMBEDDER.name}.toml"
+    (tmp_path / "state" / "models" / shipped.name).write_text(shipped.read_text("utf-8"), "utf-8")
+    assert check_cli.run(lane) == 1
+    assert "gallery.most: is 5000: model dlib-resnet-int8" in capsys.readouterr().out
+    with pytest.raises(ModelError, match=r"it can hold 10 at an FPIR of 0\.001"):
+        run_cli.run(lane)
 
 
 def test_whom_a_search_may_meet_reaches_the_vision_process(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ stricter threshold than a verification, the stricter the more there are; where t
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 
+from gatefw.biometrics import card as cards
 from gatefw.biometrics.card import Card, Threshold
 from gatefw.errors import ModelError
 
@@ -55,6 +57,15 @@ def for_gallery(card: Card, people: int, fpir: float, fnir: float) -> Threshold:
         f"{people_held(card, fpir, fnir)} at an FPIR of {fpir:g} and an FNIR of {fnir:g}: make the gallery smaller (by "
         "flight, permit or time), or ask for more evidence than a face"
     )
+
+
+def require_held(models: Path, embedder: str, people: int, fpir: float, fnir: float) -> None:
+    """Raise ModelError as `for_gallery`, for an installed model; that there is none of that name is told elsewhere."""
+    try:
+        card = cards.read(models / f"{embedder}.toml")
+    except ModelError:
+        return
+    for_gallery(card, people, fpir, fnir)
 
 
 def people_held(card: Card, fpir: float, fnir: float) -> int:

@@ -11,10 +11,8 @@ from typing import Any
 import hw
 from gatefw import clearance, config, config_tables, csca_store, door_table, toml_document
 from gatefw.biometrics import card
-from gatefw.biometrics.threshold import for_gallery
-from gatefw.config_tables import GallerySize
+from gatefw.biometrics.threshold import require_held
 from gatefw.door_table import Row
-from gatefw.errors import ModelError
 from gatefw.events import wall_clock
 from gatefw.state import state_dir
 from hw.gpio.persistence import dead_outputs
@@ -59,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         in_front=clearance.in_front,
         model=lambda name: card.installed(models, name),
         csca=_store,
-        holds=lambda name, size: _hold(models, name, size),
+        holds=lambda name, size: require_held(models, name, size.most, size.fpir, size.fnir),
     )
     doors, objections = _doors(arguments.file, findings)
     findings += objections + _devices(arguments.file, findings)
@@ -74,15 +72,6 @@ def run(arguments: argparse.Namespace) -> int:
     warnings = len(findings) - errors
     print(f"{arguments.file}: {_count(errors, 'problem')}, {_count(warnings, 'warning')}")
     return 1 if errors else 0
-
-
-def _hold(models: Path, name: str, size: GallerySize) -> None:
-    """Raises ModelError when the model cannot search such a gallery; one that is not there is told elsewhere."""
-    try:
-        embedder, _ = card.installed(models, name)
-    except ModelError:
-        return
-    for_gallery(embedder, size.most, size.fpir, size.fnir)
 
 
 def _doors(path: Path, findings: list[config.Finding]) -> tuple[list[Row], list[config.Finding]]:

@@ -47,11 +47,15 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from gatefw import door_table
+    from gatefw.biometrics.threshold import require_held
     from gatefw.supervisor import Supervisor
     from hw.gpio.persistence import dead_outputs
 
     lane = config.load(arguments.file, hw.schema)
     door_table.refuse(lane, dead_outputs(lane.gpio.factory if lane.gpio else ""))
+    if lane.vision.identifying:
+        size = lane.gallery
+        require_held(lane.vision.models, lane.vision.embedder, size.most, size.fpir, size.fnir)
     supervisor = Supervisor(lane)
     supervisor.stop_on_signals()
     return supervisor.run()
