@@ -40,7 +40,7 @@ from gatefw.model import (
 from gatefw.partition_desk import PartitionDesk
 from gatefw.record_desk import RecordDesk
 from gatefw.record_terms import MAIN
-from gatefw.records import Records
+from gatefw.records import SETTLED_S, Records
 from gatefw.tries import Tries
 from gatefw.vision_desk import VisionDesk
 from gatefw.vision_wire import Message
@@ -96,6 +96,7 @@ class Clerk:
         self._partitions = PartitionDesk(records.partitions, self._ask, record, now, self._forget_fingers)
         self._registrations = RecordDesk(records, self._fingers, self._ask, record, now)
         self._unwell = ""
+        self._look_again_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
 
     def start(self, desk: VisionDesk) -> None:
@@ -181,6 +182,9 @@ class Clerk:
         try:
             self._partitions.sweep()
             self._tries.forget(self._now())
+            if self._look_again_at is not None and self._now() >= self._look_again_at:
+                self._look_again_at = None
+                self._ask("list", self._reconcile)
         except StoreError as error:
             if self._unwell != str(error):
                 self._unwell = str(error)
@@ -240,7 +244,7 @@ class Clerk:
                 self._admitted[fact.run] = fact.subject
                 while len(self._admitted) > UNDER_WAY_MAX:
                     del self._admitted[next(iter(self._admitted))]
-            elif fields["verdict"] == Verdict.REFUSE:
+            elif fields["verdict"] == Verdict.REFUSE and fields["reason"] != Reason.DECLINED:
                 self._refused(fact.subject)
         elif fact.kind is FactKind.PASSAGE_ENDED and fact.run:
             subject = self._admitted.pop(fact.run, None)
@@ -279,6 +283,7 @@ class Clerk:
             return
         templates = [SubjectId(entry["subject"]) for entry in done["subjects"]]
         orphans = self._records.reconcile(templates, self._now())
+        self._look_again_at = self._now() + SETTLED_S if orphans.unsettled else None
         if orphans.records:
             _log.warning("%d records had no template and were disabled: enrol them again", len(orphans.records))
         for subject in orphans.templates:

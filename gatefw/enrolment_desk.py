@@ -91,15 +91,15 @@ class EnrolmentDesk:
         try:
             told = _told(message)
         except Refusal as error:
-            if found.state is RecordState.PENDING:
-                self._records.disable(subject, self._now())
+            self._undone(found)
             reply(Rejected(Rejection.REFUSED, str(error)))
             return
         if not self._renewed(found, consent):
             reply(Rejected(Rejection.REFUSED, "enrol: the record was revoked meanwhile"))
             return
         self._write_down(subject, order.by, told)
-        twice = {"twice": list(told.twice)} if told.twice else {}
+        unknown = "nobody was looked for, too many are enrolled"
+        twice = {"twice": unknown} if told.twice is None else {"twice": list(told.twice)} if told.twice else {}
         done = {"subject": subject, "partition": found.partition, "templates": told.templates, **twice}
         reply(Done({**done, "expires_at": found.expires_at}))
 
@@ -170,10 +170,14 @@ class EnrolmentDesk:
             reason = told.reason if told.reason is not Reason.OK else Reason.RECORD_REVOKED
         except Refusal:
             reason = Reason.VISION_UNAVAILABLE
+        self._undone(found)
+        return Failed(reason)
+
+    def _undone(self, found: Registered) -> None:
+        """Nothing is kept of somebody who was to be registered; who was registered before stays as they were."""
         if found.state is RecordState.PENDING:
             with contextlib.suppress(Refusal):  # it is gone already: its partition was destroyed meanwhile
                 self._records.discard(found.subject)
-        return Failed(reason)
 
 
 def _told(message: Message) -> EnrolTold:

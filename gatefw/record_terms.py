@@ -77,7 +77,11 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Orphans:
-    """What a crash left: records that were disabled just now, and templates that vision has to revoke."""
+    """What a crash left: records that were disabled just now, and templates that vision has to revoke.
+
+    `unsettled`: a record is being made just now, or a crash came just before: look again later.
+    """
 
     records: tuple[SubjectId, ...]
     templates: tuple[SubjectId, ...]
+    unsettled: bool = False

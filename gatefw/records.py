@@ -263,7 +263,8 @@ class Records:
             for subject in lost:
                 self._change(subject, IN_USE, RecordState.DISABLED, now)
         orphans = set(templates) - ({each.subject for each in faces} - lost)
-        return Orphans(tuple(sorted(lost)), tuple(sorted(orphans)))
+        unsettled = any(each.state is RecordState.PENDING and each.subject not in lost for each in in_use)
+        return Orphans(tuple(sorted(lost)), tuple(sorted(orphans)), unsettled)
 
     # ---------------------------------------------------------------- inside
 

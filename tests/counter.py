@@ -117,8 +117,10 @@ class Counter:
         self.asked_to_enrol(document)
         return self.answer()
 
-    def decided(self, verdict: Verdict, subject: str, run: str = "0" * 16) -> None:
-        fields = ("verdict", verdict), ("reason", Reason.OK if verdict is Verdict.ADMIT else Reason.FACE_MISMATCH)
+    def decided(
+        self, verdict: Verdict, subject: str, run: str = "0" * 16, reason: Reason = Reason.FACE_MISMATCH
+    ) -> None:
+        fields = ("verdict", verdict), ("reason", Reason.OK if verdict is Verdict.ADMIT else reason)
         self.clerk.notice(Fact(FactKind.PASSAGE_DECIDED, RunId(run), fields, SubjectId(subject)))
 
     def ended(self, passed: bool, run: str = "0" * 16) -> None:

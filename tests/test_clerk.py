@@ -8,8 +8,8 @@ import pytest
 from counter import NOW, Counter, subject_of
 
 from gatefw.control import Done, Rejected, Rejection
-from gatefw.model import FactKind, Failed, Reason, RecordFound
-from gatefw.record_terms import RecordState
+from gatefw.model import FactKind, Failed, Reason, RecordFound, Token
+from gatefw.record_terms import Consent, Modality, RecordState
 
 
 @pytest.fixture
@@ -49,11 +49,12 @@ def test_without_consent_nothing_is_stored_and_vision_is_not_asked(counter: Coun
     assert counter.vision.asked == []
 
 
-def test_a_face_that_vision_refuses_leaves_no_usable_record(counter: Counter) -> None:
+def test_a_face_that_vision_refuses_leaves_no_record(counter: Counter) -> None:
     counter.vision.answers["enrol"] = {"failed": {"kind": "refuse", "message": "two faces"}}
     answer = counter.enrol()
     assert answer == Rejected(Rejection.REFUSED, "two faces")
-    assert counter.look_up(b"A1234567") == Failed(Reason.NOT_ENROLLED)
+    assert counter.look_up(b"A1234567") == Failed(Reason.TOKEN_UNKNOWN)
+    assert counter.records.list() == []
     assert counter.facts == []
 
 
@@ -97,6 +98,20 @@ def test_records_without_a_template_are_disabled_and_templates_without_a_record_
     counter.settle()
     assert [r.state for r in counter.records.list() if r.subject == subject] == [RecordState.DISABLED]
     assert ("revoke", {"subject": "9" * 32}) in counter.vision.asked
+
+
+def test_an_enrolment_that_a_crash_cut_short_just_now_is_looked_at_again_later(counter: Counter) -> None:
+    """Another lane's daemon might be at it still; a minute later nobody is."""
+    subject = counter.records.enrol([Token(b"A1234567")], {}, Consent(frozenset({Modality.FACE}), NOW), NOW + 1e6)
+    counter.clerk.reconcile()
+    counter.settle()
+    counter.settle()
+    assert counter.records.registered(subject).state is RecordState.PENDING
+    counter.now += 61
+    counter.clerk.sweep()
+    counter.settle()
+    counter.settle()
+    assert counter.records.registered(subject).state is RecordState.DISABLED
 
 
 @pytest.mark.parametrize(

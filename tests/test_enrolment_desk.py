@@ -84,6 +84,13 @@ def test_the_same_face_under_two_identities_is_enrolled_and_flagged(counter: Cou
     assert isinstance(counter.look_up(b"A1234567"), RecordFound)
 
 
+def test_an_officer_is_told_when_nobody_could_be_looked_for(counter: Counter) -> None:
+    counter.vision.answers["enrol"] = {"done": {"templates": 1, "twice": None}}
+    answer = counter.enrol()
+    assert isinstance(answer, Done) and "too many" in str(answer.result["twice"])
+    assert counter.kinds()[-1] is FactKind.SUBJECT_ENROLLED
+
+
 def test_new_photographs_are_for_the_same_record(counter: Counter) -> None:
     subject = subject_of(counter.enrol(facts={"name": "Anna"}))
     counter.now += 60

@@ -296,6 +296,14 @@ def test_to_be_referred_is_no_refusal_and_a_passage_clears_the_count(counter: Co
     assert counter.check(subject) == Eligible()
 
 
+def test_who_says_that_it_is_not_them_is_not_counted_against_whoever_was_found(counter: Counter) -> None:
+    """A false hit in front: the person standing there declines, and it is not the found one's fault."""
+    subject = flown(counter)
+    for _ in range(5):
+        counter.decided(Verdict.REFUSE, subject, reason=Reason.DECLINED)
+    assert counter.check(subject) == Eligible()
+
+
 def test_nobody_can_be_counted_who_is_not_known(counter: Counter) -> None:
     for _ in range(5):
         counter.decided(Verdict.REFUSE, "")
