@@ -1,7 +1,8 @@
 """CBOR in its deterministic form (RFC 8949, 4.2.1): one spelling for each value, and no other is read.
 
-What a signed token needs and nothing more: whole numbers, byte strings, texts, arrays, maps and tags. No floats, no
-simple values, no indefinite lengths. A reader that takes one spelling alone cannot be shown the same token in another.
+What signed tokens and letters to authorities need and nothing more: whole numbers, byte strings, texts, arrays, maps
+and tags. No floats, no simple values, no indefinite lengths. A reader that takes one spelling alone cannot be shown the
+same token in another.
 """
 
 from dataclasses import dataclass
@@ -27,10 +28,10 @@ class NotCbor(ValueError):
     """The bytes are no deterministic CBOR of the kinds above. The message names the rule, never the content."""
 
 
-def decode(data: bytes) -> Value:
-    """The one value that `data` holds, all of it: at most `MAX_BYTES` bytes, `MAX_DEPTH` levels. Raises NotCbor."""
-    if len(data) > MAX_BYTES:
-        raise NotCbor(f"{len(data)} bytes; at most {MAX_BYTES} are read")
+def decode(data: bytes, most_bytes: int = MAX_BYTES) -> Value:
+    """The one value that `data` holds, all of it: so many bytes at most, `MAX_DEPTH` levels. Raises NotCbor."""
+    if len(data) > most_bytes:
+        raise NotCbor(f"{len(data)} bytes; at most {most_bytes} are read")
     reading = _Reading(data)
     value = reading.value(MAX_DEPTH)
     if reading.at != len(data):

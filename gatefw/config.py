@@ -12,6 +12,7 @@ from pathlib import Path
 from gatefw.config_gallery import Holds
 from gatefw.config_reading import Contents, Finding, InFront, Look, Lookup, Reading, Schema
 from gatefw.config_tables import (
+    Authorities,
     Bus,
     Clearance,
     Device,
@@ -75,6 +76,10 @@ class Paths:
         return self.state / "tokens.sqlite"
 
     @property
+    def clearance_records(self) -> Path:
+        return self.state / "authority.sqlite"
+
+    @property
     def models(self) -> Path:
         return self.state / "models"
 
@@ -113,6 +118,7 @@ class Config:
     tries: Tries
     tokens: Tokens
     documents: Documents
+    authorities: Authorities
     gpio: Gpio | None
     vision_table: VisionTable
     vision: VisionSettings
@@ -223,6 +229,7 @@ def _assembled(path: Path, contents: Contents) -> Config:
         tries=sections["tries"],
         tokens=sections["tokens"],
         documents=sections["documents"],
+        authorities=sections["authorities"],
         gpio=sections["gpio"],
         vision_table=table,
         vision=vision,

@@ -215,6 +215,7 @@ class Reading:
         config_rules.times(sections["timers"], sections["doors"], sections["face"], self.error)
         config_rules.in_front(self._asked_in_front, sections, "authority" in roles, self.error)
         config_rules.documents(sections["documents"], roles, self.error, self.warn)
+        config_rules.authorities(sections["authorities"], roles, self.error, self.warn)
         config_rules.tokens(sections["tokens"], self._face_follows, self.error)
         if sections["vision"] is not None:
             config_rules.cameras(sections["vision"], roles, self.error, self.warn)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gatefw import signed_token
-from gatefw.config_tables import ROLES, Documents, Doors, Face, Lane, Port, Timers, Tokens, VisionTable
+from gatefw import authority_seal, signed_token
+from gatefw.config_tables import ROLES, Authorities, Documents, Doors, Face, Lane, Port, Timers, Tokens, VisionTable
 from gatefw.errors import SetupError
 from gatefw.events import DEVICE
 from gatefw.ports import Pin
@@ -19,6 +19,9 @@ from gatefw.toml_document import Place
 
 CAMERAS_MAX = 4
 """Each keeps a thread of the vision process busy; more than a lane has heights to look from."""
+
+AUTHORITIES_MAX = 8
+"""As many as an event can count."""
 
 Tell = Callable[[Place, str], None]
 Roles = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -98,6 +101,28 @@ def documents(given: Documents | None, roles: Roles, error: Tell, warning: Tell)
         warning(
             ("documents", "require_synchronised"),
             "a document that expired is believed again whenever the clock is wrong",
+        )
+
+
+def authorities(given: Authorities | None, roles: Roles, error: Tell, warning: Tell) -> None:
+    """Each has keys of its own: two yes that one key can sign are one yes."""
+    used: dict[object, str] = {}
+    found = roles.get("authority", {})
+    for name, table in found.items():
+        for key, read in (("signs", signed_token.public_key), ("seals", authority_seal.sealing_key)):
+            try:
+                read(str(table.get(key)))
+            except ValueError as problem:
+                error(("authority", name, key), str(problem))
+            if (value := table.get(key)) in used:
+                error(("authority", name, key), f"is the key of {used[value]} already; each authority has its own")
+            used.setdefault(value, f"authority.{name}")
+    for name in list(found)[AUTHORITIES_MAX:]:
+        error(("authority", name), f"is one too many; a lane asks {AUTHORITIES_MAX} authorities at most")
+    if given is not None and given.offline == "clear" and found:
+        warning(
+            ("authorities", "offline"),
+            "whoever cuts the line to an authority switches off its stop-list: people pass about whom nobody was asked",
         )
 
 

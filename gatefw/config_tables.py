@@ -204,6 +204,20 @@ class Documents:
 
 
 @dataclass(frozen=True, slots=True)
+class Authorities:
+    """`[authorities]`: what holds for every [authority.NAME]; see docs/authority.md.
+
+    offline: `refer` sends travellers to the counter while an authority says nothing that counts; `clear` goes on
+    without it, and the record says who said yes. most_waiting: clearance records for one authority that have not been
+    received; with more, nobody is let in. retention_days: so long is a record kept after it was received.
+    """
+
+    offline: Literal["refer", "clear"] = "refer"
+    most_waiting: Annotated[int, Bound(1, 1_000_000)] = 10_000
+    retention_days: Annotated[float, Bound(0.0, 3650.0)] = 7.0
+
+
+@dataclass(frozen=True, slots=True)
 class Gpio:
     """`[gpio]`: which pins, see `hw.gpio`. There is no default and no fall-back."""
 
@@ -268,6 +282,7 @@ SECTIONS: dict[str, type] = {
     "tries": Tries,
     "tokens": Tokens,
     "documents": Documents,
+    "authorities": Authorities,
     "gpio": Gpio,
     "vision": VisionTable,
     "bus": Bus,

@@ -5,21 +5,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import hw
+from gatefw import keys
+from gatefw.authority_desk import CLEARANCE_RECORDS, AuthorityDesk
+from gatefw.authority_seal import sealing_key
+from gatefw.authority_wire import Addressee, Sender
+from gatefw.authority_worker import AuthorityWorker
 from gatefw.clearance import Terms, beginning
+from gatefw.clearance_writer import Correspondent
 from gatefw.config import Config
 from gatefw.config_tables import Device
 from gatefw.device_secrets import Installer
 from gatefw.document_worker import DocumentWorker, Trusted
-from gatefw.errors import DeviceError
+from gatefw.errors import DeviceError, SetupError
 from gatefw.finger_worker import FingerOf, FingerWorker
 from gatefw.gate import GateSettings
 from gatefw.gate_terms import GateInput
 from gatefw.lane_terms import Policy
-from gatefw.model import DoorId, Question, ReadDocument, VerifyFinger
-from gatefw.questions import QuestionWorker
+from gatefw.model import AskAuthorities, DoorId, Question, ReadDocument, VerifyFinger
+from gatefw.ports import AuthoritySettings
+from gatefw.questions import Answers
+from gatefw.signed_token import public_key
 from gatefw.vision_desk import VISION
 from gatefw.watcher import SOCKET, WatcherLine
 from gatefw.worker import STUCK_S, Worker
@@ -55,9 +65,11 @@ class Crew:
     sensors: list[SensorsWorker]
     readers: list[ReaderWorker]
     indicators: list[IndicatorWorker]
-    answering: dict[type[Question], QuestionWorker[Any]]
-    """Which device answers what; one that the lane file does not have is not there."""
+    answering: dict[type[Question], Answers]
+    """Who answers what; a device that the lane file does not have is not there."""
     watcher: WatcherWorker | None
+    correspondents: list[AuthorityWorker] = field(default_factory=list)
+    """Who keeps the lines to the authorities, in the service of their desk."""
     installers: dict[str, Installer] = field(default_factory=dict)
     """How each device is opened, by its name in events, or given its first secret."""
 
@@ -78,8 +90,8 @@ class Crew:
     @property
     def all(self) -> list[Worker[Any]]:
         watcher = [self.watcher] if self.watcher else []
-        asked = list(dict.fromkeys(self.answering.values()))
-        return [*self.door_path, *self.readers, *self.indicators, *asked, *watcher]
+        asked = [each for each in dict.fromkeys(self.answering.values()) if isinstance(each, Worker)]
+        return [*self.door_path, *self.readers, *self.indicators, *asked, *self.correspondents, *watcher]
 
     def start(self) -> None:
         for worker in self.all:
@@ -100,12 +112,14 @@ class Crew:
                 worker.give_up()
 
 
-def muster(config: Config, put: Callable[[GateInput], None], finger_of: FingerOf) -> Crew:
+def muster(
+    config: Config, put: Callable[[GateInput], None], finger_of: FingerOf, authorities: AuthorityDesk | None = None
+) -> Crew:
     """A worker for every device of the lane file; none is started and nothing is opened.
 
-    `finger_of` looks up whose finger is asked for.
+    `finger_of` looks up whose finger is asked for; `authorities` is there where the lane file has some.
 
-    Raises SetupError: there is no such driver, or the store of those whose documents are believed is bad.
+    Raises SetupError: there is no such driver, the store of those whose documents are believed is bad, or a key is.
     """
 
     installers: dict[str, Installer] = {}
@@ -137,8 +151,13 @@ def muster(config: Config, put: Callable[[GateInput], None], finger_of: FingerOf
         [IndicatorWorker(label, open_device, put) for label, open_device in openers("indicator")],
         _answering(config, openers, put, finger_of),
         WatcherWorker(WATCHER, lambda: WatcherLine(path), put) if config.watched else None,
-        installers,
+        installers=installers,
     )
+    if authorities is not None:
+        for device in config.having("authority"):
+            authorities.employ(correspondent(device, config.lane.name), opener(device))
+        crew.answering[AskAuthorities] = authorities
+        crew.correspondents.extend(authorities.workers)
     _watch_nodes(config, crew)
     return crew
 
@@ -157,9 +176,9 @@ def _answering(
     openers: Callable[[str], list[tuple[str, Installer]]],
     put: Callable[[GateInput], None],
     finger_of: FingerOf,
-) -> dict[type[Question], QuestionWorker[Any]]:
-    """Who answers what is asked during a passage, where the lane file has somebody for it."""
-    answering: dict[type[Question], QuestionWorker[Any]] = {}
+) -> dict[type[Question], Answers]:
+    """Which device answers what is asked during a passage, where the lane file has it."""
+    answering: dict[type[Question], Answers] = {}
     given = config.documents
     for label, open_device in openers("document"):
         trusted = Trusted(
@@ -171,6 +190,17 @@ def _answering(
     return answering
 
 
+def correspondent(device: Device, lane: str) -> Correspondent:
+    """An authority of the lane file. Raises SetupError: a key of it, or our own, is none."""
+    settings = cast(AuthoritySettings, device.settings)  # what every driver of one states
+    try:
+        addressee = Addressee(device.name, public_key(settings.signs), sealing_key(settings.seals))
+    except ValueError as problem:
+        raise SetupError(f"{device.label}: a public key of the authority: {problem}") from problem
+    key = Ed25519PrivateKey.from_private_bytes(keys.read(Path(settings.key_file)))
+    return Correspondent(device.label, addressee, Sender(lane, key))
+
+
 def _terms(config: Config) -> Terms:
     """What the lane file grants its procedure."""
     given = {name: getattr(config.clearance, name) for name in config.clearance.__dataclass_fields__}
@@ -179,7 +209,9 @@ def _terms(config: Config) -> Terms:
 
 def gate_settings(config: Config) -> GateSettings:
     """What the Gate needs to know of the lane file. A lane whose lamps are out still serves; all else is required."""
-    needed = {device.label for device in config.devices if device.role not in ("indicator", "camera")}
+    needed = {device.label for device in config.devices if device.role not in ("indicator", "camera", "authority")}
+    if config.having("authority"):  # one that is away says nothing, and what that means stands in the lane file
+        needed.add(CLEARANCE_RECORDS)
     if config.watched:
         needed.add(WATCHER)
     return GateSettings(

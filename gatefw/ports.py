@@ -333,6 +333,35 @@ class FingerScanner(Device, Protocol):
         ...
 
 
+class Authority(Device, Protocol):
+    """Somewhere to send letters to an authority, and to hear its answers; what is in them is none of its business.
+
+    One thread owns it. `Settings` of its driver state `signs` and `seals`, the authority's public keys, and `key_file`,
+    the lane's own (`AuthoritySettings`): who answers is believed for the signature, never for the connection.
+    """
+
+    def send(self, letter: bytes) -> None:
+        """Send it whole, within a second. Raises DeviceLost: how much of it went out nobody knows."""
+        ...
+
+    def receive(self, timeout_s: float) -> bytes | None:
+        """The next whole answer, or None when `timeout_s` passed without one. Raises DeviceLost, BadReply."""
+        ...
+
+
+class AuthoritySettings(Protocol):
+    """What the `Settings` of every driver of an authority state beside its wire. Public keys are 64 hex digits."""
+
+    @property
+    def signs(self) -> str: ...
+
+    @property
+    def seals(self) -> str: ...
+
+    @property
+    def key_file(self) -> str: ...
+
+
 class Clock(Protocol):
     def now_s(self) -> float:
         """Monotonic seconds. Wall time appears in events alone."""

@@ -6,7 +6,7 @@ One question at a time. A newer one, or the end of its run, gives up the one bef
 
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from gatefw.errors import DeviceError
 from gatefw.gate_terms import Answered, Ask, GateInput
@@ -20,6 +20,14 @@ ANSWER_GRACE_S = 5.0
 
 D = TypeVar("D", bound=Device)
 GivenUp = Callable[[], bool]
+
+
+class Answers(Protocol):
+    """Whoever answers a kind of question, in the inbox; neither call waits for anything."""
+
+    def ask(self, ask: Ask) -> None: ...
+
+    def cancel(self, run: RunId) -> None: ...
 
 
 class QuestionWorker(Worker[D]):

@@ -10,13 +10,17 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import FrameType
 
 import hw
 from gatefw import __version__
+from gatefw.authority_desk import AuthorityDesk
 from gatefw.bus import Bus
 from gatefw.clearance import face_follows, load
+from gatefw.clearance_records import ClearanceRecords
+from gatefw.clearance_writer import ClearanceWriter
 from gatefw.clerk import Clerk, HouseRules
 from gatefw.config import Config
 from gatefw.control import CLEAR, Order
@@ -146,7 +150,8 @@ class Supervisor:
         def finger_of(subject: SubjectId) -> Fingerprint | Reason:
             return fingers.get(subject, now()) if fingers else Reason.FINGER_NOT_ENROLLED
 
-        self._crew = muster(config, self._inbox.put, finger_of)
+        self._authorities = self._opened_authorities(records, now)
+        self._crew = muster(config, self._inbox.put, finger_of, self._authorities)
         clear = load(config.lane.procedure)
         self.gate = Gate(gate_settings(config), clear, new_run, self._scribe.latch)
         bus = Bus(self._scribe.journal, config.bus.events, config.bus.replay, self._bus_failed)
@@ -185,6 +190,18 @@ class Supervisor:
         self._files.callback(fingers.close)
         return fingers
 
+    def _opened_authorities(self, records: Records, now: Callable[[], float]) -> AuthorityDesk | None:
+        """Who asks the authorities, where the lane file has some, and keeps the records that are for them."""
+        config, scribe = self._config, self._scribe
+        if not config.having("authority"):
+            return None
+        clearance = ClearanceRecords(config.paths.clearance_records)
+        self._files.callback(clearance.close)
+        writer = ClearanceWriter(
+            clearance, config.port.direction or "", scribe.append, scribe.journal.head, scribe.journal.read
+        )
+        return AuthorityDesk(config.authorities, clearance, writer, records.facts, self._inbox.put, scribe.append, now)
+
     # ------------------------------------------------------------ running
 
     def run(self) -> int:
@@ -201,6 +218,9 @@ class Supervisor:
             self._files.callback(self._desk.close)
             self._clerk.start(self._desk)
             self._files.callback(self._clerk.stop)
+            if self._authorities:
+                self._authorities.start()
+                self._files.callback(self._authorities.stop)
             if self._config.vision_table.start == "child":
                 self._files.callback(VisionChild(self._config.file).stop)
             self._publish_status()
@@ -327,6 +347,8 @@ class Supervisor:
             case Record(fact, ticket):
                 self._scribe.append(fact, ticket)
                 self._clerk.notice(fact)
+                if self._authorities:
+                    self._authorities.notice(fact)
             case Ask():
                 self._ask(effect)
             case CancelAsk(run):
@@ -359,6 +381,8 @@ class Supervisor:
                 self._display.ask(ask)
             case CheckEligibility():
                 self._clerk.check(ask)
+                if self._authorities:
+                    self._authorities.begin(ask)
             case EnrolTraveller():
                 self._clerk.enrol_traveller(ask)
             case VerifyFace() | VerifyPortrait() | IdentifyFace():

@@ -4,6 +4,8 @@
                              (/dev/serial/by-id/...). More after the baud rate: `&parity=even` or `odd`, `&stop=2`,
                              `&usb=VENDOR:PRODUCT` or `&usb=VENDOR:PRODUCT:SERIAL`, which the device at the other end
                              of the cable must have (hex, as `lsusb` prints them)
+    unix:PATH                a stream socket of another process on this machine
+    tcp:HOST:PORT            a stream socket anywhere; what is said on it is anybody's to read and change
     memory:NAME              an in-process wire; `plug(NAME)` gives the device's end, which must be there first
     spy:FILE+URL             the link URL, with both directions and their times written to FILE (0600: it holds tokens)
     replay:FILE              plays such a file back, and objects when the driver writes something else
@@ -21,6 +23,7 @@ from hw.link.memory import MemoryLink, lay, plug, plugged
 from hw.link.protocol import Link
 from hw.link.recorded import ReplayLink, ReplayMismatch, SpyLink
 from hw.link.serial_port import Parity, SerialLink, SerialPort
+from hw.link.stream_socket import SocketLink
 from hw.link.usb import UsbIdentity
 
 __all__ = [
@@ -29,6 +32,7 @@ __all__ = [
     "ReplayLink",
     "ReplayMismatch",
     "SerialLink",
+    "SocketLink",
     "SpyLink",
     "lay",
     "link_problem",
@@ -63,6 +67,11 @@ def _opener(url: str) -> Callable[[], Link]:
     if scheme == "serial" and rest:
         port = _port(url, rest)
         return lambda: SerialLink(port)
+    if scheme == "unix" and rest.startswith("/"):
+        return lambda: SocketLink(rest)
+    if scheme == "tcp":
+        host, port_number = _host(url, rest)
+        return lambda: SocketLink((host, port_number))
     if scheme == "memory" and rest:
         return lambda: plugged(rest)
     if scheme == "spy" and "+" in rest:
@@ -72,7 +81,8 @@ def _opener(url: str) -> Callable[[], Link]:
     if scheme == "replay" and rest:
         return lambda: ReplayLink(Path(rest))
     raise SetupError(
-        f"link {url!r} is none of serial:PATH?baud=N, memory:NAME, spy:FILE+URL, replay:FILE: correct it in the config"
+        f"link {url!r} is none of serial:PATH?baud=N, unix:/PATH, tcp:HOST:PORT, memory:NAME, spy:FILE+URL, "
+        "replay:FILE: correct it in the config"
     )
 
 
@@ -82,6 +92,13 @@ def node_there(url: str) -> bool:
     if scheme == "spy" and "+" in rest:
         return node_there(rest.partition("+")[2])
     return scheme == "serial" and Path(rest.partition("?")[0]).exists()
+
+
+def _host(url: str, rest: str) -> tuple[str, int]:
+    host, _, number = rest.rpartition(":")
+    if not host or not number.isdecimal() or not 1 <= int(number) <= 65535:
+        raise SetupError(f"link {url!r}: wanted is tcp:HOST:PORT, a port from 1 to 65535")
+    return host.removeprefix("[").removesuffix("]"), int(number)
 
 
 def _port(url: str, rest: str) -> SerialPort:
