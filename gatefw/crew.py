@@ -79,11 +79,6 @@ class Crew:
         return found if isinstance(found, FingerWorker) else None
 
     @property
-    def showing(self) -> list[IndicatorWorker | ReaderWorker]:
-        """Who is told what the lane does: lamps, and readers that have some or are lit by it."""
-        return [*self.indicators, *self.readers]
-
-    @property
     def door_path(self) -> list[Worker[Any]]:
         return [*self.doors.values(), *self.sensors]
 

@@ -360,8 +360,11 @@ class Supervisor:
                 self._timer = (time.monotonic() + after_s, Elapsed(timer, generation))
             case Show(phase, reason):
                 self._hint = ""
-                for worker in self._crew.showing:
-                    worker.show(phase, reason)
+                invites = Phase.IDLE if self.gate.takes_tokens else phase  # readers are for whoever stands in front
+                for indicator in self._crew.indicators:
+                    indicator.show(phase, reason)
+                for reader in self._crew.readers:
+                    reader.show(invites, reason)
                 self._display.show(phase, reason)
                 self._desk.want_codes(self.gate.takes_tokens)
                 self._publish_status()

@@ -11,21 +11,27 @@ from peers import until
 
 import hw
 from gatefw import config
-from gatefw.gate_terms import Committed, DeviceWent, DoorSensed, ForgetLatch, LaneSensed
+from gatefw.control import Answer, Order, Rejected
+from gatefw.gate_terms import Answered, Ask, Committed, DeviceWent, DoorSensed, ForgetLatch, LaneSensed
 from gatefw.journal import QUEUE_ROWS
 from gatefw.model import (
     Beam,
+    Confirm,
     DoorId,
     Fact,
     FactKind,
+    Failed,
     Faulted,
     Input,
     Occupancy,
     Phase,
     Position,
     Reason,
+    RunId,
     Signal,
     Started,
+    SubjectId,
+    VerifyFinger,
 )
 from gatefw.supervisor import Supervisor
 
@@ -161,3 +167,27 @@ def test_a_latched_cause_is_in_the_status_and_survives_to_the_next_daemon(superv
     supervisor._publish_status()
     assert (supervisor._orders.status["phase"], supervisor._orders.status["latched"]) == (Phase.FAULT, Reason.TAMPERED)
     until(lambda: supervisor._scribe.journal.latched() is Reason.TAMPERED, "the latch to be on disk")
+
+
+def test_who_is_shown_nothing_of_a_record_that_is_gone_is_referred(supervisor: Supervisor) -> None:
+    run = RunId("a" * 16)
+    supervisor._take(Ask(run, 3, Confirm(SubjectId("5" * 32), 15.0)))
+    answered = until(lambda: supervisor._inbox.get(0.01))
+    assert answered == Answered(run, 3, Failed(Reason.RECORDS_UNAVAILABLE))
+
+
+def test_a_question_that_the_lane_has_no_device_for_is_answered_at_once(supervisor: Supervisor) -> None:
+    run = RunId("a" * 16)
+    supervisor._take(Ask(run, 1, VerifyFinger(SubjectId("5" * 32), 8.0)))
+    assert supervisor._inbox.get(0.0) == Answered(run, 1, Failed(Reason.SOFTWARE))
+
+
+def test_clearing_by_hand_is_the_counters_and_does_not_reach_the_lane(supervisor: Supervisor) -> None:
+    answers: list[Answer] = []
+    supervisor._orders.take(
+        Order("clear_by_hand", {"run": "a" * 16, "why": "child"}, "uid-7", None, 99.0), answers.append
+    )
+    (refused,) = until(lambda: answers)
+    assert isinstance(refused, Rejected)
+    assert "no run aaaaaaaaaaaaaaaa has ended here" in refused.message
+    assert supervisor._inbox.get(0.0) is None
