@@ -16,10 +16,10 @@ def lines(outcome: Outcome, seed: int) -> Iterator[str]:
     yield f"{outcome.config.lane.name}: {told['travellers']} travellers, seed {seed}"
     yield SCRIPTED if outcome.matcher == "scripted" else REAL
     yield ""
-    yield f"  {"passed":<24}{told['passed']:>6}"
+    yield _count("passed", told["passed"])
     for reason, number in told["refused"].items():
-        yield f"  {reason:<24}{number:>6}"
-    yield f"  {"unexpected":<24}{told['unexpected']:>6}"
+        yield _count(reason, number)
+    yield _count("unexpected", told["unexpected"])
     for came in outcome.unexpected[:10]:
         wanted, found = ", ".join(came.story.expects), ", ".join(came.reasons) or "no run"
         yield f"    {came.story.name}: {found} instead of {wanted}"
@@ -29,13 +29,17 @@ def lines(outcome: Outcome, seed: int) -> Iterator[str]:
     yield from _times(told)
 
 
+def _count(what: str, number: int) -> str:
+    return f"  {what:<24}{number:>6}"
+
+
 def _of_faces(told: Mapping[str, Any]) -> Iterator[str]:
     if told["gallery"] is not None:
         yield f"  gallery {told['gallery']}, threshold {told['threshold']}, FPIR at most {told['fpir_target']:g}"
     if "false_rejects" in told:
         known = told["travellers"] - told["strangers"]
-        yield f"  {"false rejects":<24}{told['false_rejects']:>6} of {known} registered"
-        yield f"  {"false accepts":<24}{told['false_accepts']:>6} of {told['strangers']} strangers"
+        yield f"{_count('false rejects', told['false_rejects'])} of {known} registered"
+        yield f"{_count('false accepts', told['false_accepts'])} of {told['strangers']} strangers"
 
 
 def _times(told: Mapping[str, Any]) -> Iterator[str]:
@@ -43,7 +47,8 @@ def _times(told: Mapping[str, Any]) -> Iterator[str]:
     slow, fast = WALK_M_S
     takes = {"a face among many": IdentifyFace, "a face": VerifyFace, "a finger": VerifyFinger, "a chip": ReadDocument}
     answers = ", ".join(f"{what} {TAKES_S[kind]:g} s" for what, kind in takes.items())
-    yield f"  of which pretended: walking at {slow:g} to {fast:g} m/s, 2 m between the doors; {answers}"
+    yield f"  of which pretended: walking at {slow:g} to {fast:g} m/s, 2 m between the doors;"
+    yield f"  {answers}"
 
 
 def speed(told: Mapping[str, Any]) -> str:

@@ -175,7 +175,7 @@ def of_lane(config: Config, terms: Terms) -> list[Story]:
         found += told if kind in asked else ()
     if VerifyFinger in asked:
         found += finger_stories(terms)
-    if {VerifyFace, VerifyPortrait} & asked and (VerifyFinger not in asked or IdentifyFace in asked):
+    if {VerifyFace, VerifyPortrait} & asked:
         found += [*FACE, *([SWAPPED] if IdentifyFace in asked else [IMPOSTOR])]
     if LetIn in asked and DoorId.ENTRY in shape:
         found += [*AIRLOCK, *([] if Confirm in asked or IdentifyFace in asked else [HESITANT])]

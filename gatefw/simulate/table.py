@@ -13,10 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAD = """\
 # Every clearance system: who passes, who does not, and why
 
-Written by `gatefw systems --markdown > docs/systems.md`: each line is a story that was just played in virtual time, around
-the real Gate, procedure and rules of the lane file, with scripted matching. A test plays them all and compares. Where a
-traveller has several runs, the reasons stand in their order. Rules are told in the lane files, all else in the stories.
-What the models make of faces is another measurement: `gatefw simulate LANE --matcher real --faces DIR`.
+Written by `gatefw systems --markdown > docs/systems.md`: each line is a story that was just played in virtual time,
+around the real Gate, procedure and rules of the lane file, with scripted matching. A test plays them all and compares.
+Where a traveller has several runs, the reasons stand in their order. Rules are told in the lane files, all else in the
+stories. What the models make of faces is another measurement: `gatefw simulate LANE --matcher real --faces DIR`.
 
 """
 COLUMNS = ("system", "story", "outcome", "reason", "told in")
