@@ -141,7 +141,7 @@ class Partitions:
             for table in ("token", "consent", "touchpoint", "refusal"):
                 database.execute(f"delete from {table} where {_THEIRS}", (name,))  # noqa: S608  our own names
             people = database.execute("delete from traveller where partition = ?", (name,)).rowcount
-        self._people.forget_log()
+        self._people.forget_all()
         return people
 
     def to_tell(self) -> tuple[ToTell, ...]:

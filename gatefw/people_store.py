@@ -2,8 +2,13 @@
 
 Several daemons of one machine may have it open. Every change is one transaction that takes the write lock first, so
 what a transaction reads is still so when it writes.
+
+Erased bytes are overwritten, in the file (secure_delete) and in the log (truncated). SQLite at times leaves a copy in
+the unused part of a page when it splits pages: `forget` looks for it, and writes the file anew when there is one. A
+file that is too large for that (SEARCHED_BYTES) keeps it.
 """
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -14,7 +19,10 @@ from typing import Any
 from gatefw import store
 from gatefw.errors import StoreError
 
+_log = logging.getLogger(__name__)
+
 LAYOUT = 2
+SEARCHED_BYTES, PIECE_BYTES = 256 * 1024 * 1024, 1024 * 1024
 _TABLES = """
 create table traveller (subject text primary key, partition text not null, state text not null, state_at real not null,
     facts_sealed blob, expires_at real not null, revoked_at real);
@@ -23,8 +31,10 @@ create table token (hash blob primary key, subject text not null);
 create index token_of on token (subject);
 create table consent (subject text not null, modality text not null, given_at real not null, withdrawn_at real,
     primary key (subject, modality));
-create table touchpoint (subject text not null, name text not null, at real not null, primary key (subject, name));
-create table refusal (subject text not null, lane text not null, at real not null, told_at real);
+create table touchpoint (number integer primary key, subject text not null, name text not null, at real not null,
+    unique (subject, name));
+create table refusal (number integer primary key, subject text not null, lane text not null, at real not null,
+    told_at real);
 create index refusal_of on refusal (subject, lane);
 create table partition (name text primary key, expires_at real not null, facts_sealed blob,
     gone integer not null default 0, told integer not null default 0)
@@ -46,8 +56,11 @@ class PeopleStore:
     def __init__(self, path: Path) -> None:
         """Open, make or bring up to date the file at `path`. One of a newer gatefw is left alone."""
         self._path, self._lock = path, threading.RLock()  # who changes something may look as well
+        self._owing = False
         self._database = store.connect(path)
         try:
+            with self._guarded():
+                self._database.execute("pragma temp_store = memory")  # no copy of a row goes to another file
             with self.transaction() as database:
                 self._laid_out(database)
         except StoreError:
@@ -83,8 +96,42 @@ class PeopleStore:
                 raise
             self._database.execute("commit")
 
-    def forget_log(self) -> None:
-        """The write-ahead log keeps no copy of what was erased. To be called after an erasure."""
+    def forget(self, erased: bytes | None) -> None:
+        """Leave no copy of these bytes that a transaction erased, in log and file. None: there was nothing.
+
+        What was erased is erased whatever comes of it: that a copy may be left is logged, and is tried again next time.
+        """
+        try:
+            self._forget_log()
+            if self._owing or (erased and self._holds(erased)):
+                self._write_anew()
+        except StoreError as error:
+            self._owing = True
+            _log.error("a copy of what was erased may be left: %s", error)
+
+    def forget_all(self) -> None:
+        """As `forget`, of everything that was ever erased."""
+        self._owing = True
+        self.forget(None)
+
+    def _write_anew(self) -> None:
+        with self._guarded():
+            if self._path.stat().st_size <= SEARCHED_BYTES:
+                self._database.execute("vacuum")
+        self._owing = False
+        self._forget_log()
+
+    def _holds(self, erased: bytes) -> bool:
+        """In pieces, each with the end of the one before. Not mapped: another process may cut the file short."""
+        with self._guarded(), self._path.open("rb") as file:
+            before = b""
+            while file.tell() < SEARCHED_BYTES and (piece := file.read(PIECE_BYTES)):
+                if erased in before + piece:
+                    return True
+                before = piece[-len(erased) :]
+        return False
+
+    def _forget_log(self) -> None:
         with self._guarded():
             self._database.execute("pragma wal_checkpoint(truncate)").fetchall()
 
@@ -109,7 +156,7 @@ class PeopleStore:
         with self._lock:
             try:
                 yield
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 raise StoreError(f"records {self._path}: {error}; look after the disk, or restore the store") from error
 
 

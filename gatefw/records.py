@@ -8,7 +8,8 @@ partition. Record and template are made and unmade together: a record is `pendin
 
 import secrets
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ class Records:
 
         Raises Refusal when there is no such record, or it was revoked.
         """
-        with self.store.transaction() as database:
+        with self._erasing(subject) as database:
             before = (RecordState.PENDING, RecordState.ACTIVE, RecordState.DISABLED)
             self._change(subject, before, RecordState.ACTIVE, consent.at)
             _agree(database, subject, consent)
@@ -106,24 +107,22 @@ class Records:
 
     def discard(self, subject: SubjectId) -> None:
         """Erase a record that never came to be. Raises Refusal unless it is pending."""
-        with self.store.transaction() as database:
+        with self._erasing(subject) as database:
             self._change(subject, (RecordState.PENDING,), RecordState.DISABLED, 0.0)
             erase(database, subject)
-        self.store.forget_log()
 
     def revoke(self, subject: SubjectId, now: float) -> None:
         """End the record for ever: what is known of them is erased, their tokens only remember that they were revoked.
 
         Raises Refusal when there is no such record or it was revoked before.
         """
-        with self.store.transaction() as database:
+        with self._erasing(subject) as database:
             in_use = (RecordState.PENDING, RecordState.ACTIVE, RecordState.DISABLED)
             self._change(subject, in_use, RecordState.REVOKED, now)
             self._facts.erase(subject)
             database.execute("update traveller set revoked_at = ? where subject = ?", (now, subject))
             for table in ("touchpoint", "refusal"):
                 database.execute(f"delete from {table} where subject = ?", (subject,))  # noqa: S608  our own names
-        self.store.forget_log()
 
     def agree(self, subject: SubjectId, consent: Consent) -> None:
         """They agreed to something more, beside what was before. Raises Refusal unless the record is active."""
@@ -136,7 +135,7 @@ class Records:
 
         Raises Refusal when the record is not in use, or nothing of this was agreed to.
         """
-        with self.store.transaction() as database:
+        with self._erasing(subject) as database:
             self._active(subject)
             held = [agreed.to for agreed in self.registered(subject).consents if agreed.holds and agreed.to in of]
             if not held:
@@ -145,7 +144,6 @@ class Records:
             database.executemany(query, [(now, subject, modality) for modality in held])
             if Modality.FACTS in held:
                 self._facts.erase(subject)
-        self.store.forget_log()
         return held
 
     def change_facts(self, subject: SubjectId, facts: Mapping[str, str]) -> None:
@@ -153,16 +151,16 @@ class Records:
 
         Raises Refusal unless the record is active and its facts were not erased.
         """
-        with self.store.transaction():
+        with self._erasing(subject):
             self._active(subject)
             changed = {**self.facts(subject), **facts}
             self._facts.keep(subject, {name: value for name, value in changed.items() if value})
-        self.store.forget_log()
 
     def touch(self, subject: SubjectId, touchpoint: str, now: float) -> None:
         """They passed a touchpoint of their journey; the first time counts."""
         with self.store.transaction() as database:
-            query = "insert or ignore into touchpoint select subject, ?, ? from traveller where subject = ?"
+            known = "select subject, ?, ? from traveller where subject = ?"
+            query = f"insert or ignore into touchpoint (subject, name, at) {known}"
             database.execute(query, (touchpoint, now, subject))
 
     # ---------------------------------------------------------------- asking
@@ -198,7 +196,7 @@ class Records:
         found = _registered(row, self._consents(subject))
         if refused := found.refused_for(now):
             return Failed(refused)
-        passed = self.store.rows("select name from touchpoint where subject = ? order by rowid", subject)
+        passed = self.store.rows("select name from touchpoint where subject = ? order by number", subject)
         return {
             **(self._facts.of(subject) or {}),
             **self.partitions.facts(found.partition),
@@ -267,6 +265,14 @@ class Records:
         return Orphans(tuple(sorted(lost)), tuple(sorted(orphans)), unsettled)
 
     # ---------------------------------------------------------------- inside
+
+    @contextmanager
+    def _erasing(self, subject: SubjectId) -> Iterator[sqlite3.Connection]:
+        """A transaction after which nothing is left of facts that it erased or replaced."""
+        nonce = self._facts.nonce(subject)
+        with self.store.transaction() as database:
+            yield database
+        self.store.forget(None if nonce == self._facts.nonce(subject) else nonce)
 
     def _within(self, partition: str) -> bool:
         """Whether this lane finds people of a partition; of one that is destroyed nobody does."""

@@ -26,7 +26,7 @@ class SealedFacts:
             database.execute("update traveller set facts_sealed = ? where subject = ?", (sealed, subject))
 
     def erase(self, subject: SubjectId) -> None:
-        """In the file; the caller sees to the log (`PeopleStore.forget_log`)."""
+        """Within a transaction; what is left of them after it, `PeopleStore.forget` sees to."""
         with self._people.transaction() as database:
             database.execute("update traveller set facts_sealed = null where subject = ?", (subject,))
 
@@ -37,6 +37,11 @@ class SealedFacts:
         if not key or row[1] is None:
             return None
         return dict(json.loads(sealing.unseal(key, row[1], subject.encode())))
+
+    def nonce(self, subject: SubjectId) -> bytes | None:
+        """Without which what is kept of them now does not open: what is looked for when it was erased."""
+        row = self._people.row("select facts_sealed from traveller where subject = ?", subject)
+        return None if row is None or row[0] is None else bytes(row[0][: sealing.NONCE_BYTES])
 
     def prove(self, partition: str) -> None:
         """Raises StoreError unless what is kept of a partition opens with the key that is there."""

@@ -27,10 +27,12 @@ class Tries:
             fresh = told_at is not None and now - self._within_s < told_at <= now
             reached = before + 1 >= self._most and not fresh
             told_at = now if reached else told_at if fresh else None
-            database.execute("insert into refusal values (?, ?, ?, ?)", (*ours, now, told_at))
             database.execute(
-                "delete from refusal where subject = ?1 and lane = ?2 and rowid not in (select rowid from refusal "
-                "where subject = ?1 and lane = ?2 order by rowid desc limit ?3)",
+                "insert into refusal (subject, lane, at, told_at) values (?, ?, ?, ?)", (*ours, now, told_at)
+            )
+            database.execute(
+                "delete from refusal where subject = ?1 and lane = ?2 and number not in (select number from refusal "
+                "where subject = ?1 and lane = ?2 order by number desc limit ?3)",
                 (*ours, self._most),
             )
         return self._most if reached else None

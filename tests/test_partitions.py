@@ -173,3 +173,49 @@ def test_a_document_finds_its_record_in_its_own_partition_alone(records: Records
     records.discard(subject)
     assert records.of_document(DOCUMENT, FLIGHT) is None
     assert records.list() == []
+
+
+def test_what_was_erased_is_gone_though_the_file_cannot_be_written_anew_just_now(
+    records: Records, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another process is in the middle of something; what is owed is done after the next erasure."""
+    subject = register(records, new_token())
+    records.store._database.execute("pragma busy_timeout = 1")
+    with closing(sqlite3.connect(tmp_path / "records", isolation_level=None)) as other:
+        with records.store.transaction() as database:
+            database.execute("update partition set gone = 1")
+        other.execute("begin")
+        other.execute("select * from traveller").fetchall()
+        records.store.forget_all()  # a reader only keeps the log from being cut
+        other.execute("rollback")
+        other.execute("begin immediate")
+        records.store.forget_all()
+        assert "a copy of what was erased may be left" in caplog.text
+        other.execute("rollback")
+    assert records.partitions.finish(FLIGHT) == 1
+    assert subject.encode() not in bytes_of(tmp_path)
+
+
+def test_thousands_of_people_leave_no_copy_when_their_partition_is_destroyed(records: Records, tmp_path: Path) -> None:
+    """SQLite leaves copies in the unused part of pages now and then, which overwriting deleted rows does not find."""
+    with records.store.transaction():
+        for number in range(3000):
+            records.enrol([], {"document.name": f"Chan {number}"}, CONSENT, ENDS_AT, FLIGHT)
+    rows = records.store.rows("select subject, facts_sealed from traveller")
+    assert records.partitions.destroy(FLIGHT) == 3000
+    left = bytes_of(tmp_path)
+    assert not any(subject.encode() in left or sealed[:12] in left for subject, sealed in rows)
+
+
+def test_a_copy_that_sqlite_left_of_erased_facts_is_found_and_goes(records: Records, tmp_path: Path) -> None:
+    subject = register(records, new_token(), MAIN)
+    nonce = b"n" * 12
+    with closing(sqlite3.connect(tmp_path / "records")) as database:  # an unused page that still holds something
+        database.executescript("pragma secure_delete = off; create table left (bytes blob);")
+        database.execute("insert into left values (?)", (b"." * 5000 + nonce + b"." * 5000,))
+        database.commit()
+        database.executescript("drop table left; pragma wal_checkpoint(truncate);")
+    assert nonce in bytes_of(tmp_path)
+    records.store.forget(nonce)
+    assert nonce not in bytes_of(tmp_path)
+    assert records.facts(subject) == {"document.name": "Chan"}
