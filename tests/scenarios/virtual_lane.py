@@ -11,6 +11,7 @@ from gatefw.lane_terms import Policy
 from gatefw.model import (
     Answer,
     CheckEligibility,
+    DoorId,
     Eligible,
     FaceCompared,
     Fact,
@@ -30,6 +31,7 @@ from hw.sim.history import Entry
 from hw.sim.people import SCRIPTS, send_in
 from hw.sim.physics import World
 from hw.sim.settings import WorldSettings
+from hw.sim.steps import Script
 from hw.sim.virtual import VirtualSite
 
 TIMERS = {
@@ -57,10 +59,12 @@ class Lane:
     look_s: float = 0.8
 
     def __post_init__(self) -> None:
-        self.world = World(WorldSettings())
+        doors = self.policy.doors
+        self.world = World(WorldSettings(doors=doors, escape=doors))
         self.site = VirtualSite(self.world)
         runs = count(1)
-        settings = GateSettings(self.policy, TIMERS, Terms(face_deadline_s=6.0), REQUIRED, in_service=True)
+        required = REQUIRED - {f"door.{door}" for door in DoorId if door not in doors}
+        settings = GateSettings(self.policy, TIMERS, Terms(face_deadline_s=6.0), required, in_service=True)
         self.gate = Gate(settings, load("contactless"), lambda: RunId(f"{next(runs):016x}"), self.latched)
         self.runner = VirtualRunner(self.gate, self.site, self._answer)
 
@@ -84,8 +88,10 @@ class Lane:
     def run(self, seconds: float) -> None:
         self.runner.run(self.runner.now_s + seconds)
 
-    def send(self, name: str, script: str, walk_m_s: float = 1.4, **how: object) -> None:
-        send_in(self.world, name, SCRIPTS[script](**how), walk_m_s=walk_m_s)
+    def send(self, name: str, script: str | Script, walk_m_s: float = 1.4, **how: object) -> None:
+        """A person with one of `SCRIPTS`, or with a script of the test's own."""
+        given = SCRIPTS[script](**how) if isinstance(script, str) else script
+        send_in(self.world, name, given, walk_m_s=walk_m_s)
 
     def outcome(self, name: str) -> str:
         """How a person's script ended; empty while it has not."""
