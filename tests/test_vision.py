@@ -361,11 +361,14 @@ SERVE = """
 import sys
 from pathlib import Path
 from gatefw.vision import serve
-from gatefw.vision_settings import CameraPlace, VisionSettings
+from gatefw.vision_settings import CameraPlace, Searched, VisionSettings
 from hw.camera_socket import Settings
 home, models = Path(sys.argv[1]), Path(sys.argv[2])
 serve(VisionSettings(socket=home / "vision.sock", models=models, gallery=home / "gallery.db", key=home / "gallery.key",
-                     cameras=(CameraPlace("camera.inside", "socket", Settings(path=str(home / "frames.sock"))),)),
+                     cameras=(CameraPlace("camera.inside", "socket", Settings(path=str(home / "frames.sock"))),
+                              CameraPlace("camera.front", "socket", Settings(path=str(home / "front.sock")),
+                                          identify=True)),
+                     searched=Searched(most=10)),
       child=True)
 """
 
