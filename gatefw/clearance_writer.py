@@ -54,6 +54,15 @@ class _Passage:
             self.verdict, self.reason = str(told["verdict"]), str(told["reason"])
 
 
+@dataclass(slots=True)
+class _LeftOff:
+    """How far a passage came, as the journal has it; `told` and `at` are its end, where it has one."""
+
+    passage: _Passage = field(default_factory=_Passage)
+    told: Mapping[str, object] = field(default_factory=lambda: {"passed": False, "reason": Reason.RESTARTED.value})
+    at: float | None = None
+
+
 class ClearanceWriter:
     """One thread uses it. `head` is the number of the journal's newest row, `read` its rows after a number."""
 
@@ -101,10 +110,10 @@ class ClearanceWriter:
         """Finish what a process that died has left, from the journal. Raises StoreError, JournalBroken."""
         left = self._records.begun()
         since = min((draft.since for run in left for draft in self._records.drafts(run)), default=self._head())
-        ended = self._from_journal(frozenset(left), since)
+        known = self._from_journal(frozenset(left), since)
         for run in left:
-            passage, told, at = ended.get(run, (_Passage(), {"passed": False, "reason": Reason.RESTARTED.value}, now))
-            self._finished(run, passage, told, at)
+            left_off = known.get(run, _LeftOff())
+            self._finished(run, left_off.passage, left_off.told, left_off.at or now)
         if left:
             _log.warning("%d clearance records were left unfinished, and are finished from the journal", len(left))
 
@@ -148,23 +157,21 @@ class ClearanceWriter:
             contents["cleared_by"] = " ".join(passage.cleared_by)
         return contents
 
-    def _from_journal(self, runs: frozenset[RunId], since: int) -> "dict[RunId, tuple[_Passage, Facts, float]]":
-        """What the journal has of passages that ended."""
-        passages: dict[RunId, _Passage] = {}
-        ended: dict[RunId, tuple[_Passage, Facts, float]] = {}
+    def _from_journal(self, runs: frozenset[RunId], since: int) -> "dict[RunId, _LeftOff]":
+        """What the journal has of these passages."""
+        known: dict[RunId, _LeftOff] = {}
         while runs and (rows := self._read(since, READ_ROWS)):
             since = rows[-1].n
             for event in (json.loads(row.body) for row in rows):
-                run = event.get("run")
-                if run not in runs:
-                    continue
-                passage = passages.setdefault(run, _Passage())
                 kind = _KINDS.get(event["type"])
+                if event.get("run") not in runs or kind is None:
+                    continue
+                left_off = known.setdefault(RunId(event["run"]), _LeftOff())
+                left_off.passage.follow(kind, event["data"])
                 if kind is FactKind.PASSAGE_ENDED:
-                    ended[run] = passage, event["data"], datetime.fromisoformat(event["time"]).timestamp()
-                elif kind is not None:
-                    passage.follow(kind, event["data"])
-        return ended
+                    left_off.told = event["data"]
+                    left_off.at = datetime.fromisoformat(event["time"]).timestamp()
+        return known
 
 
 _KINDS = {type_of(kind): kind for kind in (FactKind.RULE_FAILED, FactKind.PASSAGE_DECIDED, FactKind.PASSAGE_ENDED)}

@@ -1,0 +1,459 @@
+"""The desk of the authorities: every yes and every way in which there is none, and records that nothing loses."""
+
+import logging
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from authority_bench import ANNA, BERT, NAMES, SECRETS, Desk, rows
+from peers import until
+
+from gatefw.authority_desk import CLEARANCE_RECORDS, verdict
+from gatefw.authority_wire import Word
+from gatefw.clearance_records import standings
+from gatefw.config_tables import Authorities
+from gatefw.errors import StoreError
+from gatefw.gate_terms import Ask, DeviceCame, DeviceWent
+from gatefw.model import (
+    AskAuthorities,
+    CheckEligibility,
+    ChipProof,
+    Cleared,
+    DocumentRead,
+    Fact,
+    FactKind,
+    Failed,
+    Reason,
+    RunId,
+    SubjectId,
+    Verdict,
+)
+from hw.sim.authority import Mode
+
+UNAVAILABLE = Failed(Reason.AUTHORITY_UNAVAILABLE)
+BOTH = Cleared(NAMES)
+Make = Callable[..., Desk]
+DOCUMENT = DocumentRead("P00000009", "UTO", "UTO", "1990-01-01", "2030-01-01", b"jpeg", ChipProof.CHIP)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Desks, one after the other; what still runs at the end is stopped."""
+    made: list[Desk] = []
+
+    def desk(**given: object) -> Desk:
+        made.append(Desk(tmp_path, **given))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield desk
+    for each in made:
+        if each.desk._thread.is_alive():
+            each.stop()
+        each.close()
+
+
+# ---------------------------------------------------------------- yes and no
+
+
+def test_both_authorities_are_asked_at_the_same_time_and_both_say_yes(make: Make) -> None:
+    desk = make().start()
+    assert desk.asked("00000000000000a1") == BOTH
+    for authority in desk.authorities.values():
+        (asked,) = authority.queries
+        told = {name: asked[name] for name in ("issuer", "number", "kind", "direction", "at")}
+        assert told == {
+            "issuer": "UTO", "number": "L898902C3", "kind": "passport", "direction": "arrival",
+            "at": int(desk.clock.now),
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [
+        (Mode.REFUSING, Reason.AUTHORITY_REFUSED),
+        (Mode.FORGED, Reason.AUTHORITY_UNAVAILABLE),
+        (Mode.WRONG_KEY, Reason.AUTHORITY_UNAVAILABLE),
+        (Mode.GARBLED, Reason.AUTHORITY_UNAVAILABLE),
+    ],
+)
+def test_one_that_does_not_say_yes_is_enough(make: Make, mode: Mode, reason: Reason) -> None:
+    desk = make().start()
+    desk.authorities["shenzhen"].mode = mode
+    assert desk.asked("00000000000000a1") == Failed(reason)
+
+
+def test_a_hit_of_one_is_graver_than_what_any_other_says(make: Make) -> None:
+    desk = make().start()
+    desk.authorities["hong-kong"].stop_list.add(("UTO", "L898902C3"))
+    desk.authorities["shenzhen"].mode = Mode.REFUSING
+    assert desk.asked("00000000000000a1") == Failed(Reason.STOP_LISTED)
+    assert desk.asked("00000000000000a2", BERT) == Failed(Reason.AUTHORITY_REFUSED)
+
+
+def test_a_document_with_which_somebody_passed_today_is_used_twice(make: Make) -> None:
+    desk = make().start()
+    desk.pass_through("00000000000000a1")
+    until(lambda: all(each.received for each in desk.authorities.values()), "both have the record")
+    assert desk.asked("00000000000000a2") == Failed(Reason.DOCUMENT_USED_TWICE)
+    desk.clock.now += 86_400.0
+    assert desk.asked("00000000000000a3") == BOTH
+
+
+@pytest.mark.parametrize("mode", [Mode.LOST, Mode.LATE, Mode.REPLAYING])
+def test_one_that_is_silent_late_or_plays_an_old_yes_again_said_nothing_by_the_deadline(make: Make, mode: Mode) -> None:
+    desk = make().start()
+    assert desk.asked("00000000000000a1") == BOTH
+    silent = desk.authorities["shenzhen"]
+    silent.mode = mode
+    desk.ask("00000000000000a2", deadline_s=2.0)
+    until(lambda: len(silent.queries) == 2, "it was asked")
+    until(lambda: len(desk.authorities["hong-kong"].queries) == 2, "and so was the other")
+    assert desk.answers("00000000000000a2") == []
+    desk.clock.now_s += 2.0
+    assert desk.answer("00000000000000a2") == UNAVAILABLE
+    silent.mode = Mode.HONEST
+    assert desk.asked("00000000000000a3") == BOTH
+    assert desk.answers("00000000000000a2") == [UNAVAILABLE], "what came too late is nobody's"
+
+
+def test_one_that_is_not_there_is_no_yes_at_once(make: Make) -> None:
+    desk = make()
+    desk.cut.add("shenzhen")
+    desk.start()
+    until(lambda: DeviceWent("authority.shenzhen", Reason.DEVICE_LOST) in desk.inbox)
+    assert desk.asked("00000000000000a1") == UNAVAILABLE
+
+
+def test_one_whose_line_goes_down_meanwhile_is_no_yes(make: Make) -> None:
+    desk = make().start()
+    desk.authorities["shenzhen"].mode = Mode.LOST
+    desk.ask("00000000000000a1")
+    until(lambda: desk.authorities["shenzhen"].queries, "it was asked")
+    desk.cut.add("shenzhen")
+    assert desk.answer("00000000000000a1") == UNAVAILABLE
+    assert DeviceWent("authority.shenzhen", Reason.DEVICE_LOST) in desk.inbox
+
+
+def test_an_authority_that_signs_with_another_key_is_another_device(make: Make) -> None:
+    desk = make()
+    desk.authorities["shenzhen"].mode = Mode.WRONG_KEY
+    desk.desk.start()
+    for worker in desk.desk.workers:
+        worker.start()
+    until(lambda: DeviceWent("authority.shenzhen", Reason.DEVICE_WRONG) in desk.inbox)
+    assert DeviceCame("authority.shenzhen") not in desk.inbox
+
+
+def test_an_authority_that_never_says_that_it_is_there_is_lost(make: Make) -> None:
+    desk = make()
+    desk.authorities["shenzhen"].lanes = {}
+    desk.desk.start()
+    desk.desk.workers[1].start()
+    until(lambda: desk.authorities["shenzhen"].rejected, "it was greeted")
+    desk.clock.now_s += 10.0
+    until(lambda: DeviceWent("authority.shenzhen", Reason.DEVICE_LOST) in desk.inbox)
+
+
+def test_an_authority_that_has_become_silent_is_greeted_and_then_lost(make: Make) -> None:
+    desk = make().start()
+    desk.authorities["hong-kong"].lanes = {}
+    desk.clock.now_s += 21.0
+    until(lambda: desk.authorities["hong-kong"].rejected, "it was greeted")
+    desk.clock.now_s += 4.0
+    until(lambda: DeviceWent("authority.hong-kong", Reason.DEVICE_LOST) in desk.inbox)
+
+
+def test_a_lane_that_may_goes_on_without_an_authority_and_the_record_says_who_said_yes(make: Make) -> None:
+    desk = make(terms=Authorities(offline="clear"))
+    desk.cut.add("shenzhen")
+    desk.start()
+    assert desk.asked("00000000000000a1") == Cleared(("hong-kong",))
+    desk.decide("00000000000000a1")
+    desk.end("00000000000000a1")
+    until(lambda: desk.authorities["hong-kong"].received)
+    assert desk.authorities["hong-kong"].received[0].passage["cleared_by"] == "hong-kong"
+    desk.authorities["hong-kong"].stop_list.add(("UTO", "B00000002"))
+    assert desk.asked("00000000000000a2", BERT) == Failed(Reason.STOP_LISTED)
+
+
+def test_the_offline_policy_forgives_silence_and_never_a_word() -> None:
+    silent: dict[str, Word | None] = {"a": None, "b": None}
+    assert verdict(silent, "refer") == UNAVAILABLE
+    assert verdict(silent, "clear") == Cleared(())
+    for word, reason in (
+        (Word.HIT, Reason.STOP_LISTED),
+        (Word.USED_TWICE, Reason.DOCUMENT_USED_TWICE),
+        (Word.REFUSED, Reason.AUTHORITY_REFUSED),
+    ):
+        assert verdict({"a": Word.CLEAR, "b": word, "c": None}, "clear") == Failed(reason)
+
+
+def test_a_traveller_without_a_document_number_or_a_record_cannot_be_asked_about(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = make(who=lambda subject: {"born": "1980-01-01"}).start()
+    assert desk.asked("00000000000000a1") == UNAVAILABLE
+    assert "no document.number" in caplog.text
+    assert not any(each.queries for each in desk.authorities.values())
+
+
+def test_whose_record_is_gone_is_not_asked_about(make: Make) -> None:
+    assert make().start().asked("00000000000000a1", SubjectId("c" * 32)) == UNAVAILABLE
+
+
+def test_a_visitor_is_asked_about_by_the_document_alone(make: Make) -> None:
+    desk = make().start()
+    desk.desk.ask(Ask(RunId("00000000000000a1"), 1, AskAuthorities(None, DOCUMENT, 3600.0)))
+    assert desk.answer("00000000000000a1") == BOTH
+    assert desk.authorities["shenzhen"].queries[0]["number"] == "P00000009"
+
+
+def test_nobody_is_told_what_is_said_after_their_run_is_over(make: Make) -> None:
+    desk = make().start()
+    desk.authorities["shenzhen"].mode = Mode.LATE
+    desk.ask("00000000000000a1")
+    until(lambda: desk.authorities["shenzhen"].queries)
+    desk.desk.cancel(RunId("00000000000000a1"))
+    desk.authorities["shenzhen"].mode = Mode.HONEST
+    assert desk.asked("00000000000000a2") == BOTH
+    assert desk.answers("00000000000000a1") == []
+
+
+# ---------------------------------------------------------------- records
+
+
+def test_each_authority_gets_a_record_of_the_passage_and_says_that_it_has_it(make: Make) -> None:
+    """Anna passes. Both authorities read who, when, which way and by whose yes; neither reads the other's."""
+    desk = make().start()
+    desk.pass_through("00000000000000a1")
+    until(lambda: len(desk.kinds(FactKind.CLEARANCE_DELIVERED)) == 2, "both have it")
+    for name, authority in desk.authorities.items():
+        (received,) = authority.received
+        assert received.traveller == {
+            "document.issuer": "UTO", "document.number": "L898902C3", "document.kind": "passport",
+            "document.name": "ERIKSSON ANNA MARIA", "born": "1974-08-12",
+        }  # fmt: skip
+        assert received.passage == {
+            "direction": "arrival", "at": int(desk.clock.now), "passed": 1, "ended": "ok", "verdict": "admit",
+            "reason": "ok", "rules_failed": "", "cleared_by": "hong-kong shenzhen",
+        }  # fmt: skip
+        assert {"authority": f"authority.{name}"} in desk.kinds(FactKind.CLEARANCE_QUEUED)
+    assert len({each.received[0].id for each in desk.authorities.values()}) == 2
+
+
+def test_the_gate_cannot_read_back_what_it_has_written(make: Make) -> None:
+    desk = make()
+    desk.cut.update(NAMES)
+    desk.start()
+    desk.ask("00000000000000a1")
+    until(lambda: rows(desk.path, "select * from draft"), "the draft is on disk")
+    drafts = desk.everything_written()
+    desk.end("00000000000000a1")
+    until(lambda: len(desk.kinds(FactKind.CLEARANCE_QUEUED)) == 2)
+    for secret in (*SECRETS, b"hong-kong shenzhen", b"document_expired"):
+        assert secret not in drafts + desk.everything_written()
+    assert stat.S_IMODE(desk.path.stat().st_mode) == 0o600
+
+
+def test_who_was_refused_by_rules_has_a_record_with_every_rule_that_failed(make: Make) -> None:
+    desk = make().start()
+    desk.desk.begin(Ask(RunId("00000000000000a1"), 1, CheckEligibility(BERT)))
+    desk.note(FactKind.RULE_FAILED, "00000000000000a1", ("rule", "named-by-both"), ("reason", "not_designated"))
+    desk.note(FactKind.RULE_FAILED, "00000000000000a1", ("rule", "of-age"), ("reason", "under_age"))
+    desk.decide("00000000000000a1", Verdict.REFER, Reason.NOT_DESIGNATED)
+    desk.end("00000000000000a1", False, Reason.NOT_DESIGNATED)
+    until(lambda: desk.authorities["shenzhen"].received)
+    passage = desk.authorities["shenzhen"].received[0].passage
+    assert passage["rules_failed"] == "named-by-both=not_designated of-age=under_age"
+    assert (passage["verdict"], passage["passed"], "cleared_by" in passage) == ("refer", 0, False)
+
+
+def test_who_was_never_found_has_no_record(make: Make) -> None:
+    desk = make().start()
+    desk.decide("00000000000000a1", Verdict.REFUSE, Reason.TOKEN_UNKNOWN)
+    desk.end("00000000000000a1", False, Reason.TOKEN_UNKNOWN)
+    desk.pass_through("00000000000000a2")
+    until(lambda: len(desk.kinds(FactKind.CLEARANCE_QUEUED)) == 2)
+    assert rows(desk.path, "select count(*) from record") == [(2,)]
+
+
+def test_records_wait_for_a_line_and_go_out_in_their_order(make: Make) -> None:
+    desk = make()
+    desk.cut.add("shenzhen")
+    desk.start()
+    for number in range(5):
+        desk.pass_through(f"00000000000000b{number}", BERT if number % 2 else ANNA)
+    until(lambda: len(desk.authorities["hong-kong"].received) == 5)
+    assert desk.authorities["shenzhen"].received == []
+    sent_in_order = [letter for (letter,) in rows(desk.path, "select letter from record where authority = 'shenzhen'")]
+    desk.cut.clear()
+    until(lambda: len(desk.authorities["shenzhen"].received) == 5, "what waited is delivered")
+    assert [each.letter for each in desk.authorities["shenzhen"].received] == sent_in_order
+
+
+def test_without_a_receipt_a_record_is_sent_again_later_each_time_and_is_the_same(make: Make) -> None:
+    desk = make().start()
+    keeps = desk.authorities["shenzhen"]
+    keeps.mode = Mode.NO_RECEIPT
+    desk.pass_through("00000000000000a1")
+    for times in range(1, 5):
+        until(lambda times=times: len(keeps.received) >= times, f"sent {times} times")  # type: ignore[misc]
+        desk.clock.now_s += 6.0
+        until(lambda: desk.desk.workers[1]._record is None, "it waits to send it again")
+        desk.clock.now_s += 200.0
+    assert len(keeps.records) == 1
+    assert len({each.letter for each in keeps.received}) == 1
+    keeps.mode = Mode.HONEST
+    desk.clock.now_s += 300.0
+    until(lambda: len(desk.kinds(FactKind.CLEARANCE_DELIVERED)) == 2)
+
+
+def test_a_question_does_not_wait_for_a_receipt(make: Make) -> None:
+    desk = make().start()
+    desk.authorities["shenzhen"].mode = Mode.NO_RECEIPT
+    desk.pass_through("00000000000000a1")
+    until(lambda: desk.authorities["shenzhen"].received)
+    assert desk.asked("00000000000000a2", BERT) == BOTH
+
+
+def test_what_was_received_is_erased_by_retention_out_of_file_and_log(make: Make) -> None:
+    desk = make(terms=Authorities(retention_days=1.0)).start()
+    desk.pass_through("00000000000000a1")
+    until(lambda: len(desk.kinds(FactKind.CLEARANCE_DELIVERED)) == 2)
+    letter = bytes(rows(desk.path, "select letter from record")[0][0])  # type: ignore[call-overload]
+    assert letter in desk.everything_written()
+    desk.clock.now += 86_000.0
+    desk.clock.now_s += 61.0
+    desk.desk.sweep()
+    assert desk.asked("00000000000000a2", BERT) == BOTH
+    assert desk.kinds(FactKind.CLEARANCE_ERASED) == []
+    desk.clock.now += 500.0
+    desk.clock.now_s += 61.0
+    desk.desk.sweep()
+    until(lambda: len(desk.kinds(FactKind.CLEARANCE_ERASED)) == 2, "both are erased")
+    assert {"authority": "authority.shenzhen", "records": 1} in desk.kinds(FactKind.CLEARANCE_ERASED)
+    assert letter not in desk.everything_written()
+    assert [(each.delivered, each.erased) for each in standings(desk.path)] == [(0, 1), (0, 1)]
+
+
+def test_a_record_that_was_not_received_is_never_erased(make: Make) -> None:
+    desk = make(terms=Authorities(retention_days=0.0))
+    desk.cut.add("shenzhen")
+    desk.start()
+    desk.pass_through("00000000000000a1")
+    until(lambda: desk.kinds(FactKind.CLEARANCE_DELIVERED), "one has it")
+    desk.clock.now += 1e8
+    desk.clock.now_s += 61.0
+    desk.desk.sweep()
+    until(lambda: desk.kinds(FactKind.CLEARANCE_ERASED))
+    assert rows(desk.path, "select authority from record") == [("shenzhen",)]
+
+
+def test_a_full_queue_keeps_travellers_out_and_drops_nothing(make: Make) -> None:
+    desk = make(terms=Authorities(most_waiting=2))
+    desk.cut.add("shenzhen")
+    desk.start()
+    assert desk.room is True
+    for number in range(3):  # the third was under way already
+        desk.pass_through(f"00000000000000b{number}")
+    until(lambda: desk.room is False, "the lane is told")
+    assert DeviceWent(CLEARANCE_RECORDS, Reason.OVERFLOW) in desk.inbox
+    until(lambda: rows(desk.path, "select count(*) from record where authority = 'shenzhen'") == [(3,)])
+    desk.cut.clear()
+    until(lambda: desk.room is True, "there is room again")
+    until(lambda: len(desk.authorities["shenzhen"].records) == 3)
+
+
+# ---------------------------------------------------------------- deaths
+
+
+@pytest.mark.parametrize("how_far", ["asked", "decided", "ended"])
+def test_whenever_a_process_dies_the_next_one_delivers_the_record(make: Make, how_far: str) -> None:
+    """The process dies after a traveller was asked about, was decided on, or has left. The next one knows only what is
+    on disk: the draft, and the journal."""
+    first = make()
+    first.cut.update(NAMES)
+    first.start(lines=False)
+    first.asked("00000000000000a1")
+    if how_far != "asked":
+        first.note(FactKind.RULE_FAILED, "00000000000000a1", ("rule", "of-age"), ("reason", "under_age"))
+        first.decide("00000000000000a1")
+    if how_far == "ended":
+        first.record(_ended("00000000000000a1"))  # in the journal, and nobody has come to write the record
+    first.stop()
+
+    second = make(authorities=list(first.authorities.values())).start()
+    until(lambda: len(second.kinds(FactKind.CLEARANCE_DELIVERED)) == 2)
+    passage = second.authorities["shenzhen"].received[0].passage
+    assert second.authorities["shenzhen"].received[0].traveller["document.number"] == "L898902C3"
+    told = (passage["verdict"], passage["passed"], passage["ended"], passage["rules_failed"])
+    expected = {
+        "asked": ("", 0, "restarted", ""),
+        "decided": ("admit", 0, "restarted", "of-age=under_age"),
+        "ended": ("admit", 1, "ok", "of-age=under_age"),
+    }
+    assert told == expected[how_far]
+    assert rows(second.path, "select count(*) from draft") == [(0,)]
+
+
+def test_a_process_that_dies_before_a_receipt_sends_the_same_record_again(make: Make) -> None:
+    first = make().start()
+    for authority in first.authorities.values():
+        authority.mode = Mode.NO_RECEIPT
+    first.pass_through("00000000000000a1")
+    until(lambda: all(each.received for each in first.authorities.values()))
+    first.stop()
+    for authority in first.authorities.values():
+        authority.mode = Mode.HONEST
+    second = make(authorities=list(first.authorities.values())).start()
+    until(lambda: len(second.kinds(FactKind.CLEARANCE_DELIVERED)) == 2)
+    for authority in second.authorities.values():
+        assert (len(authority.received), len(authority.records)) == (2, 1)
+
+
+def test_the_records_of_an_authority_that_left_the_lane_file_stay(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    first = make()
+    first.cut.update(NAMES)
+    first.start(lines=False)
+    first.asked("00000000000000a1")
+    first.stop()
+    with caplog.at_level(logging.ERROR):
+        second = make(authorities=[first.authorities["hong-kong"]])
+        second.cut.add("shenzhen")
+        second.start()
+        until(lambda: second.authorities["hong-kong"].received)
+    assert "no such authority" in caplog.text
+    assert rows(second.path, "select authority from draft") == [("shenzhen",)]
+
+
+def test_a_store_that_fails_keeps_travellers_out_and_the_record_is_written_when_it_works_again(make: Make) -> None:
+    desk = make().start()
+    desk.asked("00000000000000a1")
+    failing = _Failing(desk)
+    failing.fails = True
+    desk.end("00000000000000a1")
+    until(lambda: desk.room is False)
+    assert DeviceWent(CLEARANCE_RECORDS, Reason.DEVICE_LOST) in desk.inbox
+    assert desk.asked("00000000000000a2", BERT) == UNAVAILABLE
+    failing.fails = False
+    desk.desk.sweep()
+    until(lambda: desk.room is True)
+    until(lambda: len(desk.kinds(FactKind.CLEARANCE_DELIVERED)) == 2)
+
+
+class _Failing:
+    """Stands before a desk's store, which raises while `fails`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.fails, self._store = False, desk.records
+        desk.desk._records = desk.desk._writer._records = self  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> object:
+        if self.fails:
+            raise StoreError("clearance records: the disk is full")
+        return getattr(self._store, name)
+
+
+def _ended(run: str) -> Fact:
+    return Fact(FactKind.PASSAGE_ENDED, RunId(run), (("passed", True), ("reason", "ok"), ("seconds", 4.0)))
