@@ -48,7 +48,10 @@ class Partitions:
 
     def key(self, name: str, purpose: str) -> bytes | None:
         """A partition's key for one purpose; None when the partition is destroyed, or never was."""
-        root = self._main_key if name == MAIN else self._keys.get(name)
+        if name == MAIN:
+            return sealing.derive(self._main_key, purpose)
+        alive = self._people.row("select 1 from partition where name = ? and gone = ?", name, _ALIVE)
+        root = self._keys.get(name) if alive else None
         return root and sealing.derive(root, purpose)
 
     def need_key(self, name: str, purpose: str) -> bytes:

@@ -1,15 +1,20 @@
 """A partition ends with its key: what was in it is gone, in every file, and stays gone whatever happens in between."""
 
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gatefw.errors import Refusal
 from gatefw.identifier import new_identifier
 from gatefw.model import ChipProof, DocumentRead, Failed, Reason, RecordFound, SubjectId, Token
+from gatefw.partition_keys import PartitionKeys
 from gatefw.partitions import ToTell
 from gatefw.record_terms import FOR_EVER, MAIN, Consent, Modality
 from gatefw.records import Records
@@ -219,3 +224,88 @@ def test_a_copy_that_sqlite_left_of_erased_facts_is_found_and_goes(records: Reco
     records.store.forget(nonce)
     assert nonce not in bytes_of(tmp_path)
     assert records.facts(subject) == {"document.name": "Chan"}
+
+
+# ---------------------------------------------------------------- any order of anything
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Two lanes' daemons at one file beside what it should hold, with crashes in the middle of a destruction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = tempfile.TemporaryDirectory()
+        path = Path(self.directory.name) / "records"
+        self.lanes = [Records(path, KEY), Records(path, KEY)]
+        self.alive: dict[str, set[SubjectId]] = {}
+        self.gone: set[str] = set()  # vision has not heard of it yet
+        self.dead: set[SubjectId] = set()
+
+    def teardown(self) -> None:
+        for lane in self.lanes:
+            lane.close()
+        self.directory.cleanup()
+
+    @rule(lane=st.integers(0, 1), name=st.sampled_from(["a", "b"]))
+    def make(self, lane: int, name: str) -> None:
+        try:
+            self.lanes[lane].partitions.make(name, ENDS_AT, JOURNEY, NOW)
+        except Refusal:
+            assert name in self.alive or name in self.gone
+        else:
+            assert name not in self.alive and name not in self.gone
+            self.alive[name] = set()
+
+    @rule(lane=st.integers(0, 1), name=st.sampled_from(["a", "b"]))
+    def enrol(self, lane: int, name: str) -> None:
+        try:
+            subject = self.lanes[lane].enrol([], {"x": "y"}, CONSENT, ENDS_AT, name)
+            self.lanes[lane].activate(subject, NOW)
+        except Refusal:
+            assert name not in self.alive
+        else:
+            self.alive[name].add(subject)
+
+    @rule(lane=st.integers(0, 1), name=st.sampled_from(["a", "b"]), steps=st.integers(0, 2))
+    def destroy(self, lane: int, name: str, steps: int) -> None:
+        """All of it, or cut off after the mark, or after the key."""
+        if name not in self.alive:
+            with pytest.raises(Refusal, match="none to destroy"):
+                self.lanes[lane].partitions.destroy(name)
+            return
+        self.dead |= self.alive[name]
+        people = len(self.alive.pop(name))
+        self.gone.add(name)
+        if steps == 2:
+            assert self.lanes[lane].partitions.destroy(name) == people
+            return
+        with self.lanes[lane].store.transaction() as database:
+            database.execute("update partition set gone = 1, told = 0 where name = ?", (name,))
+        if steps == 1:
+            PartitionKeys(Path(self.directory.name) / "keys" / "record-partitions").destroy(name)
+
+    @rule(lane=st.integers(0, 1), vision=st.booleans())
+    def sweep(self, lane: int, vision: bool) -> None:
+        partitions = self.lanes[lane].partitions
+        for name in partitions.unfinished():
+            assert partitions.finish(name) is not None
+            assert self.lanes[1 - lane].partitions.finish(name) is None
+        for told in partitions.to_tell() if vision else ():
+            partitions.told(told)
+            self.gone -= {told.name} if told.gone else set()
+
+    @invariant()
+    def only_people_of_partitions_that_are_there_are_known(self) -> None:
+        for lane in self.lanes:
+            assert {each.name for each in lane.partitions.list()} == {MAIN, *self.alive}
+            for subject in self.dead:
+                known = lane.about(subject, NOW)
+                assert known == Failed(Reason.NOT_REGISTERED), known
+            for name, subjects in self.alive.items():
+                for subject in subjects:
+                    known = lane.about(subject, NOW)
+                    assert isinstance(known, dict) and known["partition"] == name and known["x"] == "y"
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
