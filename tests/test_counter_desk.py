@@ -1,5 +1,6 @@
 """The counter's officer clears by hand whom the lane turned away: written down once, with who and why."""
 
+import os
 import queue
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,6 +10,7 @@ import pytest
 
 from gatefw.cli import main
 from gatefw.control import CLEAR, Answer, Done, Order, Rejected, Rejection
+from gatefw.control_server import ControlServer
 from gatefw.counter_desk import CounterDesk
 from gatefw.errors import JournalBroken
 from gatefw.events import BY_HAND, wall_clock
@@ -116,3 +118,17 @@ def test_the_command_line_wants_run_and_reason_for_clear_and_for_nothing_else(
         main(["lane", *arguments, "--dir", str(tmp_path)])
     assert ended.value.code == 2
     assert "RUN and --why" in capsys.readouterr().err.replace("a RUN", "RUN")
+
+
+def test_the_counters_officer_clears_from_the_command_line(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.passage(RUN, passed=False)
+    with closing(ControlServer(tmp_path / "control.sock", desk.desk.order)):
+        clear = ["lane", "clear", RUN, "--why", "wheelchair", "--dir", str(tmp_path)]
+        assert main(clear) == 0
+        assert main(clear) == 2
+    told = capsys.readouterr()
+    assert RUN in told.out
+    assert "was cleared by hand already" in told.err
+    assert desk.journal.endings(RUN)[FactKind.CLEARED_BY_HAND] == {"by": f"uid-{os.getuid()}", "why": "wheelchair"}

@@ -133,9 +133,10 @@ def test_a_door_is_not_closed_on_a_broken_beam_and_closes_when_it_is_clear(bench
     assert Drop(ENTRY) in bench.last
 
 
-@pytest.mark.parametrize("other", [(RunId("run-0"), 2), (RunId("run-1"), 1), (RunId("run-1"), 9)])
+@pytest.mark.parametrize("other", [(RunId("run-0"), 3), (RunId("run-1"), 1), (RunId("run-1"), 2), (RunId("run-1"), 9)])
 def test_an_answer_to_another_run_or_question_is_dropped(bench: Bench, other: tuple[RunId, int]) -> None:
     bench.inside()
+    assert bench.ask().number == 3
     bench.give(Answered(*other, MATCH)).commit()
     assert bench.phase is Phase.VERIFYING
     assert bench.facts(FactKind.PASSAGE_DECIDED) == []

@@ -42,6 +42,7 @@ from gatefw.model import (
     Purpose,
     Reason,
     RecordFound,
+    RunId,
     SubjectId,
     Timer,
     Token,
@@ -96,6 +97,34 @@ def test_a_token_read_already_while_the_exit_is_only_released_waits_as_well() ->
     assert bench.phase is Phase.EXIT_RELEASED
     bench.give(BOB)
     assert bench.ask().run == "run-2"
+
+
+def test_what_is_written_down_of_the_one_who_waits_is_theirs() -> None:
+    bench = leaving().give(BOB)
+    ask = bench.ask()
+    bench.give(Answered(ask.run, ask.number, RecordFound(SubjectId("b" * 32))))
+    bench.answer(Ineligible((("age", Reason.UNDER_AGE),), Verdict.REFER))
+    assert bench.of(FactKind.RULE_FAILED, "run-2") == [{"rule": "age", "reason": "under_age"}]
+    assert bench.of(FactKind.RULE_FAILED, "run-1") == []
+
+
+def test_a_late_answer_to_the_first_run_is_no_answer_to_the_one_who_waits() -> None:
+    bench = leaving().give(BOB)
+    late = Answered(RunId("run-1"), bench.ask().number, Failed(Reason.TOKEN_UNKNOWN))
+    bench.give(late)
+    assert ended(bench, "run-2") == []
+    assert bench.gate.runs.waiting is not None
+
+
+@pytest.mark.parametrize("pipelining", [False, True])
+def test_only_the_commit_of_the_admission_itself_admits(pipelining: bool) -> None:
+    bench = Bench(clear, pipelining=pipelining).inside().answer(MATCH)
+    (own,) = [e.ticket for e in bench.last if isinstance(e, Record) and e.fact.kind is FactKind.PASSAGE_DECIDED]
+    assert own is not None
+    bench.give(*(Committed(ticket) for ticket in range(own)), Committed(own + 1))
+    assert bench.phase is Phase.VERIFYING
+    bench.give(Committed(own))
+    assert bench.phase is Phase.EXIT_RELEASED
 
 
 def test_an_answer_that_comes_after_the_lane_is_idle_lets_the_run_go_on_like_any_other() -> None:
@@ -267,7 +296,8 @@ class TwoAtOnce(RuleBasedStateMachine):
         self.tickets: list[int] = []
         self.inside: str | None = None  # whose traveller stepped in
         self.seen = 0
-        self.admitted: set[str] = set()
+        self.admissions: dict[int, str | None] = {}  # whose admission a ticket is
+        self.admitted: set[str | None] = set()  # whose is on disk
 
     def _did(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -277,8 +307,7 @@ class TwoAtOnce(RuleBasedStateMachine):
                 case Record(fact, ticket):
                     if ticket is not None:
                         self.tickets.append(ticket)
-                    if fact.kind is FactKind.PASSAGE_DECIDED and ("verdict", Verdict.ADMIT) in fact.fields:
-                        self.admitted.add(str(fact.run))
+                        self.admissions[ticket] = fact.run if fact.kind is FactKind.PASSAGE_DECIDED else None
                 case Drive(_, _, Purpose.ADMIT):
                     assert self.inside in self.admitted, "somebody else's admission opened the exit"
 
@@ -308,23 +337,40 @@ class TwoAtOnce(RuleBasedStateMachine):
     @rule(which=st.integers(0, 99))
     def is_committed(self, which: int) -> None:
         ticket = self.tickets.pop(which % len(self.tickets))
+        self.admitted.add(self.admissions[ticket])
         self._give(lambda: self.bench.give(Committed(ticket)))
+
+    @rule(ticket=st.integers(1, 9))
+    def a_ticket_is_said_to_be_committed_once_more(self, ticket: int) -> None:
+        if self.admissions.get(ticket) is None or ticket not in self.tickets:
+            self._give(lambda: self.bench.give(Committed(ticket)))
 
     @initialize(kind=st.sampled_from(KINDS))
     def a_traveller_is_admitted_and_the_next_one_comes(self, kind: str) -> None:
         """As it should go, so that two at once are the rule."""
         self.shows_a_token("passes")
         for _ in range(3):
-            while self.asks:
-                self.is_answered(0, False)
-            while self.tickets:
-                self.is_committed(0)
-            if self.bench.gate.leases.held(ENTRY) is Purpose.ENTER:
-                self.steps_in()
-                self.entry_closes()
-        self.exit_opens()
+            self.things_go_on()
         self.shows_a_token(kind)
         assert self.bench.gate.runs.waiting is not None
+
+    @rule()
+    def things_go_on(self) -> None:
+        """Everything that is asked is answered, what is written is committed, and whoever may walk walks."""
+        for ask in list(self.asks):
+            self.is_answered(self.asks.index(ask), False)
+        while self.tickets:
+            self.is_committed(0)
+        if self.bench.gate.leases.held(ENTRY) is Purpose.ENTER:
+            self.steps_in()
+            self.entry_closes()
+        elif self.bench.gate.leases.held(EXIT) is Purpose.ADMIT and self.bench.phase is Phase.EXIT_RELEASED:
+            self.exit_opens()
+        elif self.bench.phase is Phase.LEAVING:
+            self.lane_is_left_and_secured()
+        elif self.bench.phase is Phase.RECOVERING:
+            self.lane_is_left_and_secured()
+            self.time_is_over(Timer.SCAN)
 
     @precondition(lambda self: self.bench.gate.leases.held(ENTRY) is Purpose.ENTER)
     @rule()
@@ -392,6 +438,8 @@ class TwoAtOnce(RuleBasedStateMachine):
         for fact in self.bench.facts(FactKind.PASSAGE_DECIDED):
             passes = self.kind_of[str(fact.run)] == "passes"
             assert (("verdict", Verdict.ADMIT) in fact.fields) is passes
+        for fact in self.bench.facts(FactKind.RULE_FAILED):
+            assert self.kind_of[str(fact.run)] == "under_age"
         for fact in self.bench.facts(FactKind.FACE_COMPARED):
             assert dict(fact.fields)["matched"] is (self.kind_of[str(fact.run)] == "passes")
 
