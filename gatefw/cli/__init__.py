@@ -10,6 +10,7 @@ import sys
 
 from gatefw import __version__
 from gatefw.cli import (
+    authority,
     check,
     demo,
     device,
@@ -47,6 +48,7 @@ GROUPS = (
     finger,
     gallery,
     tokens,
+    authority,
     device,
     events,
     stats,
