@@ -18,7 +18,7 @@ SubjectId = NewType("SubjectId", str)
 
 
 class DoorId(StrEnum):
-    """The two doors of a lane, named by the way a traveller goes."""
+    """The doors of a lane, named by the way a traveller goes: both, the exit alone, or none."""
 
     ENTRY = "entry_door"
     EXIT = "exit_door"
@@ -46,7 +46,7 @@ class Beam(StrEnum):
 
 
 class Occupancy(StrEnum):
-    """People between the doors."""
+    """People between the doors, or on the marked spot before the only one."""
 
     EMPTY = "empty"
     ONE = "one"

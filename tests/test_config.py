@@ -70,7 +70,8 @@ def simulated(tmp_path: Path) -> Lane:
 
 @pytest.mark.parametrize("path", [SIMULATED, *sorted((FOLDER / "lanes").glob("*.toml"))], ids=lambda path: path.name)
 def test_every_lane_file_of_the_project_holds_together(path: Path) -> None:
-    assert config.check(path, hw.schema, procedure=clearance.load, env=ENV) == []
+    presence = lambda name: clearance.beginning(name) is clearance.Beginning.PRESENCE  # noqa: E731
+    assert config.check(path, hw.schema, procedure=clearance.load, presence=presence, env=ENV) == []
 
 
 def test_the_simulated_lane_has_the_pins_of_the_real_one() -> None:
@@ -87,8 +88,8 @@ def test_settings_come_typed_with_their_drivers_own_inside(lane: Lane) -> None:
     assert getattr(exit_.settings, "release") == Pin(23)  # noqa: B009  the driver's type is not known here
     assert loaded.timers.lengths[Timer.SCAN] == 2.0
     assert set(loaded.timers.lengths) == set(Timer)
-    assert loaded.lane.way_out.doors("refusal") == (DoorId.ENTRY,)
-    assert loaded.lane.way_out.doors("emergency") == (DoorId.ENTRY, DoorId.EXIT)
+    assert loaded.way_out("refusal") == (DoorId.ENTRY,)
+    assert loaded.way_out("emergency") == (DoorId.ENTRY, DoorId.EXIT)
     assert [(camera.name, camera.driver) for camera in loaded.vision.cameras] == [("camera.inside", "v4l2")]
     assert loaded.vision.gallery == Path("/state/gallery.sqlite")
     assert loaded.bus.events == "ipc:///run/gate/events.sock"
@@ -254,7 +255,7 @@ def test_an_exit_that_opens_for_who_was_not_admitted_is_a_warning_and_may_stand(
     assert (found.key, found.line) == (f"lane.way_out.{cause}", lane.line(f'{cause} = "{exits}"'))
     assert "border breach" in found.problem
     assert "warning: " in str(found)
-    assert lane.load().lane.way_out.doors(cause)[-1] is DoorId.EXIT
+    assert lane.load().way_out(cause)[-1] is DoorId.EXIT
 
 
 def test_nobody_is_shut_in_by_dead_software(lane: Lane) -> None:
