@@ -17,6 +17,7 @@ FACE = {"no_face", "partial_face"}
 FOUND = {"not_identified", "ambiguous", "no_face", "face_too_small"}
 JOURNEY = {"not_registered", *CONSENT, "journey_over", "touchpoint_skipped", "touchpoint_repeated"}
 AIRLOCK = {"tailgating"}
+AUTHORITY = {"stop_listed", "document_used_twice", "authority_refused", "authority_unavailable"}
 VISITOR = {"document_expired"}
 RESIDENT = {"not_registered", "not_resident", "document_kind_wrong", *CONSENT}
 REFUSALS = {
@@ -37,7 +38,7 @@ REFUSALS = {
     "chung-ying-street": FOUND | FACE | CONSENT | AIRLOCK | {
         "not_registered", "area_permit_missing", "area_permit_expired", "wrong_direction", "person_swapped",
     },
-    "hetao": FOUND | FACE | CONSENT | AIRLOCK | {"not_registered", "not_designated", "person_swapped"},
+    "hetao": FOUND | FACE | CONSENT | AIRLOCK | AUTHORITY | {"not_registered", "not_designated", "person_swapped"},
 }  # fmt: skip
 WRITTEN = (table.ROOT / "docs" / "systems.md").read_text(encoding="utf-8").splitlines()
 
