@@ -8,7 +8,7 @@ import base64
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from gatefw import order_args
@@ -36,6 +36,15 @@ class AskVision(Protocol):
     def __call__(self, do: str, then: Hear, **fields: object) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An enrolment under way: the record, with the time it is to have, and what takes the place of what was."""
+
+    record: Registered
+    consent: Consent
+    facts: dict[str, str] | None = field(repr=False)
+
+
 class EnrolmentDesk:
     """Every method but the constructor runs on the clerk's thread. `now` is wall time in seconds since 1970 UTC."""
 
@@ -54,10 +63,11 @@ class EnrolmentDesk:
         agreed = {Modality.FACE, Modality.FACTS} if facts else {Modality.FACE}
         consent = Consent(frozenset(agreed), self._now())
         again = order.args.get("again") is not None
-        found = self._same(order, facts) if again else self._new(order, consent, facts)
+        found = self._same(order) if again else self._new(order, consent, facts)
+        wanted = _Wanted(found, consent, facts if again and facts else None)
 
         def then(message: Message) -> None:
-            self._enrolled(order, reply, consent, found, message)
+            self._enrolled(order, reply, wanted, message)
 
         place = {"subject": found.subject, "partition": found.partition, "expires_at": found.expires_at}
         self._ask("enrol", then, photos=photos, **place)
@@ -72,11 +82,13 @@ class EnrolmentDesk:
         subject = self._records.enrol(tokens, facts, consent, expires_at, order_args.partition(args))
         return self._records.registered(subject)
 
-    def _same(self, order: Order, facts: dict[str, str]) -> Registered:
+    def _same(self, order: Order) -> Registered:
         """Their record, with the time that it is to have: as before, unless `days` says how long from now."""
         found = self._records.registered(SubjectId(order_args.text(order.args, "again")))
-        if facts or order.args.get("tokens") is not None or order.args.get("partition") is not None:
-            raise Refusal("enrol: who is enrolled again keeps tokens, partition and facts (`gatefw change-facts`)")
+        if order.args.get("tokens") is not None or order.args.get("partition") is not None:
+            raise Refusal(
+                "enrol: who is enrolled again keeps tokens and partition; revoke, and enrol anew, to change them"
+            )
         if found.state not in (RecordState.ACTIVE, RecordState.DISABLED):
             raise Refusal("enrol: that record was revoked, or is being made just now; nothing was changed")
         until = self._records.partitions.open_until(found.partition, self._now())
@@ -86,15 +98,15 @@ class EnrolmentDesk:
             until = found.expires_at
         return replace(found, expires_at=until)
 
-    def _enrolled(self, order: Order, reply: Reply, consent: Consent, found: Registered, message: Message) -> None:
-        subject = found.subject
+    def _enrolled(self, order: Order, reply: Reply, wanted: _Wanted, message: Message) -> None:
+        found, subject = wanted.record, wanted.record.subject
         try:
             told = _told(message)
         except Refusal as error:
             self._undone(found)
             reply(Rejected(Rejection.REFUSED, str(error)))
             return
-        if not self._renewed(found, consent):
+        if not self._renewed(wanted):
             reply(Rejected(Rejection.REFUSED, "enrol: the record was revoked meanwhile"))
             return
         self._write_down(subject, order.by, told)
@@ -103,12 +115,12 @@ class EnrolmentDesk:
         done = {"subject": subject, "partition": found.partition, "templates": told.templates, **twice}
         reply(Done({**done, "expires_at": found.expires_at}))
 
-    def _renewed(self, found: Registered, consent: Consent, facts: dict[str, str] | None = None) -> bool:
+    def _renewed(self, wanted: _Wanted) -> bool:
         """The template exists. False when the record ended meanwhile: then the template must go as well."""
         try:
-            self._records.renew(found.subject, consent, facts, found.expires_at)
+            self._records.renew(wanted.record.subject, wanted.consent, wanted.facts, wanted.record.expires_at)
         except Refusal:
-            self._ask("revoke", lambda _message: None, subject=found.subject)
+            self._ask("revoke", lambda _message: None, subject=wanted.record.subject)
             return False
         return True
 
@@ -134,7 +146,7 @@ class EnrolmentDesk:
             return
 
         def then(message: Message) -> None:
-            answer(self._checked_in(found, consent, facts, message))
+            answer(self._checked_in(_Wanted(found, consent, facts), message))
 
         place = {"subject": found.subject, "partition": partition, "expires_at": found.expires_at}
         portrait = base64.b64encode(document.portrait).decode("ascii")
@@ -159,18 +171,17 @@ class EnrolmentDesk:
             return Reason.RECORD_REVOKED
         return replace(found, expires_at=ends_at)
 
-    def _checked_in(
-        self, found: Registered, consent: Consent, facts: dict[str, str], message: Message
-    ) -> Enrolled | Failed:
+    def _checked_in(self, wanted: _Wanted, message: Message) -> Enrolled | Failed:
+        subject = wanted.record.subject
         try:
             told = _told(message)
-            if told.reason is Reason.OK and self._renewed(found, consent, facts):
-                self._write_down(found.subject, BY_LANE, told)
-                return Enrolled(found.subject, bool(told.twice))
+            if told.reason is Reason.OK and self._renewed(wanted):
+                self._write_down(subject, BY_LANE, told)
+                return Enrolled(subject, bool(told.twice))
             reason = told.reason if told.reason is not Reason.OK else Reason.RECORD_REVOKED
         except Refusal:
             reason = Reason.VISION_UNAVAILABLE
-        self._undone(found)
+        self._undone(wanted.record)
         return Failed(reason)
 
     def _undone(self, found: Registered) -> None:

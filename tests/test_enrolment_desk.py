@@ -111,6 +111,14 @@ def test_somebody_enrolled_again_may_get_more_days(counter: Counter) -> None:
     assert counter.records.registered(SubjectId(subject)).expires_at == NOW + 13 * DAY_S
 
 
+def test_facts_given_with_new_photographs_replace_those_of_before(counter: Counter) -> None:
+    subject = subject_of(counter.enrol(facts={"name": "Anna", "born": "1990-02-03"}))
+    counter.order("withdraw_consent", subject=subject)
+    counter.order("enrol", **(AGAIN | {"again": subject, "facts": {"name": "Wong"}}))
+    assert counter.records.facts(SubjectId(subject)) == {"name": "Wong"}
+    assert all(agreed.holds for agreed in counter.records.registered(SubjectId(subject)).consents)
+
+
 def test_photographs_that_vision_refuses_leave_the_record_as_it_was(counter: Counter) -> None:
     subject = subject_of(counter.enrol())
     counter.vision.answers["enrol"] = {"failed": {"kind": "refuse", "message": "two faces"}}
@@ -130,9 +138,8 @@ def test_who_cannot_be_enrolled_again_is_told_why(counter: Counter) -> None:
     subject = subject_of(counter.enrol())
     for changed, says in (
         ({"again": OTHER}, "there is none"),
-        ({"again": subject, "facts": {"name": "Anna"}}, "change-facts"),
         ({"again": subject, "tokens": ["B1234567"]}, "keeps tokens"),
-        ({"again": subject, "partition": FLIGHT}, "keeps tokens, partition"),
+        ({"again": subject, "partition": FLIGHT}, "keeps tokens and partition"),
         ({"again": subject, "consent": False}, "consent"),
     ):
         answer = counter.order("enrol", **(AGAIN | changed))

@@ -15,7 +15,7 @@ Registers a traveller with the running gate: their token, one to eight photograp
 consent. The photographs are read by the vision process and not kept; template and facts are sealed. Record and template
 are made together or not at all. Prints the subject id, which is random and leads to nobody, and `twice`: others who
 have the same face, for an officer to look at. With --again a registration gets new photographs, and the consent to
-them; all else stays as it was.
+them; facts that are given replace those of before, all else stays as it was.
 
 example:
   gatefw enrol --new-token --consent --days 365 photo.jpg
