@@ -31,6 +31,7 @@ from gatefw.authority_wire import (
     read,
 )
 from hw.sim.peers import Listener, Peer, sized
+from hw.sim.settings import AuthoritySettings
 
 DAY_S = 86_400
 
@@ -87,6 +88,10 @@ class SimulatedAuthority:
     def records(self) -> dict[bytes, Received]:
         """What it was told, each record once, however often it came."""
         return {each.id: each for each in self.received}
+
+    def look_for(self, issuer: str, number: str) -> None:
+        """Put a document on the stop-list."""
+        self.stop_list.add((issuer, number))
 
     def answers(self, letter: bytes) -> list[bytes]:
         """What it says now, to this letter or to one before."""
@@ -149,6 +154,17 @@ class SimulatedAuthority:
             and int(each.passage["at"]) // DAY_S == int(str(at)) // DAY_S
             for each in self.received
         )
+
+
+def of_settings(name: str, settings: AuthoritySettings, now: Callable[[], float]) -> SimulatedAuthority:
+    """As a `[world.authorities.NAME]` table describes it."""
+    return SimulatedAuthority(
+        name,
+        {settings.lane: Ed25519PublicKey.from_public_bytes(bytes.fromhex(settings.key))},
+        now,
+        Ed25519PrivateKey.from_private_bytes(bytes.fromhex(settings.signs)),
+        X25519PrivateKey.from_private_bytes(bytes.fromhex(settings.seals)),
+    )
 
 
 class AuthorityLine:

@@ -12,6 +12,8 @@
 {"do": "scanner", "scanner": S, "plugged": false}            or "ailment": see `scanner.Ailment`, "amount_s"
 {"do": "line", "line": L, "plugged": false}                  or "ailment", or "act" with "with": see `lines.Lines`
 {"do": "issue", "document": D, "holder": {...}}              see `passport_office`; answers what is printed, "mrz"
+{"do": "authority", "authority": A, "mode": M}               see `authority.Mode`; or "look_for": [issuer, number]
+{"do": "received", "authority": A}                           the clearance records that it has, opened
 {"do": "camera", "is": M, "at": C}                           see `frames.Camera`; without "at" the one inside
 """
 
@@ -20,6 +22,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from gatefw.model import DoorId, Input
+from hw.sim.authority import Mode, SimulatedAuthority
 from hw.sim.cameras import MAIN, Cameras
 from hw.sim.frames import Camera
 from hw.sim.lines import Lines
@@ -45,9 +48,10 @@ class Control:
         cameras: Cameras,
         lines: Lines,
         office: PassportOffice,
+        authorities: Mapping[str, SimulatedAuthority],
     ) -> None:
         self._world, self._pins, self._scanners, self._cameras, self._lines = world, pins, scanners, cameras, lines
-        self._office = office
+        self._office, self._authorities = office, authorities
 
     def obey(self, message: Message) -> Message:
         """Do it and answer. Never raises: what cannot be done is refused with a reason, and nothing has changed."""
@@ -69,6 +73,9 @@ class Control:
             case {"do": "issue", "document": str(name), **more}:
                 photo = self._cameras.path(more["photo"]) if more.get("photo") else None
                 return {"mrz": self._office.issue(name, photo, more.get("holder", {}), more.get("flaw", ""))}
+            case {"do": "received", "authority": str(name)}:
+                received = self._authority(name).received
+                return {"records": [{"traveller": each.traveller, "passage": each.passage} for each in received]}
         self._act(message)
         return {}
 
@@ -95,6 +102,10 @@ class Control:
                 self._scanner(scanner).ail(Ailment(ailment), float(message.get("amount_s", 0.0)))
             case {"do": "line", "line": str(name)}:
                 self._lines.obey(name, message, world.now_s)
+            case {"do": "authority", "authority": str(name), "look_for": [str(issuer), str(number)]}:
+                self._authority(name).look_for(issuer, number)
+            case {"do": "authority", "authority": str(name), "mode": mode}:
+                self._authority(name).mode = Mode(mode)
             case {"do": "camera", "is": ailment}:
                 self._cameras.ail(str(message.get("at", MAIN)), Camera(ailment))
                 world.note("camera", ailment=Camera(ailment))
@@ -105,6 +116,11 @@ class Control:
         if name not in self._scanners:
             raise ValueError(f"scanner {name!r} is not there; there are {', '.join(self._scanners) or 'none'}")
         return self._scanners[name]
+
+    def _authority(self, name: str) -> SimulatedAuthority:
+        if name not in self._authorities:
+            raise ValueError(f"authority {name!r} is not there; there are {', '.join(self._authorities) or 'none'}")
+        return self._authorities[name]
 
     def _script(self, name: str, given: Mapping[str, Any]) -> Script:
         """A script with its arguments checked: one of the wrong type would stop the world later, not the sender now."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hw.sim.authority import AuthorityCounter, of_settings
 from hw.sim.cameras import Cameras
 from hw.sim.control import Control
 from hw.sim.history import Entry
@@ -56,9 +57,16 @@ class Server:
         self._trays = {
             name: DocumentTray(self._selector, options.directory / chip_socket(name)) for name in settings.documents
         }
+        self._authorities = {name: of_settings(name, each, time.time) for name, each in settings.authorities.items()}
+        self._counters = [
+            AuthorityCounter(self._selector, options.directory / f"authority-{name}.sock", authority)
+            for name, authority in self._authorities.items()
+        ]
         if self._trays:
             self._office.believe(options.directory / CSCA)
-        self._control = Control(self.world, self._pins, self._scanners, self._cameras, self._lines, self._office)
+        self._control = Control(
+            self.world, self._pins, self._scanners, self._cameras, self._lines, self._office, self._authorities
+        )
         self.world.on_present, self.world.on_lay = self._present, self._lay
         self.world.history.follow(self._publish)
         self._subscribers: list[Peer] = []
@@ -95,6 +103,8 @@ class Server:
             listener.close()
         for tray in self._trays.values():
             tray.close()
+        for counter in self._counters:
+            counter.close()
         for scanner in self._scanners.values():
             scanner.close()
         self._lines.close()

@@ -1,5 +1,6 @@
 """The `[world]` table of a config file: what is wired where, how fast things move."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -48,6 +49,16 @@ class ScannerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthoritySettings:
+    """An authority: the seeds of its two keys, and the one lane that it answers, with that lane's public key (hex)."""
+
+    signs: str
+    seals: str
+    lane: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorldSettings:
     """A simulated gate. `pins` maps the name of a line to its BCM number; a line that is absent is not wired."""
 
@@ -68,6 +79,8 @@ class WorldSettings:
     """Cameras besides the one between the doors, and where each hangs; see `hw.sim.cameras`."""
     documents: tuple[str, ...] = ()
     """Readers of travel documents; see `hw.sim.passport_office`, which then issues documents."""
+    authorities: Mapping[str, AuthoritySettings] = field(default_factory=lambda: MappingProxyType({}))
+    """Authorities, each behind a socket `authority-NAME.sock`; see `hw.sim.authority`."""
     scanners: Mapping[str, ScannerSettings] = field(default_factory=lambda: MappingProxyType({}))
     lines: Mapping[str, LineSettings] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -108,6 +121,8 @@ def parse(table: Mapping[str, Any]) -> WorldSettings:
             raise ValueError(f"world.cameras.{name}: {place!r} is not one of {', '.join(CAMERA_PLACES)}")
     if "documents" in given:
         given["documents"] = tuple(str(name) for name in given["documents"])
+    if "authorities" in given:
+        given["authorities"] = {name: _authority(name, table) for name, table in given["authorities"].items()}
     if "scanners" in given:
         given["scanners"] = {name: _scanner(name, table) for name, table in given["scanners"].items()}
     if "lines" in given:
@@ -121,6 +136,17 @@ def bounded(key: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ValueError(f"world.{key}: {value!r} is not a number from {low} to {high}")
     return float(value)
+
+
+def _authority(name: str, table: Mapping[str, Any]) -> AuthoritySettings:
+    try:
+        authority = AuthoritySettings(**table)
+    except TypeError as problem:
+        raise ValueError(f"world.authorities.{name}: wanted are signs, seals, lane, key: {problem}") from problem
+    for key in ("signs", "seals", "key"):
+        if not re.fullmatch(r"[0-9a-f]{64}", str(getattr(authority, key))):
+            raise ValueError(f"world.authorities.{name}.{key}: 64 hex digits are wanted")
+    return authority
 
 
 def _scanner(name: str, table: Mapping[str, Any]) -> ScannerSettings:

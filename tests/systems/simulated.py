@@ -10,9 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 Table = dict[str, Any]
 PINS = ("release", "closed", "locked", "beam")
 CARD_KEY = "30313233343536373839414243444546"
+AUTHORITY_KEY = bytes(range(32))
+"""The lane's own, by which authorities know it."""
 
 
 def simulated(lane_file: Path, people: str = "") -> str:
@@ -28,6 +33,7 @@ def simulated(lane_file: Path, people: str = "") -> str:
     _cameras(lane, world)
     _lines(lane, world)
     _documents(lane, world)
+    _authorities(lane, world)
     return written({**lane, "world": world})
 
 
@@ -82,6 +88,22 @@ def _documents(lane: Table, world: Table) -> None:
         lane["document"][name] = {"driver": "socket", "path": "${RUN}/chip-document.sock"}
         lane["documents"]["csca"] = "${RUN}/csca"
         world["documents"] = ["document"]
+
+
+def _authorities(lane: Table, world: Table) -> None:
+    """Each behind a socket of the world, with keys of its own."""
+    for number, (name, table) in enumerate(lane.get("authority", {}).items(), 1):
+        signs, seals = bytes([number]) * 32, bytes([number + 100]) * 32
+        table |= {
+            "link": f"unix:${{RUN}}/authority-{name}.sock",
+            "signs": Ed25519PrivateKey.from_private_bytes(signs).public_key().public_bytes_raw().hex(),
+            "seals": X25519PrivateKey.from_private_bytes(seals).public_key().public_bytes_raw().hex(),
+            "key_file": "${RUN}/authority.key",
+        }
+        own = Ed25519PrivateKey.from_private_bytes(AUTHORITY_KEY).public_key().public_bytes_raw().hex()
+        world.setdefault("authorities", {})[name] = {
+            "signs": signs.hex(), "seals": seals.hex(), "lane": lane["lane"]["name"], "key": own,
+        }  # fmt: skip
 
 
 # ---------------------------------------------------------------- TOML, as far as lane files need it
