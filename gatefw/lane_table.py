@@ -224,7 +224,9 @@ SERVICE: Rows = (
     Row((P.MAINTENANCE,), elapsed(Timer.MAINTENANCE), LATCHED, P.FAULT),
     Row((P.MAINTENANCE,), elapsed(Timer.MAINTENANCE), VACANT, P.OUT_OF_SERVICE),
     Row((P.MAINTENANCE,), elapsed(Timer.MAINTENANCE), ALL, P.RECOVERING),
-    # a door is exercised, if there is one
+)
+
+EXERCISES: Rows = (  # a door, where there is one
     Row((P.MAINTENANCE,), operated(Verb.EXERCISE_EXIT), AT_REST & EMPTY, P.EXERCISE, (exercise(DoorId.EXIT),)),
     Row((P.EXERCISE,), DROPPED, ALL, P.MAINTENANCE),
     Row((P.EXERCISE,), OCCUPANCY, ~EMPTY, None, (alarm(Reason.INTRUSION), let_out_called)),
@@ -326,7 +328,7 @@ ONE_DOOR: Rows = (
     Row((P.LEAVING,), OCCUPANCY, EMPTY, None, (secure_both,)),
     Row((P.LEAVING,), OCCUPANCY, MANY, None, (secure_both, alarm(Reason.TAILGATING))),
     Row((P.LEAVING,), OCCUPANCY, UNSURE, None, (secure_both,)),
-    *_rest(P.LEAVING, DOOR, EXIT_SECURED & TAKEN_BACK, end(Reason.WILL_NOT_LEAVE)),  # no end to one that passed
+    *_rest(P.LEAVING, DOOR, EXIT_SECURED & TAKEN_BACK, end(Reason.WILL_NOT_LEAVE)),  # who passed has ended already
     Row((P.LEAVING,), DOOR, EXIT_SECURED, P.RECOVERING, (end(Reason.WILL_NOT_LEAVE),)),
     Row((P.LEAVING,), elapsed(Timer.LEAVE), EXIT_PASSABLE, P.LEAVING, (secure_both, alarm(Reason.HELD_OPEN))),
     Row((P.LEAVING,), elapsed(Timer.LEAVE), ALL, P.RECOVERING, (end(Reason.WILL_NOT_LEAVE),)),
@@ -343,8 +345,8 @@ NO_DOOR: Rows = (
 )
 
 TRANSITIONS: dict[Shape, Rows] = {
-    Shape.AIRLOCK: (*AIRLOCK, *SERVICE),
-    Shape.ONE_DOOR: (*ONE_DOOR, *SERVICE),
+    Shape.AIRLOCK: (*AIRLOCK, *SERVICE, *EXERCISES),
+    Shape.ONE_DOOR: (*ONE_DOOR, *SERVICE, *EXERCISES),
     Shape.NO_DOOR: (*NO_DOOR, *SERVICE),
 }
 ANYWHERE: dict[Shape, Rows] = {

@@ -673,6 +673,11 @@ def test_without_doors_an_admission_is_the_end_of_the_run() -> None:
     assert not [c for c in said if isinstance(c, Release | Secure)]
 
 
+def test_at_a_counter_there_is_nothing_to_exercise() -> None:
+    state, _ = play(Operated(Verb.MAINTAIN), policy=COUNTER)
+    assert [find(state, Operated(verb))[1] for verb in (Verb.EXERCISE_ENTRY, Verb.EXERCISE_EXIT)] == [None, None]
+
+
 def test_a_counter_that_was_closed_meanwhile_finishes_and_closes() -> None:
     state, said = play(Presented(), Invited(), Operated(Verb.CLOSE), Decided(Verdict.ADMIT), policy=COUNTER)
     assert (state.phase, EndRun(True, Reason.OK) in said) == (Phase.OUT_OF_SERVICE, True)
