@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # what they prove has to do with time.
 TOGETHER := -n 3 --dist loadfile
 
-.PHONY: help demo test check conformance fuzz hil bench diagram clean
+.PHONY: help demo test check conformance fuzz hil systems bench diagram clean
 
 help:
 	@echo "make demo    watch a day at a simulated lane (about a minute and a half)"
@@ -17,6 +17,7 @@ help:
 	@echo "make conformance  which driver keeps which promise"
 	@echo "make fuzz    ten seconds of damaged bytes for every decoder"
 	@echo "make hil     hardware in the loop, without hardware: as much of it as this machine can"
+	@echo "make systems every lane file live, on simulated hardware: who passes, who is refused"
 	@echo "make bench   measure on this machine"
 	@echo "make diagram draw the lane's table into README.md and docs/lane.md"
 	@echo "make clean   remove $(VENV) and caches; models and photographs stay"
@@ -51,6 +52,10 @@ fuzz: $(VENV)/installed-dev
 
 hil: $(VENV)/installed-dev
 	$(BIN)/python tests/hil/run
+
+systems: $(VENV)/installed-dev
+	$(BIN)/gatefw models install --photos
+	$(BIN)/python tests/systems/run
 
 bench: $(VENV)/installed
 	$(BIN)/gatefw models install --photos

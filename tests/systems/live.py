@@ -8,8 +8,8 @@ from typing import Any
 
 from live_gate import DEADLINE_S, LiveGate, live_gate
 from peers import until
-from played import Known, System, Visit
-from simulated import CARD_KEY, simulated
+from systems.played import Known, System, Visit
+from systems.simulated import AUTHORITY_KEY, CARD_KEY, simulated
 
 LANES = Path(__file__).resolve().parents[2] / "config" / "lanes"
 FORGOTTEN_S = 10.0
@@ -57,10 +57,11 @@ def play(system: System, models: Path, photos: Path, shared: Path) -> Iterator[C
 
 
 def _key(run: Path) -> None:
-    """The card reader's key, as `gatefw device install` would leave it."""
-    key = run / "card.key"
-    key.write_text(CARD_KEY)
-    key.chmod(0o600)
+    """The card reader's key, as `gatefw device install` would leave it, and the lane's own for authorities."""
+    for name, secret in (("card.key", CARD_KEY.encode()), ("authority.key", AUTHORITY_KEY)):
+        key = run / name
+        key.write_bytes(secret)
+        key.chmod(0o600)
 
 
 def _visit(gate: LiveGate, lane: str, who: str, visit: Visit, known: Known) -> Came:

@@ -66,7 +66,7 @@ def enrol(gate: LiveGate, photos: Path, tokens: list[str] | None, **args: Any) -
 
 
 def partition(gate: LiveGate, name: str, **facts: str) -> None:
-    gate.ask("partition_make", partition=name, days=30, facts=facts)
+    gate.ask("partition_make", name=name, facts=facts)
 
 
 def enrol_finger(gate: LiveGate, subject: str, finger: int = FINGER) -> None:
@@ -136,7 +136,8 @@ def permit_holder(gate: LiveGate, photos: Path) -> Known:
 
 def designated(gate: LiveGate, photos: Path) -> Known:
     partition(gate, "park-hetao")
-    enrol(gate, photos, None, partition="park-hetao", facts={"designated.by": "hong-kong shenzhen"})
+    facts = {"designated.by": "hong-kong shenzhen", "document.issuer": "UTO", "document.number": "D00000017"}
+    enrol(gate, photos, None, partition="park-hetao", facts=facts)
     return {}
 
 
@@ -207,6 +208,13 @@ FACE_TWICE = (
           _with(photo=SHOWN[0], says="nothing", enter_patience_s=30.0),
           also=("follower", _with(photo=SOMEBODY_ELSE, enter_patience_s=60.0))),
 )  # fmt: skip
+HETAO = (
+    *FACE_TWICE[1:],
+    FACE_TWICE[0],
+    Visit("the same again today", "not_admitted", "document_used_twice", "known",
+          _with(photo=SHOWN[1], says="nothing", enter_patience_s=12.0)),
+)  # fmt: skip
+"""The authorities remember who passed today: so those who do not pass come first."""
 DOCUMENT_FREE = (
     Visit("passes", "passed", "ok", "known",
           _with(photo=SHOWN[0], enter_patience_s=30.0, fingers=" ".join([str(FINGER)] * 3))),
@@ -242,7 +250,7 @@ SYSTEMS = (
     System("smart-departure", by_document, SMART_DEPARTURE),
     System("document-free", by_face_and_finger, DOCUMENT_FREE),
     System("chung-ying-street", permit_holder, FACE_TWICE),
-    System("hetao", designated, FACE_TWICE),
+    System("hetao", designated, HETAO),
     System("flight-token-check-in", journey, CHECK_IN, watcher=False, journey=True),
     System("flight-token-bag-drop", nothing, NO_DOOR, watcher=False, journey=True),
     System("flight-token-security", nothing, ONE_DOOR, journey=True),
