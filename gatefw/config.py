@@ -126,6 +126,9 @@ class Config:
     watcher: Watcher
     devices: tuple[Device, ...]
     rules: tuple[Rule, ...]
+    reversible: bool = False
+    reversed: bool = False
+    """Whether this is the lane as `[reversed]` has it: see `reversal`."""
 
     @property
     def door_ids(self) -> tuple[DoorId, ...]:
@@ -148,9 +151,12 @@ class Config:
         return tuple(device for device in self.devices if device.role == role)
 
 
-def load(path: Path, schema: Schema, env: Mapping[str, str] = os.environ) -> Config:
-    """The settings in the lane file at `path`. Raises ConfigError: the first problem, the others as its notes."""
-    reading = Reading(schema, env)
+def load(path: Path, schema: Schema, env: Mapping[str, str] = os.environ, reverse: bool | None = None) -> Config:
+    """The settings in the lane file at `path`. Raises ConfigError: the first problem, the others as its notes.
+
+    `reverse`: which way of a reversible lane; None for the way it goes now.
+    """
+    reading = Reading(schema, env, reverse=reverse)
     contents = reading.read(path)
     if contents is not None:
         return _assembled(path, contents)
@@ -178,10 +184,18 @@ def check(
     `procedure` returns whether a face follows in it. `csca` looks into the directory of CSCA certificates.
     `holds` raises SetupError when a model cannot search so large a gallery. `presence` returns whether a procedure
     begins when somebody stands there, without a token; `in_front` the terms of what it asks before anybody is inside.
+    A reversible lane is read both ways.
     """
-    reading = Reading(schema, env, procedure, model, csca, holds, presence, in_front)
-    reading.read(path)
-    return sorted(reading.findings, key=lambda found: found.line or 0)
+
+    def reading(reverse: bool) -> Reading:
+        done = Reading(schema, env, procedure, model, csca, holds, presence, in_front, reverse)
+        done.read(path)
+        return done
+
+    one_way = reading(reverse=False)
+    other_way = reading(reverse=True).findings if one_way.reversible else []
+    found = one_way.findings + [each for each in other_way if each not in one_way.findings]
+    return sorted(found, key=lambda found: found.line or 0)
 
 
 def _assembled(path: Path, contents: Contents) -> Config:
@@ -237,4 +251,6 @@ def _assembled(path: Path, contents: Contents) -> Config:
         watcher=sections["watcher"],
         devices=devices,
         rules=contents.rules,
+        reversible=contents.reversible,
+        reversed=contents.reversed,
     )

@@ -10,6 +10,7 @@ from gatefw import config_gallery, config_rules, config_shape, settings, toml_do
 from gatefw.config_gallery import Holds
 from gatefw.config_tables import ROLES, SECTIONS, Device, Documents
 from gatefw.errors import ConfigError, SetupError
+from gatefw.reversal import REVERSED, is_reversed, one_way
 from gatefw.rule import RULE_TABLE, Rule
 from gatefw.state import runtime_dir, state_dir
 from gatefw.toml_document import Document, Place
@@ -44,6 +45,8 @@ class Contents:
     sections: Mapping[str, Any]
     devices: tuple[Device, ...]
     rules: tuple[Rule, ...]
+    reversible: bool
+    reversed: bool
 
 
 class Reading:
@@ -59,7 +62,10 @@ class Reading:
         holds: Holds | None = None,
         presence: Callable[[str], bool] | None = None,
         in_front: InFront | None = None,
+        reverse: bool | None = None,
     ) -> None:
+        """`reverse`: which way of a reversible lane to read; None for the way it goes now."""
+        self.reversible, self._reverse = False, reverse
         self._schema, self._env, self._procedure, self._model, self._csca = schema, env, procedure, model, csca
         self._holds, self._presence, self._in_front = holds, presence, in_front
         self._document = Document("", {}, {})
@@ -76,7 +82,9 @@ class Reading:
         self._find(place, problem, warning=True)
 
     def _find(self, place: Place, problem: str, warning: bool) -> None:
-        document = self._document
+        document, other = self._document, (REVERSED, *place)
+        if self._reverse and other in document.lines:
+            place = other
         self.findings.append(Finding(document.file, document.line(place), ".".join(place), problem, warning))
 
     def read(self, path: Path) -> Contents | None:
@@ -90,7 +98,12 @@ class Reading:
         except SetupError as error:
             self.findings.append(Finding(str(path), None, "", str(error)))
             return None
-        tables = self._substituted(self._document.table, (), str(run))
+        whole = self._document.table
+        self.reversible = REVERSED in whole
+        self._reverse = self.reversible and (is_reversed(state) if self._reverse is None else self._reverse)
+        if not isinstance(whole.get(REVERSED, {}), dict):
+            self.error((REVERSED,), f"tables [{REVERSED}.NAME] are wanted: what is different the other way round")
+        tables = self._substituted(one_way(whole, self._reverse), (), str(run))
         self._find_unknown(tables)
         sections = {name: self._section(name, kind, tables) for name, kind in SECTIONS.items()}
         devices = self._devices(tables)
@@ -100,7 +113,7 @@ class Reading:
         self._apply_rules(_by_role(tables), sections, rules)
         if any(not found.warning for found in self.findings):
             return None
-        return Contents(state, run, sections, tuple(devices), rules)
+        return Contents(state, run, sections, tuple(devices), rules, self.reversible, self._reverse)
 
     def _substituted(self, value: Any, place: Place, run: str) -> Any:
         if isinstance(value, dict):
