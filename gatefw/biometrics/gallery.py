@@ -16,7 +16,7 @@ To be used from the thread that opened it.
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby
@@ -156,6 +156,7 @@ class Gallery:
         """Everybody a search may meet at `now` (Unix seconds), in order of their ids, with all their templates.
 
         `patterns`: shell patterns of partitions; none means all of them. Left out: the expired, and whose key is gone.
+        Read as they are asked for: who wants the first thousand of millions has no more in memory.
         """
         keys = {}
         for each in self.partitions():
@@ -166,10 +167,9 @@ class Gallery:
             SELECT * FROM template WHERE expires_at > ? AND partition IN (SELECT value FROM json_each(?))
             ORDER BY subject, number
         """
-        with self._guarded():
-            rows = self._database.execute(query, (now, json.dumps(list(keys)))).fetchall()
-        for subject, group in groupby(rows, key=lambda row: SubjectId(row[1])):
-            yield subject, tuple(self._unsealed(keys[row[0]], row) for row in group)
+        with self._guarded(), closing(self._database.execute(query, (now, json.dumps(list(keys))))) as rows:
+            for subject, group in groupby(rows, key=lambda row: SubjectId(row[1])):
+                yield subject, tuple(self._unsealed(keys[row[0]], row) for row in group)
 
     def generation(self) -> tuple[int, int, int]:
         """Another value after every change to rows or keys, whichever process made it, and now and then without one.
