@@ -153,6 +153,7 @@ def test_the_command_tells_people_and_machines_the_same(capsys: pytest.CaptureFi
     [
         (["nowhere"], "lane nowhere: no lane file"),
         (["hetao", "--travellers", "0"], "nobody would come"),
+        (["hetao", "--reversed"], "goes one way only"),
         (["hetao", "--matcher", "real"], "add --faces DIR"),
         (["hetao", "--matcher", "real", "--faces", "/no/such"], "no directory"),
         (["e-channel", "--matcher", "real", "--faces", "/"], "looks at no face unless a finger fails"),

@@ -44,6 +44,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--matcher", choices=("scripted", "real"), default="scripted", help="who compares faces")
     parser.add_argument("--faces", type=Path, metavar="DIR", help="photographs for --matcher real")
     parser.add_argument("--pipelining", choices=("on", "off"), help="instead of what the lane file says")
+    parser.add_argument("--reversed", action="store_true", help="a reversible lane the other way round")
     command.add_json(parser)
     parser.set_defaults(run=run)
 
@@ -53,7 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.travellers < 1:
         raise SetupError(f"--travellers {arguments.travellers}: nobody would come; let it be 1 or more")
-    config = lanes.load(arguments.lane)
+    config = lanes.load(arguments.lane, arguments.reversed)
+    if arguments.reversed and not config.reversed:
+        raise SetupError(f"--reversed: lane {config.lane.name} goes one way only")
     if arguments.pipelining:
         config = _pipelined(config, arguments.pipelining == "on")
     outcome = _simulated(config, arguments)

@@ -31,7 +31,8 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from gatefw.simulate import lanes, table
 
-    found = [row for lane in arguments.lane or lanes.names() for row in table.rows(lanes.load(lane))]
+    ways = [way for lane in arguments.lane or lanes.names() for way in lanes.both_ways(lane)]
+    found = [row for way in ways for row in table.rows(way)]
     if arguments.json:
         print(json.dumps([dataclasses.asdict(row) for row in found], indent=2))
     else:

@@ -50,7 +50,7 @@ def rows(config: Config) -> Iterator[Row]:
         came, lane = tell(config, story)
         clean = not list(lane.world.history.of("violation"))
         yield Row(
-            config.lane.name,
+            f"{config.lane.name}, reversed" if config.reversed else config.lane.name,
             story.name,
             "passes" if came.across else "turned away",
             ", then ".join(came.reasons),

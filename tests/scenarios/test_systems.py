@@ -50,9 +50,19 @@ def test_the_systems_are_those_of_the_lane_files() -> None:
 @pytest.mark.parametrize("system", REFUSALS)
 def test_every_story_of_a_system_ends_as_it_should_and_as_it_is_written_down(system: str) -> None:
     """One after the other comes to this lane: somebody who may pass, and everybody whom it must turn away."""
-    rows = list(table.rows(lanes.load(system)))
+    rows = [row for way in lanes.both_ways(system) for row in table.rows(way)]
     assert [row for row in rows if not row.ok] == []
-    assert table.markdown(rows).splitlines()[9:] == [line for line in WRITTEN if line.startswith(f"| {system} |")]
+    written = [line for line in WRITTEN if line.startswith((f"| {system} |", f"| {system}, reversed |"))]
+    assert table.markdown(rows).splitlines()[9:] == written
+
+
+def test_chung_ying_street_lets_in_and_out_by_the_direction_of_the_permit() -> None:
+    """A permit holder who works in the street passes both ways; one whose permit is for the way in does not come out."""
+    both = {way.port.direction: list(table.rows(way)) for way in lanes.both_ways("chung-ying-street")}
+    assert set(both) == {"arrival", "departure"}
+    for rows in both.values():
+        told = {row.story: row for row in rows}
+        assert (told["passes"].outcome, told["permitted-direction"].reason) == ("passes", "wrong_direction")
 
 
 @pytest.mark.parametrize("system", REFUSALS)
