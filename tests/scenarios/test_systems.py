@@ -57,7 +57,7 @@ def test_every_story_of_a_system_ends_as_it_should_and_as_it_is_written_down(sys
 
 
 def test_chung_ying_street_lets_in_and_out_by_the_direction_of_the_permit() -> None:
-    """A permit holder who works in the street passes both ways; one whose permit is for the way in does not come out."""
+    """A permit holder who works in the street passes both ways; a permit for the way in alone does not let out."""
     both = {way.port.direction: list(table.rows(way)) for way in lanes.both_ways("chung-ying-street")}
     assert set(both) == {"arrival", "departure"}
     for rows in both.values():
