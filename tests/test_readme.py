@@ -240,11 +240,11 @@ display.close()
 def test_the_new_procedure_admits_only_after_two_looks(extended: Path) -> None:
     program = """
 from gatefw.clearance import Terms, load
-from gatefw.model import FaceCompared, Inside, RecordFound, SubjectId, Token
+from gatefw.model import Eligible, FaceCompared, Inside, RecordFound, SubjectId, Token
 clear, found = load("two_looks"), RecordFound(SubjectId("0" * 32))
 def decided(*looks):
     procedure = clear(Token(b"A1234563"), Terms(8.0))
-    next(procedure), procedure.send(found), procedure.send(Inside())
+    next(procedure), procedure.send(found), procedure.send(Eligible()), procedure.send(Inside())
     try:
         for matched in looks:
             procedure.send(FaceCompared(matched, 0.4, 0.542, 1e-3, 1))
