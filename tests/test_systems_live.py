@@ -29,10 +29,10 @@ def test_a_traveller_passes_without_a_document_and_a_stranger_does_not(
 
 
 def test_every_lane_file_is_played() -> None:
-    assert sorted(each.lane for each in SYSTEMS) == sorted(path.stem for path in LANES.glob("*.toml"))
+    assert sorted({each.lane for each in SYSTEMS}) == sorted(path.stem for path in LANES.glob("*.toml"))
 
 
-@pytest.mark.parametrize("lane", [each.lane for each in SYSTEMS])
+@pytest.mark.parametrize("lane", sorted({each.lane for each in SYSTEMS}))
 def test_a_lane_is_simulated_with_its_own_rules_times_and_pins(lane: str) -> None:
     file = tomllib.loads((LANES / f"{lane}.toml").read_text(encoding="utf-8"))
     played = tomllib.loads(simulated(LANES / f"{lane}.toml"))

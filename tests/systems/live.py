@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from live_gate import DEADLINE_S, LiveGate, live_gate
 from peers import until
 from systems.played import Known, System, Visit
 from systems.simulated import AUTHORITY_KEY, CARD_KEY, simulated
+
+from gatefw.reversal import turn
 
 LANES = Path(__file__).resolve().parents[2] / "config" / "lanes"
 FORGOTTEN_S = 10.0
@@ -38,30 +41,26 @@ class Came:
 def play(system: System, models: Path, photos: Path, shared: Path) -> Iterator[Came]:
     """Every visit of a system. What goes wrong in between is told as one that did not come out; this system ends."""
     began_s = time.monotonic()
-    text = simulated(LANES / f"{system.lane}.toml", str(shared) if system.journey else "")
+    text = simulated(LANES / f"{system.lane}.toml", str(shared) if system.journey else "", system.reverse)
     try:
-        with live_gate(models, photos, lane=text, watcher=system.watcher, before=_key) as gate:
+        with live_gate(models, photos, lane=text, watcher=system.watcher, before=partial(_site, system)) as gate:
             known = system.prepare(gate, photos)
             yield Came(system.lane, "in service", "", "", round(time.monotonic() - began_s, 1))
             for number, visit in enumerate(system.visits, 1):
                 yield _visit(gate, system.lane, f"{visit.script}-{number}", visit, known)
     except (Exception, AssertionError) as problem:  # noqa: BLE001  told, and the next system is played
-        yield Came(
-            system.lane,
-            "in service",
-            "",
-            "",
-            round(time.monotonic() - began_s, 1),
-            f"{type(problem).__name__}: {problem}",
-        )
+        seconds, wrong = round(time.monotonic() - began_s, 1), f"{type(problem).__name__}: {problem}"
+        yield Came(system.lane, "in service", "", "", seconds, wrong)
 
 
-def _key(run: Path) -> None:
-    """The card reader's key, as `gatefw device install` would leave it, and the lane's own for authorities."""
+def _site(system: System, run: Path) -> None:
+    """What a site does before: keys for reader and authorities, and `gatefw reverse` where a lane goes both ways."""
     for name, secret in (("card.key", CARD_KEY.encode()), ("authority.key", AUTHORITY_KEY)):
         key = run / name
         key.write_bytes(secret)
         key.chmod(0o600)
+    if system.reverse:
+        turn(run / "state")
 
 
 def _visit(gate: LiveGate, lane: str, who: str, visit: Visit, known: Known) -> Came:

@@ -46,13 +46,14 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One lane file. `journey`: it shares its people with the touchpoints before it."""
+    """One lane file. `journey`: it shares its people with the touchpoints before it. `reverse`: the other way round."""
 
     lane: str
     prepare: Callable[[LiveGate, Path], Known]
     visits: tuple[Visit, ...]
     watcher: bool = True
     journey: bool = False
+    reverse: bool = False
 
 
 # ---------------------------------------------------------------- before anybody comes
@@ -129,8 +130,9 @@ def by_face_and_finger(gate: LiveGate, photos: Path) -> Known:
 
 def permit_holder(gate: LiveGate, photos: Path) -> Known:
     partition(gate, "permit-resident")
-    permit = {"area_permit.kind": "closed-area-permit", "area_permit.expires": YEAR}
-    enrol(gate, photos, None, partition="permit-resident", facts=permit)
+    permit = {"kind": "resident", "expires": YEAR, "directions": "arrival departure"}
+    facts = {f"area_permit.{name}": value for name, value in permit.items()}
+    enrol(gate, photos, None, partition="permit-resident", facts=facts)
     return {}
 
 
@@ -250,6 +252,7 @@ SYSTEMS = (
     System("smart-departure", by_document, SMART_DEPARTURE),
     System("document-free", by_face_and_finger, DOCUMENT_FREE),
     System("chung-ying-street", permit_holder, FACE_TWICE),
+    System("chung-ying-street", permit_holder, FACE_TWICE[:1], reverse=True),
     System("hetao", designated, HETAO),
     System("flight-token-check-in", journey, CHECK_IN, watcher=False, journey=True),
     System("flight-token-bag-drop", nothing, NO_DOOR, watcher=False, journey=True),

@@ -13,6 +13,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from gatefw.reversal import one_way
+
 Table = dict[str, Any]
 PINS = ("release", "closed", "locked", "beam")
 CARD_KEY = "30313233343536373839414243444546"
@@ -20,11 +22,15 @@ AUTHORITY_KEY = bytes(range(32))
 """The lane's own, by which authorities know it."""
 
 
-def simulated(lane_file: Path, people: str = "") -> str:
-    """The text of the simulated lane. `people`: a directory that several lanes share, "" for the lane's own state."""
+def simulated(lane_file: Path, people: str = "", reverse: bool = False) -> str:
+    """The text of the simulated lane. `people`: a directory that several lanes share, "" for the lane's own state.
+
+    `reverse`: the world is wired for the lane the other way round, so that people come from its other end.
+    """
     lane = tomllib.loads(lane_file.read_text(encoding="utf-8"))
     doors = sorted(lane.get("door", {}))
-    world: Table = {"travel_s": 0.4, "walk_m_s": 1.8, "doors": doors, "pins": _pins(lane)}
+    world: Table = {"travel_s": 0.4, "walk_m_s": 1.8, "doors": doors, "pins": _pins(one_way(lane, reverse))}
+    lane.get("reversed", {}).pop("camera", None)  # the world's cameras look at whoever comes, from either end
     lane["lane"]["simulated"] = True
     lane["gpio"]["factory"] = "socket:${RUN}/pins.sock"
     lane["vision"]["start"] = "child"
