@@ -106,7 +106,7 @@ class UnderWay:
             return Reason.DEVICE_LOST
         if lane.stop:
             return Reason.STOPPED
-        late = self.waiting is not None and now_s - self.waiting.began_s >= self._settings.timers[Timer.CHECK]
+        late = self.waiting is not None and now_s - self.waiting.began_s >= self._settings.timers[Timer.LEAVE]
         on_the_way = lane.phase in ADMITTED or lane.phase is Phase.IDLE
         return None if self._settings.pipelining and on_the_way and not late else Reason.NOT_NOW
 

@@ -164,7 +164,7 @@ def _goes(device: str) -> Callable[[Bench], object]:
         (lambda bench: bench.give(Ordered(1, Verb.CLOSE, "uid-1000")), "closed"),
         (_goes("vision"), "device_lost"),
         (lambda bench: bench.door(EXIT, Position.SECURED), "not_now"),  # Anna went back and is let out by the entry
-        (lambda bench: bench.later(5.0), "not_now"),  # the check time of the bench
+        (lambda bench: bench.later(5.0), "not_now"),  # the leave time of the bench
     ],
 )
 def test_anything_out_of_the_ordinary_ends_the_run_that_waits(happens: Callable[[Bench], object], reason: str) -> None:
