@@ -7,7 +7,7 @@ are counted, neither is called unexpected: they are what the thresholds are abou
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,7 +19,16 @@ from gatefw.clearance import load
 from gatefw.config import Config
 from gatefw.crew import gate_settings
 from gatefw.errors import SetupError
-from gatefw.model import Answer, FaceIdentified, Failed, IdentifyFace, Reason, SubjectId, VerifyFace, VerifyPortrait
+from gatefw.model import (
+    Answer,
+    FaceIdentified,
+    Failed,
+    IdentifyFace,
+    Reason,
+    SubjectId,
+    VerifyFace,
+    VerifyPortrait,
+)
 from gatefw.simulate.day import Came, Outcome, Progress, made_up, play
 from gatefw.simulate.lane import SimulatedLane
 from gatefw.simulate.scripted import Judge, Scripted, search_threshold, seen
@@ -27,6 +36,7 @@ from gatefw.simulate.stories import PASSES, questions
 from gatefw.simulate.traveller import NEIGHBOUR, Story, Traveller
 from hw.sim.physics import World
 
+WORN = ("finger_unclear",)
 STRANGER = Story("stranger", "Somebody whom nobody registered tries what a stranger can.", ())
 OF_THE_FACE = frozenset(
     {
@@ -135,10 +145,10 @@ def simulate_real(
         return RealFaces(config, lane.world, lane.judge, lane.people, matcher, {**named, **strange}).answer
 
     lane = SimulatedLane(config, answers, seed)
-    sent: list[tuple[Traveller, Story]] = [(lane.people[name], PASSES) for name in named]
+    sent: list[tuple[Traveller, Story]] = [(_shows(lane.people[name], config), PASSES) for name in named]
     for name, victim in zip(strange, named, strict=False):
         facts = lane.people[victim].facts
-        sent.append((Traveller(name, facts, tokens=(victim,), fingers=("finger_unclear",)), STRANGER))
+        sent.append((Traveller(name, facts, tokens=(victim,), fingers=WORN), STRANGER))
     chance.shuffle(sent)
     play(lane, sent, progress)
     outcome = RealOutcome(config, search_threshold(config), "real", people=matcher.people)
@@ -148,11 +158,8 @@ def simulate_real(
 
 def real_matcher(config: Config, faces: Path, travellers: int, seed: int) -> RealMatcher:
     """The models of the lane, and its gallery full of people of this folder, half of the travellers among them."""
-    asked = questions(load(config.lane.procedure), gate_settings(config).terms)
-    if not {IdentifyFace, VerifyFace, VerifyPortrait} & asked:
-        raise SetupError(
-            f"lane {config.lane.name}: looks at no face unless a finger fails; the models have nothing to do"
-        )
+    if not _asks_faces(config) and not gate_settings(config).terms.face_after_finger:
+        raise SetupError(f"lane {config.lane.name}: looks at no face; nothing is left to the models")
     if not faces.is_dir():
         raise SetupError(f"--faces {faces}: no directory; name one with a folder of photographs for each person")
     vision = config.vision
@@ -161,3 +168,13 @@ def real_matcher(config: Config, faces: Path, travellers: int, seed: int) -> Rea
     )
     searched = vision.searched if config.vision_table.identify else None
     return RealMatcher(chain, faces, seed, travellers // 2, travellers - travellers // 2, searched, config.face.fmr)
+
+
+def _asks_faces(config: Config) -> bool:
+    asked = questions(load(config.lane.procedure), gate_settings(config).terms)
+    return bool({IdentifyFace, VerifyFace, VerifyPortrait} & asked)
+
+
+def _shows(traveller: Traveller, config: Config) -> Traveller:
+    """Where the face is looked at only instead of a finger, everybody's is worn."""
+    return traveller if _asks_faces(config) else replace(traveller, fingers=WORN)

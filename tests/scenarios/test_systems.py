@@ -3,10 +3,13 @@
 What the systems must refuse is written here by hand, from what the systems are; the stories come from the lane files.
 """
 
+from random import Random
+
 import pytest
 
 from gatefw.crew import gate_settings
 from gatefw.simulate import lanes, table
+from gatefw.simulate.day import came_of, made_up, play, scripted_lane
 from gatefw.simulate.stories import of_lane
 
 TOKEN = {"token_malformed", "token_unknown", "record_expired", "record_revoked"}
@@ -54,6 +57,20 @@ def test_every_story_of_a_system_ends_as_it_should_and_as_it_is_written_down(sys
     assert [row for row in rows if not row.ok] == []
     written = [line for line in WRITTEN if line.startswith((f"| {system} |", f"| {system}, reversed |"))]
     assert table.markdown(rows).splitlines()[9:] == written
+
+
+@pytest.mark.parametrize("name", ["not-me", "no-answer", "walks-away", "stranger", "twins", "swapped", "no-finger"])
+def test_whoever_is_turned_away_frees_the_camera_for_the_next(name: str) -> None:
+    """Somebody does not come through, for whatever reason. The next in the queue steps up, and passes."""
+    config = lanes.load("document-free")
+    lane = scripted_lane(config, seed=0)
+    told = {story.name: story for story in of_lane(config, lane.settings.terms)}
+    queue = [(who, told[tells]) for who, tells in (("anna", "passes"), ("boris", name), ("carla", "passes"))]
+    chance = Random(0)
+    sent = [(story.played_by(made_up(who, config, chance, story)), story) for who, story in queue]
+    play(lane, sent)
+    assert all(came_of(lane, traveller.name, story).expected for traveller, story in sent)
+    assert list(lane.world.history.of("violation")) == []
 
 
 def test_chung_ying_street_lets_in_and_out_by_the_direction_of_the_permit() -> None:
