@@ -7,7 +7,7 @@ their record, and what they had before until the new template exists.
 import base64
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.eligibility import document_facts
 from gatefw.errors import BadReply, Refusal
 from gatefw.model import DocumentRead, Enrolled, EnrolTraveller, Fact, FactKind, Failed, Reason, SubjectId, Token
-from gatefw.record_terms import FOR_EVER, Consent, Modality, RecordState, Registered
+from gatefw.record_terms import FOR_EVER, Agreed, Consent, Modality, RecordState, Registered
 from gatefw.records import Records
 from gatefw.vision_wire import PORTRAIT_BYTES_MAX, EnrolTold, Message, enrol_told
 
@@ -107,7 +107,7 @@ class EnrolmentDesk:
             reply(Rejected(Rejection.REFUSED, str(error)))
             return
         if not self._renewed(wanted):
-            reply(Rejected(Rejection.REFUSED, "enrol: the record was revoked meanwhile"))
+            reply(Rejected(Rejection.REFUSED, "enrol: the record was revoked meanwhile, or a consent withdrawn"))
             return
         self._write_down(subject, order.by, told)
         unknown = "nobody was looked for, too many are enrolled"
@@ -116,9 +116,12 @@ class EnrolmentDesk:
         reply(Done({**done, "expires_at": found.expires_at}))
 
     def _renewed(self, wanted: _Wanted) -> bool:
-        """The template exists. False when the record ended meanwhile: then the template must go as well."""
+        """The template exists. False when record or consent ended meanwhile: then the template must go as well."""
+        subject, before = wanted.record.subject, wanted.record.consents
         try:
-            self._records.renew(wanted.record.subject, wanted.consent, wanted.facts, wanted.record.expires_at)
+            if _withdrawn(self._records.registered(subject).consents) - _withdrawn(before):
+                raise Refusal("record: a consent was withdrawn meanwhile")
+            self._records.renew(subject, wanted.consent, wanted.facts, wanted.record.expires_at)
         except Refusal:
             self._ask("revoke", lambda _message: None, subject=wanted.record.subject)
             return False
@@ -189,6 +192,10 @@ class EnrolmentDesk:
         if found.state is RecordState.PENDING:
             with contextlib.suppress(Refusal):  # it is gone already: its partition was destroyed meanwhile
                 self._records.discard(found.subject)
+
+
+def _withdrawn(consents: Iterable[Agreed]) -> set[Agreed]:
+    return {agreed for agreed in consents if not agreed.holds}
 
 
 def _told(message: Message) -> EnrolTold:

@@ -135,12 +135,13 @@ class Partitions:
         return tuple(name for (name,) in self._people.rows("select name from partition where gone = ?", _GONE))
 
     def finish(self, name: str) -> int | None:
-        """The rest of `destroy`."""
-        self._keys.destroy(name)
+        """The rest of `destroy`. The key goes while the row is held: another process may have finished, and the name
+        been used again."""
         with self._people.transaction() as database:
             query = "update partition set gone = ?, facts_sealed = null where name = ? and gone = ?"
             if not database.execute(query, (_ERASED, name, _GONE)).rowcount:
                 return None
+            self._keys.destroy(name)
             for table in ("token", "consent", "touchpoint", "refusal"):
                 database.execute(f"delete from {table} where {_THEIRS}", (name,))  # noqa: S608  our own names
             people = database.execute("delete from traveller where partition = ?", (name,)).rowcount

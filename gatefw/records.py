@@ -133,11 +133,14 @@ class Records:
     def withdraw(self, subject: SubjectId, of: Collection[Modality], now: float) -> list[Modality]:
         """They take back their consent; what of it held until now. `facts` are erased at once.
 
-        Raises Refusal when the record is not in use, or nothing of this was agreed to.
+        Facts out of a file of the first layout are erased too: nobody asked then whether they may be kept. Raises
+        Refusal when the record is not in use, or nothing of this was agreed to.
         """
         with self._erasing(subject) as database:
             self._active(subject)
             held = [agreed.to for agreed in self.registered(subject).consents if agreed.holds and agreed.to in of]
+            if Modality.FACTS in of and Modality.FACTS not in held and self._facts.of(subject):
+                held.append(Modality.FACTS)
             if not held:
                 raise Refusal("record: nothing of this was agreed to, or it was withdrawn before")
             query = "update consent set withdrawn_at = ? where subject = ? and modality = ?"
@@ -149,11 +152,13 @@ class Records:
     def change_facts(self, subject: SubjectId, facts: Mapping[str, str]) -> None:
         """Replace the facts of these names, and remove those that are empty: a new document, the same person.
 
-        Raises Refusal unless the record is active and its facts were not erased.
+        Raises Refusal unless the record is active, its facts were not erased, and they agreed that facts are kept.
         """
         with self._erasing(subject):
             self._active(subject)
             changed = {**self.facts(subject), **facts}
+            if not self.registered(subject).agrees_to(Modality.FACTS):
+                raise Refusal("record: they did not agree that facts are kept; enrol them again, with the facts")
             self._facts.keep(subject, {name: value for name, value in changed.items() if value})
 
     def touch(self, subject: SubjectId, touchpoint: str, now: float) -> None:

@@ -9,6 +9,7 @@ from counter import ENROL, NOW, Counter, subject_of
 from gatefw.clerk import HouseRules
 from gatefw.config_tables import People
 from gatefw.control import Done, Rejected
+from gatefw.errors import Refusal
 from gatefw.model import ChipProof, DocumentRead, Enrolled, FactKind, Failed, Reason, RecordFound, SubjectId
 from gatefw.record_terms import RecordState
 
@@ -160,6 +161,24 @@ def test_a_record_that_is_revoked_while_its_photographs_are_looked_at_keeps_no_t
     assert isinstance(answer, Rejected) and "revoked meanwhile" in answer.message
     counter.settle()
     assert counter.vision.asked[-1] == ("revoke", {"subject": found.subject})
+
+
+def test_what_is_withdrawn_while_new_photographs_are_looked_at_does_not_come_back(counter: Counter) -> None:
+    """The traveller thinks better of it while the officer's photographs are still being compared."""
+    subject = subject_of(counter.enrol(facts={"document.name": "CHAN"}))
+    heard = counter.vision.hold("enrol")
+    answers = counter.ordered("enrol", **(AGAIN | {"again": subject, "facts": {"document.name": "WONG"}}))
+    counter.settle()
+    counter.now += 1
+    assert isinstance(counter.order("withdraw_consent", subject=subject), Done)
+    heard.get(timeout=30)()
+    answer = answers.get(timeout=30)
+    assert isinstance(answer, Rejected) and "consent withdrawn" in answer.message
+    counter.settle()
+    assert counter.vision.asked[-1] == ("revoke", {"subject": subject})
+    assert counter.look_up(b"A1234567") == Failed(Reason.CONSENT_WITHDRAWN)
+    with pytest.raises(Refusal, match="erased"):
+        counter.records.facts(SubjectId(subject))
 
 
 # ---------------------------------------------------------------- by document and face

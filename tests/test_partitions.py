@@ -128,6 +128,19 @@ def test_vision_hears_of_it_until_it_has_done_it_and_only_then_the_name_is_free(
     assert records.partitions.facts(FLIGHT) == {}
 
 
+def test_who_comes_late_to_a_destruction_leaves_the_next_partition_of_that_name_alone(records: Records) -> None:
+    """Two daemons saw a partition that was gone. One finished, vision was told, the name was used again; then comes
+    the other."""
+    records.partitions.destroy(FLIGHT)
+    (gone,) = records.partitions.to_tell()
+    records.partitions.told(gone)
+    records.partitions.make(FLIGHT, ENDS_AT, JOURNEY, NOW)
+    subject = register(records, new_token())
+    assert records.partitions.finish(FLIGHT) is None
+    assert records.facts(subject) == {"document.name": "Chan"}
+    assert records.partitions.facts(FLIGHT) == JOURNEY
+
+
 def test_its_time_is_over_from_the_second_it_ends(records: Records) -> None:
     assert records.partitions.due(ENDS_AT - 0.001) == ()
     assert records.partitions.due(ENDS_AT) == (FLIGHT,)

@@ -226,12 +226,20 @@ def test_facts_that_may_not_be_kept_any_more_are_erased_from_every_file(tmp_path
 
 
 def test_a_new_document_changes_the_facts_it_names_and_no_other(records: Records) -> None:
-    subject = register(records)
+    subject = register(records, consent=Consent(frozenset(Modality), NOW))
     records.change_facts(subject, {"name": "Wong", "permit.kind": "resident", "document": ""})
     assert records.facts(subject) == {"name": "Wong", "permit.kind": "resident"}
     records.disable(subject, NOW)
     with pytest.raises(Refusal, match="an active one is wanted"):
         records.change_facts(subject, {"name": "Chan"})
+
+
+def test_nothing_is_written_down_of_who_agreed_to_their_face_alone(records: Records) -> None:
+    subject = records.enrol([CARD], {}, Consent(frozenset({Modality.FACE}), NOW), NOW + 100)
+    records.activate(subject, NOW)
+    with pytest.raises(Refusal, match="did not agree that facts are kept"):
+        records.change_facts(subject, {"name": "Wong"})
+    assert records.facts(subject) == {}
 
 
 def test_who_is_enrolled_again_is_the_same_record_with_what_is_new(records: Records) -> None:
@@ -316,6 +324,10 @@ def test_a_file_of_the_first_layout_is_brought_up_to_date_and_loses_nobody(tmp_p
             assert migrated.registered(subject).partition == MAIN
     with pytest.raises(StoreError, match="key file is another"):
         Records(tmp_path / "old", bytes(32))
+    with closing(Records(tmp_path / "old", KEY)) as migrated:
+        assert migrated.withdraw(subject, set(Modality), NOW + 9) == [*Modality]
+        with pytest.raises(Refusal, match="erased"):
+            migrated.facts(subject)
 
 
 def test_a_file_of_a_newer_layout_is_left_alone(tmp_path: Path, records: Records) -> None:
