@@ -65,6 +65,8 @@ def _site(system: System, run: Path) -> None:
 
 def _visit(gate: LiveGate, lane: str, who: str, visit: Visit, known: Known) -> Came:
     began_s, before = time.monotonic(), len(ends(gate))
+    if visit.first is not None:
+        visit.first(gate)
     gate.world.traveller(who, visit.script, **visit.arguments(known))
     if visit.also is not None:
         gate.world.traveller(f"{who}-too", visit.also[0], **dict(visit.also[1]))

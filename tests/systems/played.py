@@ -7,7 +7,7 @@ photographs of the same person, or of somebody else.
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ Known = dict[str, str]
 class Visit:
     """Somebody comes by a script of the world. `outcome` is what the world sees, `reason` what the gate tells first.
 
-    `needs` names what of `Known` is handed to the script under which argument; `also` is somebody who comes with them.
+    `needs` names what of `Known` is handed to the script under which argument; `also` is who comes with them,
+    `first` what an officer does before.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Visit:
     given: tuple[tuple[str, Any], ...] = ()
     needs: tuple[tuple[str, str], ...] = ()
     also: tuple[str, tuple[tuple[str, Any], ...]] | None = None
+    first: Callable[[LiveGate], None] | None = None
 
     def arguments(self, known: Known) -> dict[str, Any]:
         return dict(self.given) | {argument: known[name] for argument, name in self.needs}
@@ -155,6 +157,12 @@ def nothing(gate: LiveGate, photos: Path) -> Known:
     return {}
 
 
+def resident_at_the_counter(gate: LiveGate) -> None:
+    """An officer saw the identity card of whoever checked in: that stands in no passport."""
+    for each in gate.ask("subjects")["subjects"]:
+        gate.ask("change_facts", subject=each["subject"], facts={"residence": "hong-kong"})
+
+
 # ---------------------------------------------------------------- who comes
 
 
@@ -232,6 +240,13 @@ ONE_DOOR = (
     Visit("the same again", "turned_back", "touchpoint_repeated", "boarder",
           _with(photo=SHOWN[0], leave_patience_s=10.0)),
 )  # fmt: skip
+JOURNEY_E_CHANNEL = (
+    Visit("no eligible resident", "not_admitted", "not_eligible_resident", "known",
+          _with(photo=SHOWN[0], says="nothing", enter_patience_s=6.0)),
+    replace(FACE_TWICE[0], first=resident_at_the_counter),
+    Visit("the same again", "not_admitted", "touchpoint_repeated", "known",
+          _with(photo=SHOWN[1], says="nothing", enter_patience_s=6.0)),
+)  # fmt: skip
 CHECK_IN = (
     Visit("passes", "went_on", "ok", "passer", _with(scanner="mrz", photo=SHOWN[0], stand_s=15.0),
           (("code", "good printed"), ("document", "good"))),
@@ -257,7 +272,7 @@ SYSTEMS = (
     System("flight-token-check-in", journey, CHECK_IN, watcher=False, journey=True),
     System("flight-token-bag-drop", nothing, NO_DOOR, watcher=False, journey=True),
     System("flight-token-security", nothing, ONE_DOOR, journey=True),
-    System("flight-token-e-channel", nothing, FACE_TWICE[:2], journey=True),
+    System("flight-token-e-channel", nothing, JOURNEY_E_CHANNEL, journey=True),
     System("flight-token-boarding", nothing, ONE_DOOR, journey=True),
 )
 """In this order: each touchpoint of the journey wants those before it passed."""
