@@ -20,6 +20,7 @@ from gatefw.model import Reason
 from hw.sim.cameras import HELD_UP_S, MAIN, Cameras, frames_socket
 from hw.sim.frames import VARIANTS, Camera, Scenes, Sight
 from hw.sim.physics import World
+from hw.sim.places import Place
 from hw.sim.settings import WorldSettings, parse
 
 FPS = 10.0
@@ -135,6 +136,14 @@ def test_a_code_is_seen_by_the_camera_in_front_for_a_moment_and_by_no_other(lane
         assert search(lane.see(front, 100.1 + HELD_UP_S)) == frozenset()
 
 
+def test_who_stands_in_front_is_seen_by_the_camera_there_and_by_no_other(lane: Lane) -> None:
+    with lane.look("front") as front, lane.look(MAIN) as inside:
+        empty = lane.see(front, 100.0)
+        lane.world.enter("somebody", at=Place.FRONT)
+        assert (lane.see(front, 101.0) != empty).mean() > 0.3
+        assert abs(lane.see(inside, 101.0).mean() - empty.mean()) < 3
+
+
 def test_an_unplugged_camera_hangs_up_on_whoever_looks(lane: Lane) -> None:
     with lane.look(MAIN) as inside:
         lane.cameras.ail(MAIN, Camera.UNPLUGGED)
@@ -151,6 +160,13 @@ def test_a_camera_hangs_inside_or_in_front() -> None:
     assert parse({"cameras": {"low": "inside"}}).cameras == {"low": "inside"}
     with pytest.raises(ValueError, match=r"world\.cameras\.low: 'above' is not one of inside, front"):
         parse({"cameras": {"low": "above"}})
+
+
+@pytest.mark.models
+def test_two_who_show_their_faces_are_two_faces_in_one_picture(models: Path, photos: Path) -> None:
+    chain = Chain.load(models, "blazeface-short-range-int8", "dlib-resnet-int8", Runtime.LITERT)
+    picture = shown(Scenes(photos), Camera.LIVE, ("obama.jpg", "biden.jpg"))
+    assert len(chain.faces(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))) == 2
 
 
 @pytest.mark.models
