@@ -228,6 +228,7 @@ def _assembled(path: Path, contents: Contents) -> Config:
             frames=size.frames,
             partitions=tuple(sections["people"].partitions.split()),
         ),
+        reversed=contents.reversed,
     )
     return Config(
         file=path,

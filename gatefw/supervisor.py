@@ -163,7 +163,7 @@ class Supervisor:
             TokenTerms.of(config.lane.name, config.tokens, face_follows(config.lane.procedure)), seen, wall_clock
         )
         rules = Rules(config.rules, config.port, config.lane.name, wall_clock)
-        house = HouseRules(config.lane.name, rules.judge, config.people, config.tries)
+        house = HouseRules(config.lane.name, rules.judge, config.people, config.tries, self._vouched)
         self._clerk = Clerk(
             records, check.take, self._inbox.put, self._scribe.append, now, house, fingers, self._crew.finger_sensor
         )
@@ -180,6 +180,11 @@ class Supervisor:
             lambda do, heard: self._desk.request(do, heard),
         )
         self._devices = DeviceDesk(config.devices, self._crew.all, self._crew.installers, lane, config.paths.run)
+
+    def _vouched(self) -> float | None:
+        """The bare clock, while somebody vouches for it or the port does without."""
+        at = wall_clock()
+        return at.ns / 1e9 if at.synchronised or not self._config.port.require_synchronised else None
 
     def _opened_fingers(self) -> Fingers | None:
         """The store of fingers, where the lane has a sensor for them or had one: what is revoked must go from it."""
@@ -214,6 +219,7 @@ class Supervisor:
                 self._inbox.put,
                 self._clerk.reconcile,
                 self._hinted,
+                self._config.reversed,
             )
             self._files.callback(self._desk.close)
             self._clerk.start(self._desk)

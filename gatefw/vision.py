@@ -23,7 +23,8 @@ It talks through `vision.sock` (see `vision_server`) and knows neither doors nor
     partition_make  partition, expires_at  {}
     partition_destroy  partition           {"people": n}: whose templates are destroyed with its key
     list                                   {"subjects": [{"subject", "templates", "expires_at"}]}
-    health                                 {"ok", "cameras": {name: {"lost", "ail", "why"}}}: reasons, or ""
+    health                                 {"ok", "reversed", "cameras": {name: {"lost", "ail", "why"}}}: which way of
+                                           the lane it has (`reversal`); reasons, or ""
     figures                                {"cameras": {name: {the same, "frames_per_s", "brightness", "width_px",
                                            "height_px"}}}; every frame is counted while somebody goes on asking
     stop                                   {} and the process ends

@@ -19,6 +19,7 @@ from gatefw.vision_client import VisionClient
 from gatefw.vision_settings import CameraPlace
 from gatefw.vision_wire import (
     PORTRAIT_BYTES_MAX,
+    WRONG_WAY,
     CameraState,
     Message,
     cameras_told,
@@ -53,8 +54,10 @@ class VisionDesk:
         put: Callable[[GateInput], None],
         came: Callable[[], None],
         hint: Callable[[RunId, str], None],
+        reverse: bool = False,
     ) -> None:
-        self._put, self._came, self._hint = put, came, hint
+        """`reverse`: which way the lane goes; a vision process that has it the other way shows no camera of it."""
+        self._put, self._came, self._hint, self._reverse = put, came, hint, reverse
         self._lock, self._telling = threading.Lock(), threading.Lock()
         self._verifies: dict[int, _Verify] = {}
         self._requests: dict[int, Heard] = {}
@@ -154,7 +157,7 @@ class VisionDesk:
             if "code" in message:
                 self._code(*code_found(message["code"]))
             else:
-                self._health(cameras_told(message["health"]))
+                self._health(cameras_told(message["health"], self._reverse))
         except BadReply as error:
             _log.warning("%s", error)
 
@@ -166,6 +169,8 @@ class VisionDesk:
         """The first one after connecting says that the process is there; each says how its cameras are."""
         for name, before in self._cameras.items():
             now = self._cameras[name] = told.get(name, UNTOLD)
+            if now == WRONG_WAY != before:
+                _log.error("%s: %s", name, now.why)
             for event in _changes(name, before, now):
                 self._put(event)
         if not self._there:

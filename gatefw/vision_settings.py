@@ -46,7 +46,7 @@ class VisionSettings:
     however many cameras there are. searched: for the camera that identifies.
     twice_most: among so many people at most an enrolment asks whose face is enrolled already. The strictest threshold
     has an FMR of 1e-4: among more than 1,000, every tenth traveller would have a stranger's name, and an officer who is
-    told so all day looks no more.
+    told so all day looks no more. reversed: the cameras are those of the lane the other way round.
     """
 
     socket: Path
@@ -63,6 +63,7 @@ class VisionSettings:
     compare_every_s: float = 0.25
     searched: Searched = Searched()
     twice_most: int = 1000
+    reversed: bool = False
 
     def having(self, codes: bool) -> tuple[CameraPlace, ...]:
         """The cameras that look for codes, or those that look for faces."""

@@ -42,12 +42,19 @@ class CameraState:
         return {"lost": self.lost or "", "ail": self.ail or "", "why": self.why[:WHY_CHARS_MAX]}
 
 
-def cameras_told(health: object) -> dict[str, CameraState]:
-    """The state of each camera in a health message. Raises BadReply."""
+WRONG_WAY = CameraState(Reason.DEVICE_WRONG, why="the vision process has the lane the other way round: see `reverse`")
+"""Of every camera, where vision and supervisor differ in which end of the lane is which: one that looks at the wrong
+end would find the wrong people."""
+
+
+def cameras_told(health: object, reverse: bool = False) -> dict[str, CameraState]:
+    """The state of each camera in a health message; `reverse`: which way the lane goes. Raises BadReply."""
     try:
         if not isinstance(health, dict) or not isinstance(health["cameras"], dict):
             raise TypeError(health)
-        return {str(name): _camera_told(told) for name, told in health["cameras"].items()}
+        differs = (health.get("reversed") is True) is not reverse
+        told = {str(name): _camera_told(each) for name, each in health["cameras"].items()}
+        return dict.fromkeys(told, WRONG_WAY) if differs else told
     except (KeyError, TypeError, ValueError) as error:
         raise BadReply(f"vision: not a word on its health: {type(error).__name__}") from error
 

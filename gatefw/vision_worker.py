@@ -54,6 +54,7 @@ class Vision:
         self._seeking: dict[str, CodeWatch] | None = None
         self._client: Client | None = None
         self._told: Mapping[str, object] = {}
+        self._reversed = settings.reversed
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -201,7 +202,8 @@ class Vision:
     def _state(self) -> dict[str, object]:
         states = self._eyes.states
         ok = not any(state.lost or state.ail for state in states.values())
-        return {"ok": ok, "cameras": {name: state.message() for name, state in states.items()}}
+        told = {name: state.message() for name, state in states.items()}
+        return {"ok": ok, "reversed": self._reversed, "cameras": told}
 
     def _tell_health(self) -> None:
         state = self._state()

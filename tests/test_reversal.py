@@ -82,6 +82,7 @@ def test_it_turns_out_of_service_and_turns_back(state: Path, capsys: pytest.Capt
     assert main(["reverse", str(FILE)]) == 0
     assert "departure" in capsys.readouterr().out
     assert config.load(FILE, hw.schema).reversed and reversal.is_reversed(state)
+    assert config.load(FILE, hw.schema).vision.reversed
     assert main(["reverse", str(FILE)]) == 0
     assert "arrival" in capsys.readouterr().out
     assert not config.load(FILE, hw.schema).reversed

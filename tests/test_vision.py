@@ -212,7 +212,11 @@ def test_a_template_of_another_model_is_never_compared(lane: Lane, chain: Chain,
 
 def test_health_is_told_on_connection_and_when_it_changes(lane: Lane) -> None:
     fine = {"lost": "", "ail": "", "why": ""}
-    works = {"ok": True, "cameras": {"camera.inside": fine, "camera.low": fine, "camera.front": fine}}
+    works = {
+        "ok": True,
+        "reversed": False,
+        "cameras": {"camera.inside": fine, "camera.low": fine, "camera.front": fine},
+    }
     until(lambda: {"health": works} in lane.log, "cameras that work", 30)
     assert lane.call("health")["done"] == works
     lane.scene.frame = lambda timeout_s: (_ for _ in ()).throw(OSError("unplugged"))  # type: ignore[method-assign]

@@ -52,8 +52,8 @@ class FakeVision:
         self._lines = self._connection.makefile("rb")
         self.cameras(inside, front)
 
-    def cameras(self, inside: CameraState = FINE, front: CameraState = FINE) -> None:
-        self.say(health={"ok": False, "cameras": {INSIDE: inside.message(), FRONT: front.message()}})
+    def cameras(self, inside: CameraState = FINE, front: CameraState = FINE, **more: bool) -> None:
+        self.say(health={"ok": False, "cameras": {INSIDE: inside.message(), FRONT: front.message()}, **more})
 
     def code(self, payload: bytes, camera: str = FRONT) -> None:
         self.say(code={"camera": camera, "payload": base64.b64encode(payload).decode()})
@@ -176,6 +176,29 @@ def test_what_cannot_be_read_changes_nothing(vision: FakeVision, office: Office,
     vision.say(**nonsense)
     vision.cameras(inside=LOST)
     assert office.next() == DeviceWent(INSIDE)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_cameras_of_a_vision_process_that_has_the_lane_the_other_way_round_are_the_wrong_ones(
+    tmp_path: Path, vision: FakeVision, reverse: bool
+) -> None:
+    """The lane was reversed, and its vision process was not: what it calls the front is the other end."""
+    inputs: SimpleQueue[GateInput] = SimpleQueue()
+    desk = VisionDesk(tmp_path / "vision.sock", CAMERAS, inputs.put, lambda: None, lambda run, hint: None, reverse)
+    try:
+        vision.accept()
+        vision.cameras(reversed=not reverse)
+        went = [DeviceWent(name, Reason.DEVICE_WRONG) for name in (INSIDE, FRONT)]
+        while went and (event := inputs.get(timeout=WAIT_S)):
+            went = [each for each in went if each != event]
+        vision.cameras(reversed=reverse)
+        assert [inputs.get(timeout=WAIT_S) for _ in range(2)] in (
+            [DeviceCame(INSIDE), DeviceCame(FRONT)],
+            [DeviceCame("vision"), DeviceCame(INSIDE)],
+        )
+    finally:
+        vision.close()
+        desk.close()
 
 
 # ---------------------------------------------------------------- codes

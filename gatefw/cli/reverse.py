@@ -19,10 +19,14 @@ Lets the lane of FILE go the other way from its next start on: its file has a ta
 then. The doors change their roles, so nobody may be between them: it is refused unless the daemon has ended, and the
 lane was out of service when it did, which it becomes only empty and with both doors secured.
 
+The vision process of the systemd units has a state directory of its own, and is turned there. One that has the lane
+the other way than the daemon, or was not started anew, shows it no camera: device_wrong, and nobody is served.
+
 example:
-  gatefw lane close && systemctl stop gatefw
-  gatefw reverse config/lanes/chung-ying-street.toml
-  systemctl start gatefw gatefw-vision gatefw-watcher && gatefw lane open
+  gatefw lane close && systemctl stop gatefw gatefw-watcher gatefw-vision
+  sudo -u gatefw env STATE_DIRECTORY=/var/lib/gatefw gatefw reverse /etc/gatefw/lane.toml
+  sudo -u gatefw-vision env STATE_DIRECTORY=/var/lib/gatefw-vision gatefw reverse /etc/gatefw/lane.toml
+  systemctl start gatefw && gatefw lane open
 """
 
 
