@@ -1,6 +1,8 @@
 """A lane's desk for the authorities, with two of the simulated world behind the real driver, and a real journal."""
 
+import selectors
 import sqlite3
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from gatefw.journal import Journal
 from gatefw.model import Answer, AskAuthorities, Fact, FactKind, Reason, RunId, SubjectId, Verdict
 from gatefw.passage_tally import Where
 from hw.authority_socket import Settings, SocketAuthority
-from hw.sim.authority import AuthorityLine, SimulatedAuthority
+from hw.sim.authority import AuthorityCounter, AuthorityLine, SimulatedAuthority
 
 LANE = "hetao"
 NAMES = ("hong-kong", "shenzhen")
@@ -185,6 +187,37 @@ class Desk:
         return b"".join(each.read_bytes() for each in sorted(self.path.parent.glob("authority.sqlite*")))
 
 
+class Served:
+    """The simulated authority behind a unix socket, as the world serves it, in a loop of its own."""
+
+    def __init__(self, path: Path, authority: SimulatedAuthority) -> None:
+        self._selector = selectors.DefaultSelector()
+        self.counter = AuthorityCounter(self._selector, path, authority)
+        self._does: list[Callable[[], None]] = []
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while not self._ends.is_set():
+            for key, mask in self._selector.select(0.01):
+                key.data(mask)
+            while self._does:
+                self._does.pop(0)()
+
+    def do(self, what: Callable[[], None]) -> None:
+        """In its loop; when it is done."""
+        done = threading.Event()
+        self._does += [what, done.set]
+        assert done.wait(60)
+
+    def close(self) -> None:
+        self._ends.set()
+        self._thread.join()
+        self.counter.close()
+        self._selector.close()
+
+
 class _Line(AuthorityLine):
     """A line that can be cut."""
 
@@ -210,4 +243,3 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
         return database.execute(query).fetchall()
     finally:
         database.close()
-

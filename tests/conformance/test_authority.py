@@ -1,13 +1,13 @@
 """Every line to an authority: letters go out whole, answers come whole and in order, and rubbish is none."""
 
-import selectors
 import socket
 import threading
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from authority_bench import Served
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from peers import until
 
@@ -15,7 +15,8 @@ from gatefw import authority_wire as wire
 from gatefw.authority_wire import Sender, Word
 from gatefw.errors import BadReply, DeviceLost
 from hw.link import Link, lay
-from hw.sim.authority import AuthorityCounter, AuthorityLine, SimulatedAuthority
+from hw.sim.authority import AuthorityLine, SimulatedAuthority
+from hw.sim.peers import Peer
 
 ROLE = "authority"
 LANE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -84,35 +85,22 @@ class on_a_unix_socket:  # noqa: N801  a bench is named after its place
     def __init__(self, path: Path) -> None:
         self.authority, self._path = simulated(), path / "authority.sock"
         self._opened: list[Any] = []
-        self._selector = selectors.DefaultSelector()
-        self._counter = AuthorityCounter(self._selector, self._path, self.authority)
-        self._does: list[Callable[[], None]] = []
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
+        self._served = Served(self._path, self.authority)
 
-    def _serve(self) -> None:
-        while not self._ends.is_set():
-            for key, mask in self._selector.select(0.01):
-                key.data(mask)
-            while self._does:
-                self._does.pop(0)()
-
-    def _in_its_loop(self, do: Callable[[], None]) -> None:
-        done = threading.Event()
-        self._does += [do, done.set]
-        assert done.wait(60)
+    @property
+    def _peers(self) -> list[Peer]:
+        return self._served.counter._listener.peers
 
     def open(self) -> Any:
         self._opened.append(self.driver.open(self.driver.Settings(link=f"unix:{self._path}", **KEYS)))
-        until(lambda: self._counter._listener.peers)
+        until(lambda: self._peers)
         return self._opened[-1]
 
     def says(self, data: bytes) -> None:
-        self._in_its_loop(lambda: self._counter._listener.peers[-1].send(data))
+        self._served.do(lambda: self._peers[-1].send(data))
 
     def hang_up(self) -> None:
-        self._in_its_loop(self._counter.hang_up)
+        self._served.do(self._served.counter.hang_up)
 
     def absent(self) -> Any:
         return self.driver.Settings(link=f"unix:{self._path}-nobody", **KEYS)
@@ -120,10 +108,7 @@ class on_a_unix_socket:  # noqa: N801  a bench is named after its place
     def close(self) -> None:
         for each in self._opened:
             each.close()
-        self._ends.set()
-        self._thread.join()
-        self._counter.close()
-        self._selector.close()
+        self._served.close()
 
 
 class over_tcp:  # noqa: N801  a bench is named after its place
@@ -149,10 +134,11 @@ class over_tcp:  # noqa: N801  a bench is named after its place
 
     def _serve(self, connection: socket.socket) -> None:
         line = AuthorityLine(self.authority)
-        while data := connection.recv(65536):
-            line.write(data)
-            while said := line.read(65536, 0.0):
-                connection.sendall(said)
+        with suppress(ConnectionError):  # the driver hung up, or we did, while something was on its way
+            while data := connection.recv(65536):
+                line.write(data)
+                while said := line.read(65536, 0.0):
+                    connection.sendall(said)
 
     def says(self, data: bytes) -> None:
         self._ends[-1].sendall(data)
