@@ -55,12 +55,17 @@ Reply = Callable[[Answer], None]
 
 @dataclass(frozen=True, slots=True)
 class HouseRules:
-    """What the lane file says of people. `judge` is its rules: see `eligibility`."""
+    """What the lane file says of people. `judge` is its rules: see `eligibility`.
+
+    vouched: wall time in seconds since 1970 UTC that somebody vouches for, None while nobody does; by it partitions are
+    destroyed: a clock that is wrong for a moment would do it for good. Not given: the clerk's own.
+    """
 
     lane: str
     judge: Callable[[Facts], Eligible | Ineligible] = lambda _facts: Eligible()
     people: config_tables.People = field(default_factory=config_tables.People)
     tries: config_tables.Tries = field(default_factory=config_tables.Tries)
+    vouched: Callable[[], float | None] | None = None
 
     @property
     def enrol_into(self) -> str:
@@ -86,7 +91,7 @@ class Clerk:
         finger_sensor: FingerWorker | None = None,
     ) -> None:
         self._records, self._take, self._put, self._record, self._now = records, take, put, record, now
-        self._house = house
+        self._house, self._vouched = house, house.vouched or now
         self._tries = Tries(records.store, house.lane, house.tries.most, house.tries.within_s)
         self._admitted: dict[RunId, SubjectId] = {}
         self._desk: VisionDesk | None = None
@@ -180,7 +185,7 @@ class Clerk:
     def _swept(self) -> None:
         """A store that cannot be used is told of once, not twice a second."""
         try:
-            self._partitions.sweep()
+            self._partitions.sweep(self._vouched())
             self._tries.forget(self._now())
             if self._look_again_at is not None and self._now() >= self._look_again_at:
                 self._look_again_at = None

@@ -219,6 +219,18 @@ def test_a_partition_whose_time_is_over_is_destroyed_by_the_lane_itself(counter:
     assert counter.check(subject) == Failed(Reason.NOT_REGISTERED)
 
 
+def test_a_clock_that_nobody_vouches_for_destroys_no_partition(tmp_path: Path, counter: Counter) -> None:
+    """The board starts without network, with a date of years ahead. When the clock is set right everybody is there."""
+    subject = flown(counter)
+    with closing(Counter(tmp_path, HouseRules("lane", vouched=lambda: None))) as lost:
+        lost.now = ENDS_AT + 1e8
+        swept(lost)
+        assert lost.check(subject) == Failed(Reason.RECORD_EXPIRED)
+        assert lost.records.partitions.due(lost.now) == (FLIGHT,)
+        lost.now = NOW
+        assert lost.check(subject) == Eligible()
+
+
 def test_two_lanes_that_share_their_records_destroy_a_partition_once(tmp_path: Path, counter: Counter) -> None:
     subject = flown(counter)
     with closing(Counter(tmp_path)) as other:
