@@ -225,7 +225,7 @@ class Reading:
         config_rules.fingers(roles, self._schemas, self.error, self.warn)
         config_rules.pins(roles, self._schemas, "gpio" in self._document.table, self.error)
         config_rules.units(roles, self.error)
-        config_rules.times(sections["timers"], sections["doors"], sections["face"], self.error)
+        config_rules.times(sections, bool(roles.get("finger")), self.error)
         config_rules.in_front(self._asked_in_front, sections, "authority" in roles, self.error)
         config_rules.documents(sections["documents"], roles, self.error, self.warn)
         config_rules.authorities(sections["authorities"], roles, self.error, self.warn)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gatefw import authority_seal, signed_token
-from gatefw.config_tables import ROLES, Authorities, Documents, Doors, Face, Lane, Port, Timers, Tokens, VisionTable
+from gatefw.config_tables import ROLES, Authorities, Documents, Lane, Port, Tokens, VisionTable
 from gatefw.errors import SetupError
 from gatefw.events import DEVICE
 from gatefw.ports import Pin
@@ -161,12 +161,19 @@ def gpio(factory: str, simulated: bool, error: Tell) -> None:
         error(("gpio", "factory"), f"{factory} is simulated hardware; a real lane has lgpio:CHIP LABEL")
 
 
-def times(timers: Timers | None, doors: Doors | None, face: Face | None, error: Tell) -> None:
-    """One time-out does not come before the one it stands behind."""
+def times(sections: Mapping[str, Any], finger: bool, error: Tell) -> None:
+    """One time-out does not come before the one it stands behind. A `finger` is asked after the face, or instead."""
+    timers, doors, face, clearance = (sections[name] for name in ("timers", "doors", "face", "clearance"))
     if doors is not None and doors.renew_s > doors.lease_s / 2:
         error(("doors", "renew_s"), f"is {doors.renew_s:g}; at most half of lease_s, or one late tick drops a door")
-    if timers is not None and face is not None and timers.verify_s <= face.deadline_s:
-        error(("timers", "verify_s"), f"is {timers.verify_s:g}; it stands behind face.deadline_s = {face.deadline_s:g}")
+    if None in (timers, face, clearance):
+        return
+    behind, length_s = f"face.deadline_s = {face.deadline_s:g}", face.deadline_s
+    if finger:
+        behind += f" and clearance.finger_tries = {clearance.finger_tries} of finger_s = {clearance.finger_s:g}"
+        length_s += clearance.finger_tries * clearance.finger_s
+    if timers.verify_s <= length_s:
+        error(("timers", "verify_s"), f"is {timers.verify_s:g}; it stands behind {behind}")
 
 
 def in_front(asked: tuple[str, ...] | None, sections: Mapping[str, Any], authorities: bool, error: Tell) -> None:

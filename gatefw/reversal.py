@@ -1,8 +1,8 @@
 """A lane that goes both ways: one file, in which `[reversed]` holds the tables that are different the other way round.
 
 Which way it goes stands in the state directory, where every process of the lane looks when it starts. It is turned by
-`gatefw reverse` alone, between an end and a start of the daemon. A vision process may have a state directory of its own,
-or run on meanwhile: it says which way it has the lane, and where that differs the daemon takes its cameras for wrong.
+`gatefw reverse` alone, between an end and a start of the daemon. A vision process may have a state directory of its
+own, or run on meanwhile: it says which way it has the lane, and where that differs its cameras are the wrong ones.
 """
 
 import os

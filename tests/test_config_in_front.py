@@ -55,6 +55,14 @@ def test_a_time_out_that_comes_before_what_it_stands_behind_is_named_with_its_pa
     assert found[0].line
 
 
+@pytest.mark.parametrize("lane", ["document-free", "e-channel"])
+def test_the_time_inside_stands_behind_the_face_and_every_try_of_a_finger(tmp_path: Path, lane: str) -> None:
+    """Else whoever needs their last try is told that the lane's time is over, with the finger on the glass."""
+    found = [each for each in check(edited(tmp_path, lane, "verify_s = 40.0", "verify_s = 32.0")) if not each.warning]
+    assert [each.key for each in found] == ["timers.verify_s"]
+    assert "face.deadline_s = 8 and clearance.finger_tries = 3 of finger_s = 8" in found[0].problem
+
+
 def test_a_lane_that_looks_for_faces_in_front_reads_no_token_ahead(tmp_path: Path) -> None:
     file = edited(tmp_path, "document-free", "again_s =", "pipelining = true\nagain_s =")
     assert [each.key for each in check(file) if not each.warning] == ["lane.pipelining"]
