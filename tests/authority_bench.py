@@ -1,12 +1,15 @@
 """A lane's desk for the authorities, with two of the simulated world behind the real driver, and a real journal."""
 
+import hashlib
 import selectors
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from peers import until
 
 from gatefw.authority_desk import CLEARANCE_RECORDS, AuthorityDesk
@@ -14,12 +17,13 @@ from gatefw.authority_wire import Sender
 from gatefw.clearance_records import ClearanceRecords
 from gatefw.clearance_writer import ClearanceWriter, Correspondent
 from gatefw.config_tables import Authorities
-from gatefw.errors import DeviceLost, Refusal
+from gatefw.errors import DeviceLost, Refusal, StoreError
 from gatefw.events import WallTime
 from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceWent, GateInput
 from gatefw.journal import Journal
 from gatefw.model import Answer, AskAuthorities, Fact, FactKind, Reason, RunId, SubjectId, Verdict
 from gatefw.passage_tally import Where
+from hw import authority_socket
 from hw.authority_socket import Settings, SocketAuthority
 from hw.sim.authority import AuthorityCounter, AuthorityLine, SimulatedAuthority
 
@@ -58,6 +62,18 @@ class Clock:
         return WallTime(int(self.now * 1e9), synchronised=True)
 
 
+class FailingStore:
+    """Stands before a store of records, which raises while `fails`."""
+
+    def __init__(self, store: ClearanceRecords) -> None:
+        self.fails, self._store = False, store
+
+    def __getattr__(self, name: str) -> object:
+        if self.fails:
+            raise StoreError("clearance records: the disk is full")
+        return getattr(self._store, name)
+
+
 class Desk:
     """One process's life at a lane. Another may follow it on the same directory, with the same authorities."""
 
@@ -68,7 +84,10 @@ class Desk:
         authorities: Sequence[SimulatedAuthority] | None = None,
         clock: Clock | None = None,
         who: Callable[[SubjectId], Mapping[str, str]] = who,
+        lines: Path | None = None,
     ) -> None:
+        """`lines`: where the sockets of authorities are that live in another process."""
+        self.lines = lines
         self.path, self.clock = path / "authority.sqlite", clock or Clock()
         self.key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
         lanes = {LANE: self.key.public_key()}
@@ -81,7 +100,8 @@ class Desk:
         self.journal = Journal.open(
             path / "journal.sqlite", LANE, bytes(32), self.clock.wall, lambda error: None, Where(LANE)
         )
-        self.records = ClearanceRecords(self.path)
+        self.store = ClearanceRecords(self.path)
+        self.records = cast(ClearanceRecords, FailingStore(self.store))
         writer = ClearanceWriter(self.records, "arrival", self.record, self.journal.head, self.journal.read)
         self.facts: list[Fact] = []
         self.desk = AuthorityDesk(
@@ -100,6 +120,10 @@ class Desk:
             )
 
     def _opener(self, authority: SimulatedAuthority) -> Callable[[], SocketAuthority]:
+        if self.lines is not None:
+            settings = Settings(f"unix:{self.lines}/{authority.name}.sock", "", "", "")
+            return lambda: authority_socket.open(settings)
+
         def opened() -> SocketAuthority:
             if authority.name in self.cut:
                 raise DeviceLost("the line is cut")
@@ -129,8 +153,11 @@ class Desk:
         self.close()
 
     def close(self) -> None:
-        self.records.close()
+        self.store.close()
         self.journal.close()
+
+    def disk_fails(self, fails: bool) -> None:
+        cast(FailingStore, self.records).fails = fails
 
     # ------------------------------------------------------------ what a lane does
 
@@ -185,6 +212,14 @@ class Desk:
     def everything_written(self) -> bytes:
         """Every byte of the store's files."""
         return b"".join(each.read_bytes() for each in sorted(self.path.parent.glob("authority.sqlite*")))
+
+
+def with_fixed_keys(name: str) -> SimulatedAuthority:
+    """An authority that two processes know alike."""
+    own = hashlib.sha256(name.encode()).digest()
+    lanes = {LANE: Ed25519PrivateKey.from_private_bytes(bytes(range(32))).public_key()}
+    signs, seals = Ed25519PrivateKey.from_private_bytes(own), X25519PrivateKey.from_private_bytes(own)
+    return SimulatedAuthority(name, lanes, lambda: 1_900_000_000.0, signs, seals)
 
 
 class Served:

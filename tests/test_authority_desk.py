@@ -13,7 +13,6 @@ from gatefw.authority_desk import CLEARANCE_RECORDS, verdict
 from gatefw.authority_wire import Word
 from gatefw.clearance_records import standings
 from gatefw.config_tables import Authorities
-from gatefw.errors import StoreError
 from gatefw.gate_terms import Ask, DeviceCame, DeviceWent
 from gatefw.model import (
     AskAuthorities,
@@ -430,29 +429,47 @@ def test_the_records_of_an_authority_that_left_the_lane_file_stay(make: Make, ca
 def test_a_store_that_fails_keeps_travellers_out_and_the_record_is_written_when_it_works_again(make: Make) -> None:
     desk = make().start()
     desk.asked("00000000000000a1")
-    failing = _Failing(desk)
-    failing.fails = True
+    desk.disk_fails(True)
     desk.end("00000000000000a1")
     until(lambda: desk.room is False)
     assert DeviceWent(CLEARANCE_RECORDS, Reason.DEVICE_LOST) in desk.inbox
     assert desk.asked("00000000000000a2", BERT) == UNAVAILABLE
-    failing.fails = False
+    desk.disk_fails(False)
     desk.desk.sweep()
     until(lambda: desk.room is True)
     until(lambda: len(desk.kinds(FactKind.CLEARANCE_DELIVERED)) == 2)
 
 
-class _Failing:
-    """Stands before a desk's store, which raises while `fails`."""
+def test_a_store_that_fails_at_the_start_is_recovered_from_as_soon_as_it_works(make: Make) -> None:
+    desk = make()
+    desk.disk_fails(True)
+    desk.start(lines=False)
+    assert desk.room is False
+    desk.clock.now_s += 61.0
+    desk.desk.sweep()
+    desk.disk_fails(False)
+    desk.desk.sweep()
+    until(lambda: desk.room is True)
 
-    def __init__(self, desk: Desk) -> None:
-        self.fails, self._store = False, desk.records
-        desk.desk._records = desk.desk._writer._records = self  # type: ignore[assignment]
 
-    def __getattr__(self, name: str) -> object:
-        if self.fails:
-            raise StoreError("clearance records: the disk is full")
-        return getattr(self._store, name)
+def test_a_receipt_that_cannot_be_noted_is_asked_for_again(make: Make) -> None:
+    desk = make().start()
+    held = list(desk.authorities.values())
+    for authority in held:
+        authority.mode = Mode.NO_RECEIPT
+    desk.pass_through("00000000000000a1")
+    until(lambda: all(each.received for each in held))
+    desk.disk_fails(True)
+    for authority in held:
+        authority.mode = Mode.HONEST
+    for _ in range(2):
+        desk.clock.now_s += 6.0
+        until(lambda: all(worker._record is None for worker in desk.desk.workers))
+        desk.clock.now_s += 200.0
+    desk.disk_fails(False)
+    desk.clock.now_s += 200.0
+    until(lambda: len(desk.kinds(FactKind.CLEARANCE_DELIVERED)) == 2, "noted at last")
+    assert all(len(each.records) == 1 for each in held)
 
 
 def _ended(run: str) -> Fact:
