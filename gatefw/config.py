@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatefw.config_gallery import Holds
-from gatefw.config_reading import Contents, Finding, InFront, Look, Lookup, Reading, Schema
+from gatefw.config_reading import Asks, Contents, Finding, Look, Lookup, Reading, Schema
 from gatefw.config_tables import (
     Authorities,
     Bus,
@@ -175,7 +175,7 @@ def check(
     csca: Look | None = None,
     holds: Holds | None = None,
     presence: Callable[[str], bool] | None = None,
-    in_front: InFront | None = None,
+    asked: Asks | None = None,
     env: Mapping[str, str] = os.environ,
 ) -> list[Finding]:
     """Every problem of the lane file, in the order of its lines; nothing is opened or moved.
@@ -183,12 +183,12 @@ def check(
     `procedure` and `model` look a name up and raise SetupError when there is none; without them that is not checked.
     `procedure` returns whether a face follows in it. `csca` looks into the directory of CSCA certificates.
     `holds` raises SetupError when a model cannot search so large a gallery. `presence` returns whether a procedure
-    begins when somebody stands there, without a token; `in_front` the terms of what it asks before anybody is inside.
+    begins when somebody stands there, without a token; `asked` what it asks for, in front and inside.
     A reversible lane is read both ways.
     """
 
     def reading(reverse: bool) -> Reading:
-        done = Reading(schema, env, procedure, model, csca, holds, presence, in_front, reverse)
+        done = Reading(schema, env, procedure, model, csca, holds, presence, asked, reverse)
         done.read(path)
         return done
 

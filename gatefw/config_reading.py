@@ -17,7 +17,7 @@ from gatefw.toml_document import Document, Place
 
 Schema = Callable[[str, str], type]
 Lookup = Callable[[str], object]
-InFront = Callable[[str], tuple[str, ...]]
+Asks = Callable[[str], config_rules.Asked]
 Look = Callable[[str], Iterable[tuple[str, bool]]]
 """What is wrong with something that a lane file names, and of each whether it is a warning only."""
 
@@ -61,18 +61,18 @@ class Reading:
         csca: Look | None = None,
         holds: Holds | None = None,
         presence: Callable[[str], bool] | None = None,
-        in_front: InFront | None = None,
+        asked: Asks | None = None,
         reverse: bool | None = None,
     ) -> None:
         """`reverse`: which way of a reversible lane to read; None for the way it goes now."""
         self.reversible, self._reverse = False, reverse
         self._schema, self._env, self._procedure, self._model, self._csca = schema, env, procedure, model, csca
-        self._holds, self._presence, self._in_front = holds, presence, in_front
+        self._holds, self._presence, self._asks = holds, presence, asked
         self._document = Document("", {}, {})
         self._schemas: dict[Place, type] = {}
         self._face_follows: bool | None = None
         self._by_presence: bool | None = None
-        self._asked_in_front: tuple[str, ...] | None = None
+        self._asked: config_rules.Asked | None = None
         self.findings: list[Finding] = []
 
     def error(self, place: Place, problem: str) -> None:
@@ -207,7 +207,7 @@ class Reading:
                 if key == "procedure":
                     self._face_follows = found is not False
                     self._by_presence = self._presence(sections["lane"].procedure) if self._presence else None
-                    self._asked_in_front = self._in_front(sections["lane"].procedure) if self._in_front else None
+                    self._asked = self._asks(sections["lane"].procedure) if self._asks else None
 
     def _find_untrusted(self, given: Documents | None) -> None:
         """What is wrong in the directory that says whose documents are believed."""
@@ -225,8 +225,8 @@ class Reading:
         config_rules.fingers(roles, self._schemas, self.error, self.warn)
         config_rules.pins(roles, self._schemas, "gpio" in self._document.table, self.error)
         config_rules.units(roles, self.error)
-        config_rules.times(sections, bool(roles.get("finger")), self.error)
-        config_rules.in_front(self._asked_in_front, sections, "authority" in roles, self.error)
+        config_rules.times(sections["timers"], sections["doors"], sections["face"], self.error)
+        config_rules.asked(self._asked, sections, "authority" in roles, self.error)
         config_rules.documents(sections["documents"], roles, self.error, self.warn)
         config_rules.authorities(sections["authorities"], roles, self.error, self.warn)
         config_rules.tokens(sections["tokens"], self._face_follows, self.error)

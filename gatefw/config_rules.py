@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gatefw import authority_seal, signed_token
-from gatefw.config_tables import ROLES, Authorities, Documents, Lane, Port, Tokens, VisionTable
+from gatefw.config_tables import ROLES, Authorities, Documents, Doors, Face, Lane, Port, Timers, Tokens, VisionTable
 from gatefw.errors import SetupError
 from gatefw.events import DEVICE
 from gatefw.ports import Pin
@@ -26,6 +26,8 @@ AUTHORITIES_MAX = 8
 Tell = Callable[[Place, str], None]
 Roles = Mapping[str, Mapping[str, Mapping[str, Any]]]
 Schemas = Mapping[Place, type]
+Asked = tuple[tuple[str, ...], tuple[str, ...]]
+"""The names of the terms of what a procedure asks, before anybody is inside and then: see `clearance.asked`."""
 
 
 def devices(roles: Roles, schemas: Schemas, error: Tell) -> None:
@@ -161,35 +163,38 @@ def gpio(factory: str, simulated: bool, error: Tell) -> None:
         error(("gpio", "factory"), f"{factory} is simulated hardware; a real lane has lgpio:CHIP LABEL")
 
 
-def times(sections: Mapping[str, Any], finger: bool, error: Tell) -> None:
-    """One time-out does not come before the one it stands behind. A `finger` is asked after the face, or instead."""
-    timers, doors, face, clearance = (sections[name] for name in ("timers", "doors", "face", "clearance"))
+def times(timers: Timers | None, doors: Doors | None, face: Face | None, error: Tell) -> None:
+    """One time-out does not come before the one it stands behind."""
     if doors is not None and doors.renew_s > doors.lease_s / 2:
         error(("doors", "renew_s"), f"is {doors.renew_s:g}; at most half of lease_s, or one late tick drops a door")
-    if None in (timers, face, clearance):
-        return
-    behind, length_s = f"face.deadline_s = {face.deadline_s:g}", face.deadline_s
-    if finger:
-        behind += f" and clearance.finger_tries = {clearance.finger_tries} of finger_s = {clearance.finger_s:g}"
-        length_s += clearance.finger_tries * clearance.finger_s
-    if timers.verify_s <= length_s:
-        error(("timers", "verify_s"), f"is {timers.verify_s:g}; it stands behind {behind}")
+    if timers is not None and face is not None and timers.verify_s <= face.deadline_s:
+        error(("timers", "verify_s"), f"is {timers.verify_s:g}; it stands behind face.deadline_s = {face.deadline_s:g}")
 
 
-def in_front(asked: tuple[str, ...] | None, sections: Mapping[str, Any], authorities: bool, error: Tell) -> None:
-    """The lane's own time-out stands behind all that its procedure may ask before anybody is inside.
+def asked(found: Asked | None, sections: Mapping[str, Any], authorities: bool, error: Tell) -> None:
+    """The lane's own time-outs stand behind all that its procedure may ask, in front and inside.
 
-    `asked` names the terms of it, None where the procedure is not known.
+    `found` is None where the procedure is not known.
     """
-    timers, clearance, face = sections["timers"], sections["clearance"], sections["face"]
-    if asked is None or None in (timers, clearance, face):
+    if found is None or None in (sections["timers"], sections["clearance"], sections["face"]):
         return
-    known = {"face_deadline_s": ("face.deadline_s", face.deadline_s)}
-    names = [*asked, *(("authority_s",) if authorities else ())]
+    in_front, inside = found
+    _stands_behind("check_s", (*in_front, *(("authority_s",) if authorities else ())), sections, error)
+    _stands_behind("verify_s", inside, sections, error)
+
+
+def _stands_behind(timer: str, names: Sequence[str], sections: Mapping[str, Any], error: Tell) -> None:
+    """`names` are those of the terms that are asked one after the other; a finger is asked for several times."""
+    clearance, face, ends_s = sections["clearance"], sections["face"], getattr(sections["timers"], timer)
+    tries = clearance.finger_tries
+    known = {
+        "face_deadline_s": ("face.deadline_s", face.deadline_s),
+        "finger_s": (f"clearance.finger_tries = {tries} times clearance.finger_s", tries * clearance.finger_s),
+    }
     terms = [known.get(name) or (f"clearance.{name}", getattr(clearance, name)) for name in names]
-    if terms and timers.check_s <= sum(length for _, length in terms):
+    if terms and ends_s <= sum(length for _, length in terms):
         behind = " + ".join(f"{name} ({length:g})" for name, length in terms)
-        error(("timers", "check_s"), f"is {timers.check_s:g}; it stands behind {behind}, one after the other")
+        error(("timers", timer), f"is {ends_s:g}; it stands behind {behind}, one after the other")
 
 
 def pipelining(lane: Lane, by_presence: bool | None, error: Tell) -> None:

@@ -12,7 +12,8 @@ run itself (tailgating, emergency, lost device), and must not care.
 A file in which nobody is admitted without a look at their face says `FACE_FOLLOWS = True`, one in which it may be their
 finger `FINGER_FOLLOWS = True`; only there may a lane take identifiers that can be copied (`[tokens] static`). One that
 begins when somebody stands before the lane, without a token, says `BEGINS = Beginning.PRESENCE`. One that asks for more
-than a look-up before anybody is inside names the terms of it: `IN_FRONT = ("identify_s",)`. What several procedures
+than a look-up before anybody is inside names the terms of it, `IN_FRONT = ("identify_s",)`, and so of what it asks of
+whoever is inside, `INSIDE = ("face_deadline_s",)`: the lane's own time-outs stand behind them. What several procedures
 have in common is below, as parts of generators.
 """
 
@@ -102,10 +103,10 @@ def beginning(name: str) -> Beginning:
     return said if isinstance(said, Beginning) else Beginning.TOKEN
 
 
-def in_front(name: str) -> tuple[str, ...]:
-    """The terms of what that procedure asks, one after the other, before anybody is inside. Raises as `load`."""
-    said = _says(name, "IN_FRONT")
-    return said if isinstance(said, tuple) else ()
+def asked(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The terms of what that procedure asks one after the other, in front and then inside. Raises as `load`."""
+    in_front, inside = (_says(name, what) for what in ("IN_FRONT", "INSIDE"))
+    return in_front if isinstance(in_front, tuple) else (), inside if isinstance(inside, tuple) else ()
 
 
 def _says(name: str, what: str) -> object:

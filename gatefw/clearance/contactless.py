@@ -9,6 +9,7 @@ from gatefw.clearance import Procedure, Terms, allowed, matched, turned_away
 from gatefw.model import Decision, LetIn, LookUpRecord, Reason, RecordFound, Token, Verdict, VerifyFace
 
 FACE_FOLLOWS = True
+INSIDE = ("face_deadline_s",)
 
 
 def clear(token: Token, terms: Terms) -> Procedure:

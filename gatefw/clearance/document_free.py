@@ -25,6 +25,7 @@ from gatefw.model import (
 BEGINS = Beginning.PRESENCE
 FACE_FOLLOWS = True
 IN_FRONT = ("identify_s", "confirm_s")
+INSIDE = ("face_deadline_s", "finger_s")
 
 
 def clear(_token: Token, terms: Terms) -> Procedure:

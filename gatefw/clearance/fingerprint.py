@@ -8,6 +8,7 @@ from gatefw.clearance import FACE_INSTEAD, Procedure, Terms, allowed, finger, ma
 from gatefw.model import Decision, Failed, LetIn, LookUpRecord, Reason, RecordFound, Token, Verdict, VerifyFace
 
 FINGER_FOLLOWS = True
+INSIDE = ("finger_s", "face_deadline_s")
 
 
 def clear(token: Token, terms: Terms) -> Procedure:

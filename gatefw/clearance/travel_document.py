@@ -9,6 +9,7 @@ from gatefw.model import Decision, DocumentRead, LetIn, ReadDocument, Reason, To
 
 FACE_FOLLOWS = True
 IN_FRONT = ("document_s",)
+INSIDE = ("face_deadline_s",)
 
 
 def clear(token: Token, terms: Terms) -> Procedure:

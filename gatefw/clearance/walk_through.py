@@ -11,6 +11,7 @@ from gatefw.model import Decision, FaceIdentified, IdentifyFace, LetIn, Reason, 
 BEGINS = Beginning.PRESENCE
 FACE_FOLLOWS = True
 IN_FRONT = ("identify_s",)
+INSIDE = ("face_deadline_s",)
 
 
 def clear(_token: Token, terms: Terms) -> Procedure:

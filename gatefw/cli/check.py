@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         hw.schema,
         procedure=clearance.face_follows,
         presence=lambda name: clearance.beginning(name) is clearance.Beginning.PRESENCE,
-        in_front=clearance.in_front,
+        asked=clearance.asked,
         model=lambda name: card.installed(models, name),
         csca=_store,
         holds=lambda name, size: require_held(models, name, size.most, size.fpir, size.fnir),
