@@ -29,6 +29,8 @@ from hw.sim.authority import AuthorityCounter, AuthorityLine, SimulatedAuthority
 
 LANE = "hetao"
 NAMES = ("hong-kong", "shenzhen")
+ALL = ("begin", "drafts", "begun", "finish", "next", "delivered", "heard", "erase", "most_waiting")
+"""Every call of the store that can fail."""
 ANNA, BERT = SubjectId("a" * 32), SubjectId("b" * 32)
 FACTS = {
     ANNA: {
@@ -63,13 +65,16 @@ class Clock:
 
 
 class FailingStore:
-    """Stands before a store of records, which raises while `fails`."""
+    """Stands before a store of records; what `fails` names raises, and is written down in `failed`."""
 
     def __init__(self, store: ClearanceRecords) -> None:
-        self.fails, self._store = False, store
+        self._store = store
+        self.fails: frozenset[str] = frozenset()
+        self.failed: list[str] = []
 
     def __getattr__(self, name: str) -> object:
-        if self.fails:
+        if name in self.fails:
+            self.failed.append(name)
             raise StoreError("clearance records: the disk is full")
         return getattr(self._store, name)
 
@@ -156,8 +161,11 @@ class Desk:
         self.store.close()
         self.journal.close()
 
-    def disk_fails(self, fails: bool) -> None:
-        cast(FailingStore, self.records).fails = fails
+    def disk_fails(self, *at: str) -> list[str]:
+        """From now on these calls of the store fail, and no others; the list of those that did."""
+        store = cast(FailingStore, self.records)
+        store.fails, store.failed = frozenset(at), []
+        return store.failed
 
     # ------------------------------------------------------------ what a lane does
 

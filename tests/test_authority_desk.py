@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from authority_bench import ANNA, BERT, NAMES, SECRETS, Desk, rows
+from authority_bench import ALL, ANNA, BERT, NAMES, SECRETS, Desk, rows
 from peers import until
 
 from gatefw.authority_desk import CLEARANCE_RECORDS, verdict
 from gatefw.authority_wire import Word
-from gatefw.clearance_records import standings
+from gatefw.clearance_records import ClearanceRecords, Draft, Waiting, standings
 from gatefw.config_tables import Authorities
+from gatefw.errors import StoreError
 from gatefw.gate_terms import Ask, DeviceCame, DeviceWent
 from gatefw.model import (
     AskAuthorities,
@@ -429,12 +430,12 @@ def test_the_records_of_an_authority_that_left_the_lane_file_stay(make: Make, ca
 def test_a_store_that_fails_keeps_travellers_out_and_the_record_is_written_when_it_works_again(make: Make) -> None:
     desk = make().start()
     desk.asked("00000000000000a1")
-    desk.disk_fails(True)
+    desk.disk_fails(*ALL)
     desk.end("00000000000000a1")
     until(lambda: desk.room is False)
     assert DeviceWent(CLEARANCE_RECORDS, Reason.DEVICE_LOST) in desk.inbox
     assert desk.asked("00000000000000a2", BERT) == UNAVAILABLE
-    desk.disk_fails(False)
+    desk.disk_fails()
     desk.desk.sweep()
     until(lambda: desk.room is True)
     until(lambda: len(desk.kinds(FactKind.CLEARANCE_DELIVERED)) == 2)
@@ -442,34 +443,52 @@ def test_a_store_that_fails_keeps_travellers_out_and_the_record_is_written_when_
 
 def test_a_store_that_fails_at_the_start_is_recovered_from_as_soon_as_it_works(make: Make) -> None:
     desk = make()
-    desk.disk_fails(True)
+    desk.disk_fails(*ALL)
     desk.start(lines=False)
     assert desk.room is False
     desk.clock.now_s += 61.0
     desk.desk.sweep()
-    desk.disk_fails(False)
+    desk.disk_fails()
     desk.desk.sweep()
     until(lambda: desk.room is True)
 
 
 def test_a_receipt_that_cannot_be_noted_is_asked_for_again(make: Make) -> None:
     desk = make().start()
-    held = list(desk.authorities.values())
-    for authority in held:
-        authority.mode = Mode.NO_RECEIPT
+    failed = desk.disk_fails("delivered", "erase")
     desk.pass_through("00000000000000a1")
-    until(lambda: all(each.received for each in held))
-    desk.disk_fails(True)
-    for authority in held:
-        authority.mode = Mode.HONEST
-    for _ in range(2):
-        desk.clock.now_s += 6.0
-        until(lambda: all(worker._record is None for worker in desk.desk.workers))
-        desk.clock.now_s += 200.0
-    desk.disk_fails(False)
+    until(lambda: failed.count("delivered") >= 2, "neither receipt can be noted")
+    desk.clock.now_s += 200.0
+    until(lambda: failed.count("delivered") >= 4, "both are sent again")
+    failed = desk.disk_fails("next")
+    desk.clock.now_s += 200.0
+    until(lambda: failed.count("next") >= 2, "and cannot even be read")
+    desk.disk_fails()
     desk.clock.now_s += 200.0
     until(lambda: len(desk.kinds(FactKind.CLEARANCE_DELIVERED)) == 2, "noted at last")
-    assert all(len(each.records) == 1 for each in held)
+    assert all(len(each.records) == 1 < len(each.received) for each in desk.authorities.values())
+
+
+def test_a_store_that_is_no_store_is_told_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "authority.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreError, match=r"authority\.sqlite.*restore"):
+        ClearanceRecords(tmp_path / "authority.sqlite")
+    records = ClearanceRecords(tmp_path / "other.sqlite")
+    records.begin(RunId("00000000000000a1"), [Draft("home", b"n", b"box", 0)])
+    with pytest.raises(StoreError):  # one letter twice: all of it or nothing
+        records.finish(RunId("00000000000000a1"), [("home", Waiting(b"x", b"h")), ("away", Waiting(b"x", b"h"))], 0.0)
+    assert [each.authority for each in records.drafts(RunId("00000000000000a1"))] == ["home"]
+    records.close()
+    with pytest.raises(StoreError):
+        records.begun()
+
+
+def test_a_mistake_in_one_task_does_not_end_the_desk(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    desk = make().start()
+    desk.desk.notice(Fact(FactKind.PASSAGE_ENDED, RunId("00000000000000a1"), ()))  # a fact without its fields
+    desk.desk.notice(Fact(FactKind.PASSAGE_DECIDED, RunId("00000000000000a1"), ()))
+    assert desk.asked("00000000000000a2") == BOTH
+    assert "Traceback" in caplog.text
 
 
 def _ended(run: str) -> Fact:

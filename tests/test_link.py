@@ -1,9 +1,11 @@
 """Byte links: what is read, what is written, and what happens when the other end goes away."""
 
 import os
+import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from peers import PtyDevice
 
 from gatefw.errors import DeviceLost, SetupError, WrongDevice
-from hw.link import Link, ReplayMismatch, SerialLink, SpyLink, node_there, open_link, plug
+from hw.link import Link, ReplayMismatch, SerialLink, SpyLink, link_problem, node_there, open_link, plug
 from hw.link.pace import BURST_BYTES, PAUSE_S, Pace
 from hw.link.serial_port import SerialPort
 from hw.link.usb import UsbIdentity, identity
@@ -362,3 +364,57 @@ def test_a_damaged_recording_is_refused_with_its_line(tmp_path: Path, line: str)
 def test_a_recording_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="no-such"):
         open_link(f"replay:{tmp_path / 'no-such'}")
+
+
+# ---------------------------------------------------------------- stream sockets
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[socket.socket]:
+    with closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(str(tmp_path / "there.sock"))
+        listener.listen()
+        listener.settimeout(30.0)
+        yield listener
+
+
+def test_a_unix_socket_is_a_link_until_the_other_end_hangs_up(tmp_path: Path, listening: socket.socket) -> None:
+    link = open_link(f"unix:{tmp_path}/there.sock")
+    end, _ = listening.accept()
+    with closing(link), closing(end):
+        assert link.read(10, 0.0) == b""
+        end.sendall(b"old")
+        assert link.read(1, 30.0) == b"o"
+        link.flush_input()
+        end.sendall(b"new")
+        assert link.read(10, 30.0) == b"new"
+        link.write(b"ping")
+        assert end.recv(10) == b"ping"
+        end.close()
+        with pytest.raises(DeviceLost, match="hung up"):
+            link.read(10, 30.0)
+    with pytest.raises(DeviceLost, match="cannot read"):
+        link.read(10, 0.0)
+    with pytest.raises(DeviceLost, match="cannot write"):
+        link.write(b"x")
+
+
+def test_who_does_not_read_is_lost(tmp_path: Path, listening: socket.socket) -> None:
+    with closing(open_link(f"unix:{tmp_path}/there.sock")) as link, pytest.raises(DeviceLost, match="cannot write"):
+        link.write(bytes(50_000_000))
+
+
+@pytest.mark.parametrize("url", ["unix:/no/such.sock", "tcp:127.0.0.1:1"])
+def test_nobody_at_the_other_end_of_a_socket_is_lost(url: str) -> None:
+    with pytest.raises(DeviceLost, match="nobody answers"):
+        open_link(url)
+
+
+@pytest.mark.parametrize("url", ["unix:relative", "tcp:", "tcp:host", "tcp::80", "tcp:host:0", "tcp:host:99999"])
+def test_an_address_that_means_nothing_is_told_without_opening_it(url: str) -> None:
+    assert "link" in link_problem(url)
+
+
+@pytest.mark.parametrize("url", ["unix:/run/x.sock", "tcp:authority.example:4750", "tcp:[2001:db8::1]:4750"])
+def test_an_address_is_understood_without_opening_it(url: str) -> None:
+    assert link_problem(url) == ""
