@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gatefw import authority_wire as wire
@@ -88,6 +89,8 @@ class AuthorityWorker(Worker[Authority]):
         """Nobody waits for this answer any more."""
         with self._tenure:
             self._asked.pop(sent.hash, None)
+            with suppress(ValueError):
+                self._queries.remove(sent)
 
     def forward(self) -> None:
         """There is a record to be sent."""
@@ -103,8 +106,8 @@ class AuthorityWorker(Worker[Authority]):
             self._listen(device)
 
     def turn(self, device: Authority) -> None:
-        while self._queries:
-            self._ask(device, self._queries.popleft())
+        while (query := self._next_query()) is not None:
+            device.send(query.message)
         now_s = self._now_s()
         self._forward(device, now_s)
         if self._greeted is None and now_s - self._heard_s >= CONTACT_S:
@@ -124,10 +127,13 @@ class AuthorityWorker(Worker[Authority]):
         self._greeted = (sent, self._now_s() + GREET_S)
         device.send(sent.message)
 
-    def _ask(self, device: Authority, sent: Sent) -> None:
+    def _next_query(self) -> Sent | None:
         with self._tenure:
+            if not self._queries:
+                return None
+            sent = self._queries.popleft()
             self._asked[sent.hash] = sent
-        device.send(sent.message)
+            return sent
 
     def _forward(self, device: Authority, now_s: float) -> None:
         """Send the oldest record, if none is on its way and it is time."""
