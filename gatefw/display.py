@@ -94,6 +94,7 @@ class Display:
         self._screens: list[_Screen] = []
         self._phase, self._reason, self._hint = Phase.RECOVERING, "", ""
         self._asked: Ask | None = None
+        self._touchable = False  # one touch is an answer; more of them must not fill the gate's queue
         self._facts: dict[str, str] = {}
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="display")
@@ -149,7 +150,7 @@ class Display:
             _log.error("display: %s: nothing can be shown to confirm", type(error).__name__)
             self._put(Answered(ask.run, ask.number, Failed(Reason.RECORDS_UNAVAILABLE)))
         else:
-            self._asked = ask
+            self._asked, self._touchable = ask, True
 
     def _forget(self, run: RunId) -> None:
         if self._asked is not None and self._asked.run == run:
@@ -231,5 +232,6 @@ class Display:
         touch, run = message.get("touch"), message.get("run")
         if message.keys() != {"touch", "run"} or not isinstance(touch, str) or touch not in TOUCHES:
             raise BadReply(f"display: a touch is one of {', '.join(TOUCHES)}, and of which run")
-        if self._asked is not None and run == self._asked.run:
+        if self._asked is not None and run == self._asked.run and self._touchable:
+            self._touchable = False
             self._put(Answered(self._asked.run, self._asked.number, TOUCHES[touch]))

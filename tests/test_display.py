@@ -162,6 +162,16 @@ def test_a_touch_on_another_run_or_after_the_question_says_nothing(stage: Stage)
     assert until(lambda: stage.heard) == [Answered(OTHER, 1, Failed(Reason.DECLINED))]
 
 
+def test_a_screen_that_repeats_itself_is_heard_once_and_fills_nobodys_queue(stage: Stage) -> None:
+    screen = stage.asks()
+    for _ in range(2000):
+        screen.touch("confirm")
+    screen.touch("confirm", run=None)
+    screen.sock.sendall(b"that is all\n")
+    assert screen.is_sent_away()
+    assert stage.heard == [Answered(ASK.run, ASK.number, Confirmed())]
+
+
 def test_what_was_read_is_shown_no_more_once_the_traveller_has_been_let_in(stage: Stage) -> None:
     screen = stage.asks()
     stage.display.show(Phase.ENTRY_RELEASED, None)
