@@ -1,7 +1,9 @@
 """The place before the lane: who stands there, and what they say to what they are shown.
 
 Where a procedure begins with presence, everybody who steps up is looked at once. One who stands there still when their
-run has ended is looked at again only after a while: one run after the other would leave them no time to read why.
+run has ended is looked at again only after a while: one run after the other would leave them no time to read why. That
+while gets longer as long as nothing comes of it, since what stands there may be a bag; and a sensor that flickers is
+nobody's coming and going.
 """
 
 import math
@@ -9,6 +11,11 @@ from dataclasses import dataclass, field
 
 from gatefw.gate_terms import Answered, Ask, LaneSensed
 from gatefw.model import Answer, Confirm, Confirmed, Failed, Input, Occupancy, Reason, RunId, Signal, Zone
+
+AGAIN_MOST_S = 60.0
+"""Nobody who stays is looked at more seldom than that, or than the lane file says."""
+NEXT_S = 1.0
+"""So long after a run that nobody passed the next one may begin, for whoever has just stepped up."""
 
 
 @dataclass(slots=True)
@@ -20,7 +27,9 @@ class Presence:
     there: bool = False
     seen_empty: bool = False
     _looked_at: bool = False
+    _pause_s: float = 0.0
     _again_at_s: float = math.inf
+    _next_at_s: float = -math.inf
 
     def sensed(self, event: LaneSensed) -> None:
         if self.in_zone:
@@ -29,7 +38,7 @@ class Presence:
         else:
             self.there, self.seen_empty = event.occupancy is Occupancy.ONE, event.occupancy is Occupancy.EMPTY
         if self.seen_empty:
-            self._looked_at = False
+            self._looked_at, self._pause_s = False, 0.0
 
     def unread(self) -> None:
         """Nobody reads the sensors any more: nobody is known to be there, nor to have gone."""
@@ -37,19 +46,23 @@ class Presence:
 
     def due(self, now_s: float) -> bool:
         """Whether somebody stands there whose run may begin."""
-        return self.there and (not self._looked_at or now_s >= self._again_at_s)
+        return self.there and now_s >= (self._again_at_s if self._looked_at else self._next_at_s)
 
     def began(self) -> None:
         self._looked_at, self._again_at_s = True, math.inf
 
     def ended(self, now_s: float, went_through: bool) -> None:
         """The run is over; who `went_through` a door is not the one who stands there now."""
-        self._looked_at, self._again_at_s = self._looked_at and not went_through, now_s + self.again_s
+        if went_through:
+            self._looked_at, self._pause_s, self._next_at_s = False, 0.0, now_s
+            return
+        self._pause_s = min(2 * self._pause_s, max(AGAIN_MOST_S, self.again_s)) or self.again_s
+        self._again_at_s, self._next_at_s = now_s + self._pause_s, now_s + NEXT_S
 
 
 @dataclass(slots=True)
 class Confirming:
-    """What is asked of the traveller themselves, and their answer: a button, leaving, or nothing in time.
+    """What is asked of the traveller themselves, and their answer: a button, or nothing in time.
 
     A button counts when it goes from seen released to pressed while it is asked; one held from before says nothing.
     """
@@ -74,15 +87,13 @@ class Confirming:
         if self._asked is not None and self._asked.run == run:
             self._asked = None
 
-    def answer(self, walked_away: bool, now_s: float) -> Answered | None:
+    def answer(self, now_s: float) -> Answered | None:
         """What the traveller has said by now; once only. Both buttons at once are no yes."""
         if self._asked is None:
             return None
         reply: Answer
         if Input.DECLINE in self._pressed:
             reply = Failed(Reason.DECLINED)
-        elif walked_away:
-            reply = Failed(Reason.WALKED_AWAY)
         elif Input.CONFIRM in self._pressed:
             reply = Confirmed()
         elif now_s >= self._until_s:

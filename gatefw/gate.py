@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import count
 
 from gatefw import orders
-from gatefw.clearance import Clear
+from gatefw.clearance import Beginning, Clear
 from gatefw.gate_settings import GateSettings
 from gatefw.gate_terms import (
     Answered,
@@ -87,7 +87,8 @@ class Gate:
         self, settings: GateSettings, clear: Clear, new_run: Callable[[], RunId], latched: Reason | None = None
     ) -> None:
         self.state = State.at_boot(settings.policy, in_service=settings.in_service, latched=latched is not None)
-        self.senses = Senses(settings.required, settings.policy.doors)
+        finder = settings.identifier if settings.begins is Beginning.PRESENCE else ""
+        self.senses = Senses(settings.required, settings.policy.doors, finder)
         self.leases = Leases(settings.lease_s, settings.renew_s, settings.confirm_s)
         self._settings = settings
         self._tickets = count(1)
@@ -144,7 +145,7 @@ class Gate:
             case Tick():
                 if self.leases.unconfirmed(self.state, self.sensed, now_s) is not None:
                     self._lane(Faulted(Reason.DOOR_UNCONFIRMED))
-        self._follow(self.runs.hear_traveller(now_s))
+        self._follow(self.runs.hear_traveller(self.state, now_s))
         self._tell_health()
         self._drive_doors()
         self._follow(self.runs.look_in_front(self.state, now_s))

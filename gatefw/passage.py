@@ -78,9 +78,14 @@ class Passage:
             return None
         return AllAnswered(there) if isinstance(self.at, Together) else there[0]
 
+    @property
+    def open(self) -> tuple[int, ...]:
+        """The numbers of the questions that were asked, and are not answered yet."""
+        return tuple(number for number, answer in self._answers.items() if answer is None)
+
     def waits_for(self, number: int) -> bool:
         """Whether this question was asked, and is not answered yet."""
-        return number in self._answers and self._answers[number] is None
+        return number in self.open
 
     def end(self) -> Reason:
         """Close the procedure wherever it stands; the reason of its decision, if it came to one."""

@@ -32,7 +32,7 @@ from gatefw.model import (
 )
 
 BLIND = frozenset({Reason.CAMERA_DARK, Reason.CAMERA_BLINDED, Reason.CAMERA_COVERED, Reason.CAMERA_FROZEN})
-"""What keeps new passages out once it is said of every camera."""
+"""What keeps new passages out once it is said of every camera that does the same."""
 KEEPS_OUT = frozenset({Reason.MAINS_LOST})
 """What keeps new passages out though it is said of one device alone."""
 KEEPS_OUT_INPUTS = frozenset({Input.MAINS_LOST})
@@ -44,9 +44,13 @@ News = Fact | Alarm | LaneEvent
 
 
 class Senses:
-    """Of one lane. `required` devices are missing until they come; a door that is not there is secured for ever."""
+    """Of one lane. `required` devices are missing until they come; a door that is not there is secured for ever.
 
-    def __init__(self, required: Iterable[str], doors: Iterable[DoorId] = tuple(DoorId)) -> None:
+    `finder` is the camera that finds people, where there is one: no other camera does its work, nor it theirs.
+    """
+
+    def __init__(self, required: Iterable[str], doors: Iterable[DoorId] = tuple(DoorId), finder: str = "") -> None:
+        self._finder = finder
         self.sensed = Sensed()
         for door in {*DoorId} - {*doors}:
             self.door(DoorSensed(door, Position.SECURED, Beam.CLEAR))
@@ -71,7 +75,9 @@ class Senses:
     def keeps_out(self) -> bool:
         """Whether nobody new may begin a passage."""
         cameras = [device for device in self.required if device.partition(".")[0] == "camera"]
-        blind = bool(cameras) and all(self.impaired.get(camera, set()) & BLIND for camera in cameras)
+        sees = {camera: not self.impaired.get(camera, set()) & BLIND for camera in cameras}
+        does = ([each for each in cameras if (each == self._finder) is finds] for finds in (True, False))
+        blind = any(some and not any(sees[each] for each in some) for some in does)
         impaired = any(reasons & KEEPS_OUT for reasons in self.impaired.values())
         return blind or impaired or bool(self.pressed & KEEPS_OUT_INPUTS)
 

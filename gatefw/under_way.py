@@ -20,6 +20,7 @@ from gatefw.model import (
     DoorId,
     Fact,
     FactKind,
+    Failed,
     Inside,
     Invited,
     LaneEvent,
@@ -92,10 +93,17 @@ class UnderWay:
             return self._begin(self._settings.identifier, Token(b""), now_s, waits=False)
         return []
 
-    def hear_traveller(self, now_s: float) -> list[Step]:
-        """What they say to what they are shown, if they are asked; stepping away says something too."""
-        walked_away = not self._by_token and self._presence.seen_empty
-        said = self._confirming.answer(walked_away, now_s)
+    def hear_traveller(self, lane: State, now_s: float) -> list[Step]:
+        """What they say to what they are shown, if they are asked.
+
+        Whoever began a run by standing in front ends it by stepping away, whatever is asked about them. Who stands
+        there next is somebody else, and is neither shown what was read of them nor let through in their place.
+        """
+        there = lane.phase is Phase.TOKEN_PRESENTED
+        if self.served is not None and there and not self._by_token and self._presence.seen_empty:
+            run, left = self.served.run, Failed(Reason.WALKED_AWAY)
+            return [step for number in self.served.open for step in self.answered(Answered(run, number, left), now_s)]
+        said = self._confirming.answer(now_s)
         return [] if said is None else self.answered(said, now_s)
 
     def _why_unserved(self, lane: State, now_s: float) -> Reason | None:

@@ -1,6 +1,7 @@
 """Lanes where standing before them begins a run: who is looked at, when, and when again."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,7 +9,7 @@ from gate_bench import ANNA, ENTRY, EXIT, Bench
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatefw.clearance import Beginning
+from gatefw.clearance import Beginning, Procedure, Terms
 from gatefw.clearance.document_free import clear as document_free
 from gatefw.clearance.walk_through import clear as walk_through
 from gatefw.front import Presence
@@ -30,6 +31,7 @@ from gatefw.model import (
     Position,
     Reason,
     Signal,
+    Timer,
     Token,
     Zone,
 )
@@ -81,15 +83,52 @@ def test_the_next_one_is_looked_at_at_once_when_the_place_was_empty_between_them
     bench = presence().idle().people(Occupancy.EMPTY, front=True).answer(Failed(Reason.NOT_IDENTIFIED))
     bench.people(Occupancy.EMPTY, front=False)
     assert not bench.gate.attends
-    bench.people(Occupancy.EMPTY, front=True)
+    bench.people(Occupancy.EMPTY, front=True).later(1.0)
     assert started(bench) == 2
 
 
+def test_a_sensor_that_flickers_begins_no_run_at_every_flicker() -> None:
+    """Somebody stands at the edge of what it sees, for two seconds."""
+    bench = presence().idle()
+    for _ in range(20):
+        bench.later(0.1).people(Occupancy.EMPTY, front=True).people(Occupancy.EMPTY, front=False)
+    assert started(bench) == 2
+    assert all(
+        end["reason"] == "walked_away" for run in (1, 2) for end in bench.of(FactKind.PASSAGE_ENDED, f"run-{run}")
+    )
+
+
 def test_whoever_came_while_the_lane_was_busy_is_next_when_it_is_idle() -> None:
-    bench = presence().idle().people(Occupancy.EMPTY, front=True)
-    bench.people(Occupancy.EMPTY, front=False).people(Occupancy.EMPTY, front=True)
-    bench.answer(Failed(Reason.NO_FACE))
+    bench = asked().people(Occupancy.EMPTY, Input.CONFIRM, front=True).people(Occupancy.EMPTY, front=False)
+    bench.people(Occupancy.EMPTY, front=True).over(Timer.ENTER)
+    assert (started(bench), bench.phase) == (1, Phase.RECOVERING)
+    bench.now_s += 1.0
+    bench.over(Timer.SCAN)
     assert (started(bench), bench.phase) == (2, Phase.TOKEN_PRESENTED)
+
+
+def once_looked_at(token: Token, terms: Terms) -> Procedure:
+    """A face among few, and no door that closes behind it."""
+    return walk_through(token, replace(terms, second_look=False))
+
+
+@pytest.mark.parametrize("doors", [(), (EXIT,)])
+def test_nobody_is_let_through_for_one_who_has_stepped_away(doors: tuple[DoorId, ...]) -> None:
+    """Anna is found and walks off; Bob stands where she stood when the rules have been asked about her."""
+    bench = presence(once_looked_at, Policy(doors=doors)).idle()
+    bench.people(Occupancy.ONE, front=True).answer(FOUND)
+    bench.people(Occupancy.EMPTY, front=False).people(Occupancy.ONE, front=True)
+    bench.answer(Eligible()).commit()
+    assert [(end["passed"], end["reason"]) for end in bench.of(FactKind.PASSAGE_ENDED, "run-1")] == [
+        (False, "walked_away")
+    ]
+    assert bench.driven() == []
+
+
+def test_nobody_is_shown_what_was_read_of_one_who_has_stepped_away() -> None:
+    bench = presence().idle().people(Occupancy.EMPTY, front=True).answer(FOUND)
+    bench.people(Occupancy.EMPTY, front=False).people(Occupancy.EMPTY, front=True).answer(Eligible())
+    assert not any(isinstance(effect, Ask) and isinstance(effect.request, Confirm) for effect in bench.effects)
 
 
 def test_a_face_that_is_not_found_leaves_no_score_and_no_subject() -> None:
@@ -189,7 +228,42 @@ def test_virtual_time_goes_on_while_somebody_waits_before_an_idle_lane() -> None
     runner.boot()
     runner.run(40.0)
     begun = [at for at, fact in runner.facts if fact.kind is FactKind.PASSAGE_STARTED]
-    assert [round(b - a) for a, b in pairwise(begun)] == [6, 6, 6, 6, 6]
+    assert [round(b - a) for a, b in pairwise(begun)] == [6, 11]
+
+
+def test_a_bag_that_stands_there_for_a_day_does_not_fill_the_journal() -> None:
+    runner = VirtualRunner(presence().gate, Still(), lambda _question: (1.0, Failed(Reason.NO_FACE)))
+    runner.boot()
+    runner.run(24 * 3600.0)
+    begun = [at for at, fact in runner.facts if fact.kind is FactKind.PASSAGE_STARTED]
+    assert {round(b - a) for a, b in pairwise(begun)} == {6, 11, 21, 41, 61}
+    assert len(runner.facts) < 10_000
+
+
+def test_who_comes_after_a_bag_was_taken_away_is_looked_at_as_often_as_anybody() -> None:
+    seen, now_s = Presence(True, 5.0), 0.0
+    for _ in range(9):
+        seen.sensed(LaneSensed(Occupancy.EMPTY, ((Zone.FRONT, True),)))
+        seen.began()
+        seen.ended(now_s, went_through=False)
+        now_s += 60.0
+    seen.sensed(LaneSensed(Occupancy.EMPTY, ((Zone.FRONT, False),)))
+    seen.sensed(LaneSensed(Occupancy.EMPTY, ((Zone.FRONT, True),)))
+    seen.began()
+    seen.ended(now_s, went_through=False)
+    assert (seen.due(now_s + 4.9), seen.due(now_s + 5.0)) == (False, True)
+
+
+@pytest.mark.parametrize("camera", ["camera.before", "camera.inside"])
+def test_a_lane_whose_only_camera_for_a_thing_sees_nothing_begins_nothing(camera: str) -> None:
+    """The one in front finds people, the one inside compares them; neither stands in for the other."""
+    cameras = ("camera.before", "camera.inside")
+    bench = Bench(document_free, None, *cameras, begins=Beginning.PRESENCE, identifier="camera.before")
+    bench.give(*(DeviceCame(each) for each in cameras)).idle()
+    bench.ill(camera, Reason.CAMERA_COVERED).people(Occupancy.EMPTY, front=True)
+    assert (bench.phase, started(bench)) == (Phase.DEGRADED, 0)
+    bench.ill(camera, Reason.CAMERA_COVERED, impaired=False).over(Timer.SCAN)
+    assert started(bench) == 1
 
 
 # ---------------------------------------------------------------- the traveller's own word
@@ -231,7 +305,7 @@ def test_every_other_answer_ends_cleanly_and_frees_the_camera_for_the_next(
     assert [end["reason"] for end in bench.of(FactKind.PASSAGE_ENDED, "run-1")] == [reason]
     assert "CancelAsk" in [type(effect).__name__ for effect in bench.last]
     assert bench.phase is Phase.IDLE
-    bench.people(Occupancy.EMPTY, front=False).people(Occupancy.EMPTY, front=True)
+    bench.people(Occupancy.EMPTY, front=False).people(Occupancy.EMPTY, front=True).later(1.0)
     assert isinstance(bench.ask().request, IdentifyFace)
     assert bench.ask().run == "run-2"
 
