@@ -159,8 +159,9 @@ class Totals:
                     period, total = _period(row), _total(row)
                     if period is None or total is None or (people and row["people"] != people) or period in by_period:
                         raise Refusal(
-                            f"{path}, line {number}: wanted is a period (2024, 2024-01 or 2024-01-31) told once, the "
-                            "same people in every line, and how many there were; the header is period,people,total"
+                            f"{path}, line {number}: {','.join(map(str, row.values()))}: wanted is a period (2024, "
+                            "2024-01 or 2024-01-31) told once, the same people in every line, and how many there were; "
+                            "the header is period,people,total"
                         )
                     people, by_period[period] = str(row["people"]), total
         except (OSError, ValueError, csv.Error) as error:
@@ -247,7 +248,8 @@ def sentence(system: str, sums: Sums, totals: Totals | None) -> str:
     total = totals.of(sums.days, "") if totals else None
     share = sums.share(PASSED, total or 0)
     told = f"{100 * share:.0f} per cent of {totals.people}" if totals and share is not None else "share unknown"
-    return f"{system}: {count(sums.of(PASSED))} passages in {span(sums.days)}, {told}"
+    passed = sums.of(PASSED)
+    return f"{system}: {count(passed)} {'passage' if passed == 1 else 'passages'} in {span(sums.days)}, {told}"
 
 
 def count(number: int) -> str:

@@ -18,11 +18,11 @@ from gatefw.errors import ModelError, SetupError
 from gatefw.events import WallTime
 from gatefw.model import Eligible, Failed, Ineligible, Reason
 from gatefw.rule import own_words
-from gatefw.simulate import lanes, report
+from gatefw.simulate import lanes, report, table
 from gatefw.simulate.attributes import NOW, eligible, failing
 from gatefw.simulate.day import Came, Outcome, simulate
 from gatefw.simulate.real import STRANGER, RealOutcome, simulate_real
-from gatefw.simulate.scripted import embedder, search_threshold, seen
+from gatefw.simulate.scripted import embedder, lane_threshold, search_threshold, seen
 from gatefw.simulate.stories import PASSES, of_lane
 
 LANES = {name: lanes.load(name) for name in lanes.names()}
@@ -139,7 +139,8 @@ def test_the_command_tells_people_and_machines_the_same(capsys: pytest.CaptureFi
     asked = ["simulate", "contactless-e-channel", "--travellers", "5", "--seed", "9"]
     assert main([*asked, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert list(told) == KEYS and (told["matcher"], told["gallery"]) == ("scripted", None)
+    assert list(told) == KEYS
+    assert (told["matcher"], told["gallery"], told["threshold"]) == ("scripted", None, 0.542)
     assert main(asked) == 0
     shown = capsys.readouterr().out
     assert "MATCHING IS SCRIPTED" in shown and "without pipelining" in shown and "m/s" in shown
@@ -154,7 +155,8 @@ def test_the_command_tells_people_and_machines_the_same(capsys: pytest.CaptureFi
         (["nowhere"], "lane nowhere: no lane file"),
         (["hetao", "--travellers", "0"], "nobody would come"),
         (["hetao", "--reversed"], "goes one way only"),
-        (["hetao", "--matcher", "real"], "add --faces DIR"),
+        (["hetao", "--matcher", "real"], "--faces DIR go together"),
+        (["hetao", "--faces", "faces"], "--faces DIR go together"),
         (["hetao", "--matcher", "real", "--faces", "/no/such"], "no directory"),
     ],
 )
@@ -168,6 +170,13 @@ def test_the_table_of_one_system_is_printed_with_where_each_story_is_told(capsys
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["system", "story", "outcome", "reason", "told", "in"]
     assert "touchpoint_repeated  config/lanes/flight-token-bag-drop.toml:" in "\n".join(lines)
+
+
+def test_the_table_of_a_lane_file_from_elsewhere_links_to_it(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text((lanes.LANES / "flight-token-bag-drop.toml").read_text())
+    linked = table.markdown([row for row in table.rows(lanes.load(str(file))) if row.reason == "touchpoint_repeated"])
+    assert f"]({file}#L" in linked
 
 
 # ---------------------------------------------------------------- the real chain
@@ -186,7 +195,9 @@ def small(lane: str, models: Path) -> Config:
 @pytest.mark.parametrize("lane", ["hetao", "e-channel", "smart-departure", "flight-token-check-in"])
 def test_registered_people_pass_by_their_photographs_and_strangers_do_not(lane: str, models: Path, faces: Path) -> None:
     """Whom the models take for somebody else is counted, and is not called unexpected."""
-    outcome = simulate_real(small(lane, models), faces, travellers=12, seed=2)
+    said: list[str] = []
+    outcome = simulate_real(small(lane, models), faces, travellers=12, seed=2, progress=said.append)
+    assert said[0] == "photographs of 1 people seen" and said[-1] == "12 of 12 have come"
     told = outcome.to_json()
     assert list(told) == [*KEYS, "strangers", "false_rejects", "false_accepts"]
     assert (told["matcher"], told["travellers"], told["strangers"], told["unexpected"]) == ("real", 12, 6, 0)
@@ -212,6 +223,7 @@ def test_a_stranger_who_is_across_is_a_false_accept_and_a_friend_who_is_not_a_fa
 def test_a_lane_that_looks_at_no_face_leaves_nothing_to_the_models(tmp_path: Path) -> None:
     lane = LANES["e-channel"]
     strict = replace(lane, clearance=replace(lane.clearance, face_after_finger=False))
+    assert lane_threshold(strict) is None
     with pytest.raises(SetupError, match="looks at no face"):
         simulate_real(strict, tmp_path, travellers=4, seed=0)
 

@@ -360,4 +360,4 @@ def test_counts_are_made_anew_only_while_nobody_writes_the_journal(
     assert "another process writes it" in capsys.readouterr().err
     gate.journal.close()
     assert cli.main(["stats", str(gate.path), "--rebuild"]) == 0
-    assert "1 passages in January 2024" in capsys.readouterr().out
+    assert "1 passage in January 2024" in capsys.readouterr().out

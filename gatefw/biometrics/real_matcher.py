@@ -7,7 +7,7 @@ left out: a camera goes on looking, and capture is measured elsewhere. Nothing i
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
@@ -70,8 +70,8 @@ class _Memory:
 class RealMatcher:
     """`searched`: None for a lane that searches nobody, whose gallery then holds the travellers alone.
 
-    room: places left free in the gallery, for those who are enrolled here. Raises SetupError when the folder has too
-    few people, ModelError when the model cannot hold so many.
+    room: places left free in the gallery, for those who are enrolled here. `drawn` is told how many people there are,
+    with each. Raises SetupError when the folder has too few people, ModelError when the model cannot hold so many.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class RealMatcher:
         searched: Searched | None = None,
         fmr: float = 1e-3,
         room: int = 0,
+        drawn: Callable[[int], None] = lambda _number: None,
     ) -> None:
         card = chain.embedder.card
         self._chain, self._gallery = chain, _Memory()
@@ -99,7 +100,9 @@ class RealMatcher:
         if travellers > self._many.most:
             raise SetupError(f"{travellers} travellers: the gallery may hold {self._many.most}; make it larger")
         self._chance = random.Random(seed)  # noqa: S311  the same people again for the same seed
+        self._faces, self._told = faces, drawn
         self._folders = sorted(each for each in faces.glob("*") if each.is_dir())
+        self._there = len(self._folders)
         self._chance.shuffle(self._folders)
         self.travellers = self._drawn(travellers, ENROLLED_FROM + 1)
         self.impostors = self._drawn(impostors, 1)
@@ -181,10 +184,11 @@ class RealMatcher:
                 kept = ENROLLED_FROM if least > ENROLLED_FROM else 0
                 subject = SubjectId(f"{self._chance.getrandbits(128):032x}")
                 drawn.append(Person(subject, good[:kept], good[kept:]))
+                self._told(self._there - len(self._folders))
         if len(drawn) < number:
             raise SetupError(
-                f"{number} people with {least} good photographs are wanted, the folder has {len(drawn)} besides those "
-                "who are drawn already; take a larger folder, or fewer people"
+                f"{number} people with {least} good photographs are wanted, {self._faces} has {len(drawn)} besides "
+                "those who are drawn already; take a larger folder, or fewer people"
             )
         return tuple(drawn)
 

@@ -5,6 +5,7 @@ done: the message says what was asked, what was found and what to do.
 """
 
 import argparse
+import errno
 import logging
 import sys
 
@@ -82,7 +83,9 @@ def main(arguments: list[str] | None = None) -> int:
         stream=sys.stderr,
     )
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except GateError as error:
         print(f"gatefw: {error}", file=sys.stderr)
         for note in getattr(error, "__notes__", ()):
@@ -93,3 +96,8 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"gatefw: {error.filename or 'the output'}: the disk is full; make room and try again", file=sys.stderr)
+        return 2

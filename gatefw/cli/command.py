@@ -3,10 +3,16 @@
 import argparse
 import json
 import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from gatefw.state import runtime_dir
+
+QUIET_S = 1.0
+"""Whoever waits longer is told how far it has come."""
 
 
 def add(commands: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
@@ -40,3 +46,21 @@ def show(result: dict[str, Any], as_json: bool) -> None:
         elif isinstance(value, list):
             value = ", ".join(map(str, value)) or "-"
         print(f"{key.replace('_', ' '):14} {'-' if value in (None, '') else value}")
+
+
+@contextmanager
+def progress(terminal: TextIO, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[str], None]]:
+    """Tells a terminal in a few words how far it has come, once that takes a while, and wipes them away at the end."""
+    began_s, width = clock(), 0
+
+    def tell(words: str) -> None:
+        nonlocal width
+        if terminal.isatty() and clock() - began_s > QUIET_S:
+            print(f"\r{words:<{width}}", end="", file=terminal, flush=True)
+            width = max(width, len(words))
+
+    try:
+        yield tell
+    finally:
+        if width:
+            print(f"\r{'':<{width}}\r", end="", file=terminal, flush=True)

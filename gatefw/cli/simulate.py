@@ -3,8 +3,6 @@
 import argparse
 import json
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +29,6 @@ example:
 
 Exit status: 0 when everything came as expected, 1 when not.
 """
-QUIET_S = 1.0
-"""Whoever waits longer is told how far it has come."""
 
 
 def add_parser(commands: Any) -> None:
@@ -54,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.travellers < 1:
         raise SetupError(f"--travellers {arguments.travellers}: nobody would come; let it be 1 or more")
+    if (arguments.matcher == "real") is not bool(arguments.faces):
+        raise SetupError("--matcher real and --faces DIR go together; DIR has a folder of photographs for each person")
     config = lanes.load(arguments.lane, arguments.reversed)
     if arguments.reversed and not config.reversed:
         raise SetupError(f"--reversed: lane {config.lane.name} goes one way only")
@@ -74,33 +72,11 @@ def _simulated(config: "Config", arguments: argparse.Namespace) -> "Outcome":
     from gatefw.simulate.day import simulate
     from gatefw.simulate.real import simulate_real
 
-    progress = _progress(arguments.travellers)
-    try:
+    with command.progress(sys.stderr) as progress:
         if arguments.matcher == "scripted":
             return simulate(config, arguments.travellers, arguments.seed, progress)
-        if arguments.faces is None:
-            raise SetupError(
-                "--matcher real: whose faces? add --faces DIR, with a folder of photographs for each person"
-            )
         return simulate_real(config, arguments.faces, arguments.travellers, arguments.seed, progress)
-    finally:
-        progress(0)
 
 
 def _pipelined(config: "Config", on: bool) -> "Config":
     return replace(config, lane=replace(config.lane, pipelining=on))
-
-
-def _progress(travellers: int) -> Callable[[int], None]:
-    """Tells a terminal how many have come, once that takes a while; 0 wipes it away."""
-    began_s, shown = time.monotonic(), False
-
-    def tell(number: int) -> None:
-        nonlocal shown
-        late = time.monotonic() - began_s > QUIET_S
-        if sys.stderr.isatty() and (shown or (late and number)):
-            shown = True
-            said = f"{number} of {travellers} have come" if number else ""
-            print(f"\r{said:<40}" + ("" if number else "\r"), end="", file=sys.stderr, flush=True)
-
-    return tell

@@ -3,6 +3,8 @@
 import argparse
 import dataclasses
 import json
+import sys
+from itertools import chain
 from typing import Any
 
 from gatefw.cli import command
@@ -32,7 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
     from gatefw.simulate import lanes, table
 
     ways = [way for lane in arguments.lane or lanes.names() for way in lanes.both_ways(lane)]
-    found = [row for way in ways for row in table.rows(way)]
+    found = []
+    with command.progress(sys.stderr) as progress:
+        for row in chain.from_iterable(map(table.rows, ways)):
+            progress(f"{row.system}: {row.story}")
+            found.append(row)
     if arguments.json:
         print(json.dumps([dataclasses.asdict(row) for row in found], indent=2))
     else:

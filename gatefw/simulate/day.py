@@ -12,7 +12,7 @@ from gatefw.config import Config
 from gatefw.rule import own_words
 from gatefw.simulate.attributes import eligible
 from gatefw.simulate.lane import SimulatedLane
-from gatefw.simulate.scripted import Scripted, search_threshold
+from gatefw.simulate.scripted import Scripted, lane_threshold
 from gatefw.simulate.stories import PASSES, of_lane
 from gatefw.simulate.traveller import NEIGHBOUR, Story, Traveller
 
@@ -21,7 +21,8 @@ SHIFT = 500
 REFUSED_SHARE = 0.25
 """Share of travellers with a story of their own; all others should pass."""
 WALK_M_S = (0.9, 1.5)
-Progress = Callable[[int], None]
+Progress = Callable[[str], None]
+"""Is told in a few words how far it has come."""
 Sent = Sequence[tuple[Traveller, Story]]
 
 
@@ -63,7 +64,7 @@ class Outcome:
         passed = [each for each in self.came if each.across]
         times = sorted(each.seconds for each in passed if each.seconds is not None)
         refused = Counter(each.reasons[-1] for each in self.came if not each.across and each.reasons)
-        searches = self.threshold is not None
+        searches = self.config.vision_table.identify
         return {
             "travellers": len(self.came),
             "passed": len(passed),
@@ -86,10 +87,10 @@ class Outcome:
         self.violations += [str(entry["violation"]) for entry in lane.world.history.of("violation")]
 
 
-def simulate(config: Config, travellers: int, seed: int, progress: Progress = lambda _n: None) -> Outcome:
+def simulate(config: Config, travellers: int, seed: int, progress: Progress = lambda _words: None) -> Outcome:
     """Let so many travellers come, one after the other. The same seed gives the same day."""
     chance = Random(seed)  # noqa: S311  a simulation
-    outcome = Outcome(config, search_threshold(config))
+    outcome = Outcome(config, lane_threshold(config))
     for first in range(0, travellers, SHIFT):
         lane = scripted_lane(config, chance.getrandbits(32))
         told = of_lane(config, lane.settings.terms)
@@ -98,17 +99,21 @@ def simulate(config: Config, travellers: int, seed: int, progress: Progress = la
             (story.played_by(made_up(f"traveller-{number}", config, chance, story)), story)
             for number, story in enumerate(stories, first + 1)
         ]
-        play(lane, sent, lambda number, before=first: progress(before + number))  # type: ignore[misc]
+        play(lane, sent, lambda number, before=first: progress(come(before + number, travellers)))  # type: ignore[misc]
         outcome.take(lane, sent)
     return outcome
 
 
-def play(lane: SimulatedLane, sent: Sent, progress: Progress = lambda _n: None) -> None:
-    """Let them come, each as soon as there is room in front, and wait until all are gone."""
+def come(number: int, travellers: int) -> str:
+    return f"{number} of {travellers} have come"
+
+
+def play(lane: SimulatedLane, sent: Sent, comes: Callable[[int], None] = lambda _number: None) -> None:
+    """Let them come, each as soon as there is room in front, and wait until all are gone. `comes` is told which."""
     for number, (traveller, _) in enumerate(sent, 1):
         lane.run_until(lane.room_in_front)
         lane.send(traveller)
-        progress(number)
+        comes(number)
     lane.run_until(lane.empty)
 
 

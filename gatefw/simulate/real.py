@@ -15,24 +15,19 @@ from typing import Any
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.real_matcher import Person, RealMatcher
 from gatefw.biometrics.runtime import Delegate, Runtime
-from gatefw.clearance import load
 from gatefw.config import Config
-from gatefw.crew import gate_settings
 from gatefw.errors import SetupError
 from gatefw.model import (
     Answer,
     FaceIdentified,
     Failed,
-    IdentifyFace,
     Reason,
     SubjectId,
-    VerifyFace,
-    VerifyPortrait,
 )
-from gatefw.simulate.day import Came, Outcome, Progress, made_up, play
+from gatefw.simulate.day import Came, Outcome, Progress, come, made_up, play
 from gatefw.simulate.lane import SimulatedLane
-from gatefw.simulate.scripted import Judge, Scripted, search_threshold, seen
-from gatefw.simulate.stories import PASSES, questions
+from gatefw.simulate.scripted import Judge, Scripted, lane_threshold, seen
+from gatefw.simulate.stories import PASSES, asks_for_faces, looks_at_faces
 from gatefw.simulate.traveller import NEIGHBOUR, Story, Traveller
 from hw.sim.physics import World
 
@@ -128,14 +123,14 @@ class RealOutcome(Outcome):
 
 
 def simulate_real(
-    config: Config, faces: Path, travellers: int, seed: int, progress: Progress = lambda _n: None
+    config: Config, faces: Path, travellers: int, seed: int, progress: Progress = lambda _words: None
 ) -> RealOutcome:
     """Half of the travellers from the folder are registered, half are strangers. The same seed gives the same people.
 
     Raises SetupError: the lane looks at no face, or the folder has too few; ModelError: no models are installed, or
     they cannot hold the gallery.
     """
-    matcher = real_matcher(config, faces, travellers, seed)
+    matcher = real_matcher(config, faces, travellers, seed, progress)
     chance = Random(seed)  # noqa: S311  a simulation
     named = {f"traveller-{number}": person for number, person in enumerate(matcher.travellers, 1)}
     strange = {f"stranger-{number}": person for number, person in enumerate(matcher.impostors, 1)}
@@ -150,15 +145,15 @@ def simulate_real(
         facts = lane.people[victim].facts
         sent.append((Traveller(name, facts, tokens=(victim,), fingers=WORN), STRANGER))
     chance.shuffle(sent)
-    play(lane, sent, progress)
-    outcome = RealOutcome(config, search_threshold(config), "real", people=matcher.people)
+    play(lane, sent, lambda number: progress(come(number, travellers)))
+    outcome = RealOutcome(config, lane_threshold(config), "real", people=matcher.people)
     outcome.take(lane, sent)
     return outcome
 
 
-def real_matcher(config: Config, faces: Path, travellers: int, seed: int) -> RealMatcher:
+def real_matcher(config: Config, faces: Path, travellers: int, seed: int, progress: Progress) -> RealMatcher:
     """The models of the lane, and its gallery full of people of this folder, half of the travellers among them."""
-    if not _asks_faces(config) and not gate_settings(config).terms.face_after_finger:
+    if not looks_at_faces(config):
         raise SetupError(f"lane {config.lane.name}: looks at no face; nothing is left to the models")
     if not faces.is_dir():
         raise SetupError(f"--faces {faces}: no directory; name one with a folder of photographs for each person")
@@ -167,14 +162,19 @@ def real_matcher(config: Config, faces: Path, travellers: int, seed: int) -> Rea
         vision.models, vision.detector, vision.embedder, Runtime(vision.runtime), Delegate(vision.delegate)
     )
     searched = vision.searched if config.vision_table.identify else None
-    return RealMatcher(chain, faces, seed, travellers // 2, travellers - travellers // 2, searched, config.face.fmr)
-
-
-def _asks_faces(config: Config) -> bool:
-    asked = questions(load(config.lane.procedure), gate_settings(config).terms)
-    return bool({IdentifyFace, VerifyFace, VerifyPortrait} & asked)
+    known = travellers // 2
+    return RealMatcher(
+        chain,
+        faces,
+        seed,
+        known,
+        travellers - known,
+        searched,
+        config.face.fmr,
+        drawn=lambda number: progress(f"photographs of {number} people seen"),
+    )
 
 
 def _shows(traveller: Traveller, config: Config) -> Traveller:
     """Where the face is looked at only instead of a finger, everybody's is worn."""
-    return traveller if _asks_faces(config) else replace(traveller, fingers=WORN)
+    return traveller if asks_for_faces(config) else replace(traveller, fingers=WORN)

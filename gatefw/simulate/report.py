@@ -34,6 +34,8 @@ def _count(what: str, number: int) -> str:
 
 
 def _of_faces(told: Mapping[str, Any]) -> Iterator[str]:
+    if told["gallery"] is None and told["threshold"] is not None:
+        yield f"  one face compared with one, threshold {told['threshold']}"
     if told["gallery"] is not None:
         yield f"  gallery {told['gallery']}, threshold {told['threshold']}, FPIR at most {told['fpir_target']:g}"
     if "false_rejects" in told:

@@ -37,6 +37,7 @@ from gatefw.model import (
     VerifyFinger,
     VerifyPortrait,
 )
+from gatefw.simulate.stories import looks_at_faces
 from gatefw.simulate.traveller import NONE, STRANGER, Traveller, reason_in
 from hw.sim.physics import World
 from hw.sim.places import place_inside
@@ -189,6 +190,13 @@ def search_threshold(config: Config) -> Threshold | None:
         return None
     size = config.gallery
     return for_gallery(embedder(config), size.most, size.fpir, size.fnir)
+
+
+def lane_threshold(config: Config) -> Threshold | None:
+    """What a face meets first: the threshold of the search, or of one compared with one; None: no face is looked at."""
+    if not looks_at_faces(config):
+        return None
+    return search_threshold(config) or threshold_for(embedder(config), config.face.fmr)
 
 
 def seen(faces: tuple[str | None, ...]) -> str | Failed:

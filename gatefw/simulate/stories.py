@@ -12,6 +12,7 @@ from typing import Any
 from gatefw import clearance, toml_document
 from gatefw.clearance import Clear, Terms
 from gatefw.config import Config
+from gatefw.crew import gate_settings
 from gatefw.model import (
     AllAnswered,
     Answer,
@@ -193,6 +194,17 @@ def questions(clear: Clear, terms: Terms) -> set[Kind]:
             request = procedure.send(_yes(request))
     except StopIteration:
         return asked
+
+
+def asks_for_faces(config: Config) -> bool:
+    """Whether the procedure looks at everybody's face."""
+    asked = questions(clearance.load(config.lane.procedure), gate_settings(config).terms)
+    return bool({IdentifyFace, VerifyFace, VerifyPortrait} & asked)
+
+
+def looks_at_faces(config: Config) -> bool:
+    """Whether it looks at anybody's, if only of those whose finger cannot be read."""
+    return asks_for_faces(config) or gate_settings(config).terms.face_after_finger
 
 
 def _each(request: Request) -> Sequence[Request]:

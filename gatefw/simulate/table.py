@@ -65,7 +65,8 @@ def markdown(table: Sequence[Row]) -> str:
     for row in table:
         *cells, link = row.cells
         path, _, line = link.rpartition(":")
-        lines.append(f"| {' | '.join(cells)} | [{link}](../{path}#L{line}) |")
+        there = path if Path(path).is_absolute() else f"../{path}"
+        lines.append(f"| {' | '.join(cells)} | [{link}]({there}#L{line}) |")
     return "\n".join(lines)
 
 
