@@ -181,7 +181,7 @@ def check(
     """Every problem of the lane file, in the order of its lines; nothing is opened or moved.
 
     `procedure` and `model` look a name up and raise SetupError when there is none; without them that is not checked.
-    `procedure` returns whether a face follows in it. `csca` looks into the directory of CSCA certificates.
+    `procedure` returns whether a face or finger follows in it. `csca` looks into the directory of CSCA certificates.
     `holds` raises SetupError when a model cannot search so large a gallery. `presence` returns whether a procedure
     begins when somebody stands there, without a token; `asked` what it asks for, in front and inside.
     A reversible lane is read both ways.

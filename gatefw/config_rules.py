@@ -221,8 +221,8 @@ def tokens(given: Tokens | None, face_follows: bool | None, error: Tell) -> None
     if given.static and face_follows is False:
         error(
             ("tokens", "static"),
-            "is true, but in this lane's procedure no face follows: whoever copies a code passes with it; say false, "
-            "and name [tokens.issuers]",
+            "is true, but in this lane's procedure no face or finger follows: whoever copies a code passes with it; "
+            "say false, and name [tokens.issuers]",
         )
 
 

@@ -175,7 +175,7 @@ class Tries:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """`[tokens]`: what the lane takes. `static`: identifiers that can be copied, allowed only where a face follows.
+    """`[tokens]`: what the lane takes. `static`: identifiers that can be copied, only where a face or finger follows.
 
     issuers: who may sign tokens, key id to Ed25519 public key; `direction` is then wanted too. A signed token is for
     this lane's name and direction, for at most `max_life_s`. require_synchronised: none while the kernel does not vouch

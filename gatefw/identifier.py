@@ -4,7 +4,7 @@
     ID card    8 to 20 characters A-Z 0-9, as the card's own barcode holds them
     card:      a card's bits by radio, `card:26:01020340`: how many, and in hex from the left, the unused ones zero
 
-All can be copied and used again: they say who somebody claims to be, no more. A face follows.
+All can be copied and used again: they say who somebody claims to be, no more. A face or a finger follows.
 """
 
 import base64

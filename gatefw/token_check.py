@@ -1,8 +1,8 @@
 """Whether this lane takes a token at all, and which identifier its holder's record is found by.
 
 An identifier (`identifier`) can be copied for ever: it is taken only where the lane file allows it, which it may only
-where a face follows. A signed token (`signed_token`) is for one lane, one direction, a short time, and one use; it is
-judged without leeway, because a minute's grace is a minute in which a copy of it is as good as the token.
+where a face or a finger follows. A signed token (`signed_token`) is for one lane, one direction, a short time, and one
+use; it is judged without leeway, because a minute's grace is a minute in which a copy of it is as good as the token.
 """
 
 from collections.abc import Callable
@@ -33,8 +33,8 @@ class TokenTerms:
         """What the lane file says. Raises SetupError for what `gatefw check` finds before."""
         if table.static and not face_follows:
             raise SetupError(
-                f"lane {lane}: tokens.static is true, but in its procedure no face follows: whoever copies a code "
-                "would pass; say false, and name [tokens.issuers]"
+                f"lane {lane}: tokens.static is true, but in its procedure no face or finger follows: whoever copies a "
+                "code would pass; say false, and name [tokens.issuers]"
             )
         try:
             issuers = {key_id: signed_token.public_key(text) for key_id, text in table.issuers.items()}

@@ -73,10 +73,10 @@ def test_every_problem_is_named_by_its_key(tmp_path: Path, table: str, key: str,
 
 def test_identifiers_are_refused_where_no_face_follows(tmp_path: Path) -> None:
     (found,) = _check(tmp_path, "", procedure=lambda _name: False)
-    assert (found.key, "no face follows" in found.problem) == ("tokens.static", True)
+    assert (found.key, "no face or finger follows" in found.problem) == ("tokens.static", True)
     table = f'\n[tokens]\nstatic = false\ndirection = "arrival"\n[tokens.issuers]\n5f = "{KEY}"\n'
     assert _check(tmp_path, table, procedure=lambda _name: False) == []
-    with pytest.raises(SetupError, match="no face follows"):
+    with pytest.raises(SetupError, match="no face or finger follows"):
         TokenTerms.of("lane-1", Tokens(), face_follows=False)
 
 
