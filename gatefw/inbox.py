@@ -70,9 +70,7 @@ def _levels(events: Iterable[GateInput]) -> deque[GateInput]:
 
 
 def _replaces(new: GateInput, old: GateInput) -> bool:
-    """Whether the newer reading may stand for both: no position, count or input may skip a value."""
+    """Whether the newer reading may stand for both: no position, count, zone or input may skip a value."""
     if isinstance(new, DoorSensed) and isinstance(old, DoorSensed):
         return new.door is old.door and new.position is old.position
-    if isinstance(new, LaneSensed) and isinstance(old, LaneSensed):
-        return new.inputs == old.inputs and new.occupancy is old.occupancy
-    return False
+    return isinstance(new, LaneSensed) and new == old
