@@ -43,7 +43,7 @@ from gatefw.record_terms import MAIN
 from gatefw.records import SETTLED_S, Records
 from gatefw.tries import Tries
 from gatefw.vision_desk import VisionDesk
-from gatefw.vision_wire import Message
+from gatefw.vision_wire import LISTED, Message
 
 SWEEP_S = 0.5
 UNDER_WAY_MAX = 16
@@ -102,6 +102,7 @@ class Clerk:
         self._registrations = RecordDesk(records, self._fingers, self._ask, record, now)
         self._unwell = ""
         self._look_again_at: float | None = None
+        self._listed_upto = ""
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
 
     def start(self, desk: VisionDesk) -> None:
@@ -152,7 +153,7 @@ class Clerk:
 
     def reconcile(self) -> None:
         """Vision is there (again): are there records without templates, or templates without records?"""
-        self._work.put(lambda: self._ask("list", self._reconcile))
+        self._work.put(lambda: self._ask_who_has_templates(""))
 
     def sweep(self) -> None:
         """Do now what is done every `SWEEP_S`."""
@@ -189,7 +190,9 @@ class Clerk:
             self._tries.forget(self._now())
             if self._look_again_at is not None and self._now() >= self._look_again_at:
                 self._look_again_at = None
-                self._ask("list", self._reconcile)
+                self._ask_who_has_templates("")
+            elif self._listed_upto:
+                self._ask_who_has_templates(self._listed_upto)
         except StoreError as error:
             if self._unwell != str(error):
                 self._unwell = str(error)
@@ -282,13 +285,21 @@ class Clerk:
             raise Refusal(NO_SENSOR)
         self._fingers.enrol(order, reply)
 
-    def _reconcile(self, message: Message) -> None:
+    def _ask_who_has_templates(self, after: str) -> None:
+        """Some hundred of them at each sweep: all of them fit into no message, and travellers do not wait for it."""
+        self._listed_upto = ""
+        self._ask("list", lambda message: self._reconcile(message, after), **({"after": after} if after else {}))
+
+    def _reconcile(self, message: Message, after: str) -> None:
         done = message.get("done")
         if not isinstance(done, dict):
             return
         templates = [SubjectId(entry["subject"]) for entry in done["subjects"]]
-        orphans = self._records.reconcile(templates, self._now())
-        self._look_again_at = self._now() + SETTLED_S if orphans.unsettled else None
+        upto = max(templates) if len(templates) >= LISTED else None
+        orphans = self._records.reconcile(templates, self._now(), after, upto)
+        self._listed_upto = upto or ""
+        if orphans.unsettled:
+            self._look_again_at = self._now() + SETTLED_S
         if orphans.records:
             _log.warning("%d records had no template and were disabled: enrol them again", len(orphans.records))
         for subject in orphans.templates:

@@ -218,12 +218,13 @@ class Records:
             raise Refusal("record: there is none with that subject id, or its facts were erased: revoked, or withdrawn")
         return facts
 
-    def list(self) -> list[Registered]:
-        """Every record there is, in no particular order."""
+    def list(self, after: str = "", upto: str | None = None) -> list[Registered]:
+        """Every record there is, in no particular order; of those whose subject id comes after one, up to another."""
         consents: dict[str, list[Agreed]] = {}
-        for subject, *agreed in self.store.rows("select * from consent order by modality"):
+        theirs = "where subject > ?1 and (?2 is null or subject <= ?2)"
+        for subject, *agreed in self.store.rows(f"select * from consent {theirs} order by modality", after, upto):  # noqa: S608  a constant
             consents.setdefault(subject, []).append(_agreed(*agreed))
-        return [_registered(row, consents.get(row[0], [])) for row in self.store.rows(_ROW)]
+        return [_registered(row, consents.get(row[0], [])) for row in self.store.rows(f"{_ROW} {theirs}", after, upto)]
 
     def registered(self, subject: SubjectId) -> Registered:
         """One record, whatever its state. Raises Refusal when there is none."""
@@ -245,8 +246,12 @@ class Records:
         row = self.store.row(query, self._index.of_document(document, partition))
         return None if row is None else _registered(row, self._consents(row[0]))
 
-    def reconcile(self, templates: Collection[SubjectId], now: float) -> Orphans:
+    def reconcile(
+        self, templates: Collection[SubjectId], now: float, after: str = "", upto: str | None = None
+    ) -> Orphans:
         """With the subjects vision has templates of: disable records without one, find templates without one.
+
+        `templates` are all that there are of subjects after one, up to another; see `list`.
 
         A record that was still pending is disabled too, whether its template came to be or not: somebody has to look.
         One that came into its state less than `SETTLED_S` ago is left alone, and so is its template.
@@ -255,7 +260,7 @@ class Records:
             recent = {
                 s for (s,) in self.store.rows("select subject from traveller where state_at > ?", now - SETTLED_S)
             }
-            in_use = [each for each in self.list() if each.state in IN_USE]
+            in_use = [each for each in self.list(after, upto) if each.state in IN_USE]
             faces = [each for each in in_use if each.agrees_to(Modality.FACE)]
             lost = {
                 each.subject

@@ -22,7 +22,9 @@ It talks through `vision.sock` (see `vision_server`) and knows neither doors nor
     revoke   subject                       {"revoked": true or false}
     partition_make  partition, expires_at  {}
     partition_destroy  partition           {"people": n}: whose templates are destroyed with its key
-    list                                   {"subjects": [{"subject", "templates", "expires_at"}]}
+    list     after                         {"subjects": [{"subject", "templates", "expires_at", "partition"}]}: at most
+                                           `vision_wire.LISTED`, in order, from the first one after `after` (not said:
+                                           from the first)
     health                                 {"ok", "reversed", "cameras": {name: {"lost", "ail", "why"}}}: which way of
                                            the lane it has (`reversal`); reasons, or ""
     figures                                {"cameras": {name: {the same, "frames_per_s", "brightness", "width_px",

@@ -80,11 +80,12 @@ class VisionClient:
                     self._came()
                     backoff.reset()
                     self._read(connection)
-            except (OSError, BadReply, DeviceLost) as error:
+            except Exception as error:  # noqa: BLE001  whatever it says must not end the thread that would tell of it
+                known = isinstance(error, OSError | BadReply | DeviceLost)
                 if not told and not self._closing.is_set():
                     told = True
-                    self._lost(f"vision {self._path}: {error}")
-                if isinstance(error, BadReply):
+                    self._lost(f"vision {self._path}: {error if known else type(error).__name__}")
+                if not isinstance(error, OSError | DeviceLost):
                     self._closing.wait(backoff.last_s)
             self._closing.wait(backoff.wait_s())
 

@@ -65,7 +65,13 @@ class Faces:
             return self._undecided(found)
         for reference in found:
             reference.require_comparable(self._chain.maker)
-        return self._verification(asked, found, begun_s, deadline_s)
+
+        def conclude(outcome: Outcome) -> dict[str, object]:
+            """Who was revoked while their face was looked at is not matched."""
+            still = self._gallery.get(SubjectId(subject), self._wall_s())
+            return self._undecided(still) if isinstance(still, Reason) else asdict(outcome)
+
+        return self._verification(asked, found, begun_s, deadline_s, conclude)
 
     def verify_portrait(self, asked: Asked) -> Reply:
         """As `verify`, against a picture that came along. It, and what is made of it, end with the verification."""
@@ -73,7 +79,7 @@ class Faces:
         reference = self._portrait(asked)
         if reference is None:
             return self._undecided(Reason.DOCUMENT_UNREADABLE)
-        return self._verification(asked, [reference], begun_s, deadline_s)
+        return self._verification(asked, [reference], begun_s, deadline_s, asdict)
 
     def identify(self, asked: Asked) -> Reply:
         """Whose face of the gallery it is (1:N)."""
@@ -105,10 +111,15 @@ class Faces:
         return Looking(asked, look, self._eyes.faces, conclude)
 
     def _verification(
-        self, asked: Asked, references: Sequence[Template], begun_s: float, deadline_s: float
+        self,
+        asked: Asked,
+        references: Sequence[Template],
+        begun_s: float,
+        deadline_s: float,
+        conclude: Callable[[Outcome], dict[str, object]],
     ) -> Looking[Outcome]:
         look = Verification(references, self._threshold, self._rules, begun_s, deadline_s)
-        return Looking(asked, look, self._eyes.faces, asdict)
+        return Looking(asked, look, self._eyes.faces, conclude)
 
     def _portrait(self, asked: Asked) -> Template | None:
         picture = want.picture(asked)

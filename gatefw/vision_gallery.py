@@ -15,6 +15,7 @@ from gatefw.biometrics.threshold import loosest, strictest
 from gatefw.errors import Refusal
 from gatefw.model import Reason, SubjectId
 from gatefw.vision_server import Asked
+from gatefw.vision_wire import LISTED
 
 _log = logging.getLogger(__name__)
 
@@ -54,9 +55,10 @@ class Enrolment:
         """Destroy a subject's templates."""
         return {"revoked": self._gallery.revoke(SubjectId(want.text(asked, "subject")))}
 
-    def everybody(self, _asked: Asked) -> dict[str, object]:
-        """Who is enrolled."""
-        return {"subjects": [asdict(entry) for entry in self._gallery.list()]}
+    def everybody(self, asked: Asked) -> dict[str, object]:
+        """Who is enrolled: the first `LISTED` of those after somebody."""
+        after = want.text(asked, "after") if "after" in asked.fields else ""
+        return {"subjects": [asdict(entry) for entry in self._gallery.list(after, LISTED)]}
 
     def make_partition(self, asked: Asked) -> dict[str, object]:
         """A part of the gallery with a key and an end of its own."""

@@ -34,6 +34,6 @@ class Looking(Generic[Ended]):
             found = self.look.seen(probe, seen.frame.captured_s, seen.repeated, seen.camera)
         if isinstance(found, Hint):
             self.asked.client.send({"id": self.asked.number, "hint": found.reason})
-            return None
+            found = None
         ended = self.look.late(now_s()) if found is None else found
         return None if ended is None else self.conclude(ended)

@@ -23,6 +23,8 @@ CODE_BYTES_MAX = 2953
 WHY_CHARS_MAX = 200
 SUBJECT_CHARS_MAX = 64
 TWICE_MAX = 1000
+LISTED = 300
+"""So many people stand in one answer to `list`: a line holds no more. A full one has perhaps more after it."""
 PEOPLE_MAX = 100_000_000
 AILMENTS = frozenset({Reason.CAMERA_DARK, Reason.CAMERA_BLINDED, Reason.CAMERA_COVERED, Reason.CAMERA_FROZEN})
 LOST = frozenset(
@@ -134,7 +136,7 @@ def enrol_told(done: object) -> EnrolTold:
 
 
 def _subject(told: object) -> SubjectId:
-    if not isinstance(told, str) or not 0 < len(told) <= SUBJECT_CHARS_MAX:
+    if not isinstance(told, str) or not 0 < len(told) <= SUBJECT_CHARS_MAX or not told.isascii():
         raise ValueError
     return SubjectId(told)
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from counter import NOW, Counter, subject_of
+from peers import until
 
 from gatefw.control import Done, Rejected, Rejection
 from gatefw.model import FactKind, Failed, Reason, RecordFound, Token
 from gatefw.record_terms import Consent, Modality, RecordState
+from gatefw.vision_wire import LISTED
 
 
 @pytest.fixture
@@ -98,6 +100,21 @@ def test_records_without_a_template_are_disabled_and_templates_without_a_record_
     counter.settle()
     assert [r.state for r in counter.records.list() if r.subject == subject] == [RecordState.DISABLED]
     assert ("revoke", {"subject": "9" * 32}) in counter.vision.asked
+
+
+def test_templates_of_more_people_than_a_message_holds_are_looked_at_page_by_page(counter: Counter) -> None:
+    """A gallery of thousands: who is on a later page has a template, and nobody's template there is found as well."""
+    mine = subject_of(counter.enrol())
+    counter.now += 3600
+    first = [{"subject": f"{number:032x}", "templates": 1, "expires_at": NOW} for number in range(LISTED)]
+    last = [{"subject": mine, "templates": 1, "expires_at": NOW}, {"subject": "f" * 33, "templates": 1}]
+    counter.vision.answers["list"] = {"done": {"subjects": first}}
+    counter.clerk.reconcile()
+    until(lambda: ("revoke", {"subject": first[-1]["subject"]}) in counter.vision.asked)
+    counter.vision.answers["list"] = {"done": {"subjects": last}}
+    until(lambda: ("revoke", {"subject": "f" * 33}) in counter.vision.asked)
+    assert ("list", {"after": first[-1]["subject"]}) in counter.vision.asked
+    assert isinstance(counter.look_up(b"A1234567"), RecordFound)
 
 
 def test_an_enrolment_that_a_crash_cut_short_just_now_is_looked_at_again_later(counter: Counter) -> None:

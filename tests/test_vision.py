@@ -31,7 +31,7 @@ from gatefw.vision_client import VisionClient
 from gatefw.vision_feed import Eyes, Feeds
 from gatefw.vision_server import Server
 from gatefw.vision_settings import CameraPlace, VisionSettings
-from gatefw.vision_wire import verify_reply
+from gatefw.vision_wire import LISTED, verify_reply
 from gatefw.vision_worker import Vision
 
 pytestmark = pytest.mark.models
@@ -124,6 +124,28 @@ def test_the_unknown_the_expired_and_the_revoked_are_not_compared(lane: Lane, an
     assert lane.call("revoke", subject=anna)["done"] == {"revoked": False}
     assert lane.verify(anna) == Failed(Reason.NOT_ENROLLED)
     assert lane.call("list")["done"] == {"subjects": []}
+
+
+def test_who_is_revoked_while_their_face_is_looked_at_is_not_matched(lane: Lane, anna: str, photos: Path) -> None:
+    """The officer's order comes while the traveller stands between the doors."""
+    number = lane.client.ask("verify", subject=anna, deadline_s=60.0)
+    assert lane.call("revoke", subject=anna)["done"] == {"revoked": True}
+    lane.scene.rgb = picture.load(photos / "obama2.jpg")
+    assert verify_reply(lane.last_word(number)) == Failed(Reason.NOT_ENROLLED)
+
+
+def test_a_gallery_is_listed_in_parts_that_fit_into_a_message(
+    lane: Lane, chain: Chain, settings: VisionSettings
+) -> None:
+    with closing(Gallery(settings.gallery, KEY)) as gallery:
+        for number in range(LISTED + 1):
+            template = Template(np.zeros(128, np.float32), chain.maker)
+            gallery.enrol(SubjectId(f"{number:032x}"), [template], FOREVER)
+    first = lane.call("list")["done"]["subjects"]
+    assert [each["subject"] for each in first] == [f"{number:032x}" for number in range(LISTED)]
+    (last,) = lane.call("list", after=first[-1]["subject"])["done"]["subjects"]
+    assert last["subject"] == f"{LISTED:032x}"
+    assert lane.call("list", after=last["subject"])["done"] == {"subjects": []}
 
 
 def test_a_refused_photograph_is_named_to_who_asked_and_in_no_log(

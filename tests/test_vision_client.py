@@ -197,6 +197,24 @@ def test_a_process_that_talks_without_end_is_hung_up_on(path: Path) -> None:
             assert len(heard) == MESSAGES_PER_S
 
 
+def test_a_message_that_trips_whoever_hears_it_is_told_as_a_loss_and_the_connection_comes_back(path: Path) -> None:
+    """Nested just deeply enough to be JSON and too deeply to be shown: its thread must outlive it."""
+    log: list[object] = []
+
+    def heard(message: object) -> None:
+        log.append(message)
+        raise RecursionError("maximum recursion depth exceeded")
+
+    with contextlib.closing(Server(path)) as server:
+        client = VisionClient(path, heard, log.append, lambda: log.append("came"))
+        with contextlib.closing(client):
+            connected = server.happenings.get(timeout=30)
+            assert isinstance(connected, Connected)
+            connected.client.send({"health": 1})
+            until(lambda: log.count("came") == 2, "it is there again")
+            assert log == ["came", {"health": 1}, f"vision {path}: RecursionError", "came"]
+
+
 def test_what_is_said_at_a_bearable_rate_is_heard_for_ever(path: Path) -> None:
     heard: list[object] = []
     with contextlib.closing(Server(path)) as server:

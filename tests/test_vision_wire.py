@@ -101,6 +101,12 @@ def test_nothing_but_a_whole_answer_with_a_score_that_fits_identifies_anybody(ch
         events.check(fact)
 
 
+@pytest.mark.parametrize("subject", ["\ud800", "\u0430nna", "a" * 65, "", 7])
+def test_an_id_that_none_of_ours_can_be_is_a_bad_reply_and_reaches_no_store(subject: object) -> None:
+    with pytest.raises(BadReply):
+        identify_reply({"id": 1, "done": FOUND | {"subject": subject}})
+
+
 @pytest.mark.parametrize(
     "message", [{}, {"done": None}, {"done": []}, {"done": {}}, {"done": FOUND | {"frames": None}}]
 )

@@ -127,13 +127,14 @@ class Gallery:
         with self._guarded():
             return layout.partitions(self._database)
 
-    def list(self) -> list[Entry]:
-        """Every subject, expired ones too, in order of their ids."""
-        query = (
-            "SELECT subject, count(*), min(expires_at), min(partition) FROM template GROUP BY subject ORDER BY subject"
-        )
+    def list(self, after: str = "", most: int = -1) -> list[Entry]:
+        """Every subject, expired ones too, in order of their ids; the first `most` of those after one (-1: all)."""
+        query = """
+            SELECT subject, count(*), min(expires_at), min(partition) FROM template WHERE subject > ?
+            GROUP BY subject ORDER BY subject LIMIT ?
+        """
         with self._guarded():
-            return [Entry(*row) for row in self._database.execute(query)]
+            return [Entry(*row) for row in self._database.execute(query, (after, most))]
 
     def get(self, subject: SubjectId, now: float) -> tuple[Template, ...] | Reason:
         """A subject's templates at `now` (Unix seconds), or NOT_ENROLLED, RECORD_EXPIRED: those are never compared.

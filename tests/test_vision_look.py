@@ -1,0 +1,64 @@
+"""One question about a face: it ends at its deadline, whatever the cameras show meanwhile."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from itertools import cycle
+
+from vision_lane import Scene
+
+from gatefw.biometrics.chain import Probe
+from gatefw.biometrics.sight import Hint
+from gatefw.model import Reason
+from gatefw.vision_feed import Feeds
+from gatefw.vision_look import Looking
+from gatefw.vision_server import Asked
+
+
+class Restless:
+    """Somebody who is now too dark, now too near: every frame is worth a new hint."""
+
+    def __init__(self) -> None:
+        self._hints = cycle((Reason.TOO_DARK, Reason.NO_FACE))
+
+    def wants(self, _captured_s: float) -> bool:
+        return True
+
+    def seen(self, _found: Probe | Reason, _captured_s: float, _repeated: bool, _camera: str = "") -> Hint | str | None:
+        return Hint(next(self._hints))
+
+    def late(self, now_s: float) -> str | None:
+        return "late" if now_s >= 8.0 else None
+
+
+class Wire:
+    def __init__(self) -> None:
+        self.said: list[object] = []
+
+    def send(self, message: object) -> None:
+        self.said.append(message)
+
+
+class NoChain:
+    def probe(self, _picture: object) -> Reason:
+        return Reason.NO_FACE
+
+
+def test_a_question_ends_at_its_deadline_though_every_frame_is_worth_a_hint() -> None:
+    wire = Wire()
+    with closing(Feeds({"camera.inside": Scene().open})) as feeds:
+        feeds.want(True)
+        asked = Asked(wire, 7, "verify", {})  # type: ignore[arg-type]
+        look = Looking(asked, Restless(), feeds, lambda ended: {"ended": ended})
+
+        def until_hint(now_s: Callable[[], float]) -> dict[str, object] | None:
+            before = len(wire.said)
+            ended = None
+            give_up_s = time.monotonic() + 60
+            while len(wire.said) == before and ended is None and time.monotonic() < give_up_s:
+                ended = look.step(NoChain(), now_s)  # type: ignore[arg-type]
+            return ended
+
+        assert until_hint(lambda: 7.9) is None
+        assert until_hint(lambda: 8.0) == {"ended": "late"}
+    assert wire.said[0] == {"id": 7, "hint": "too_dark"}
