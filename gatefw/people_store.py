@@ -133,7 +133,9 @@ class PeopleStore:
 
     def _forget_log(self) -> None:
         with self._guarded():
-            self._database.execute("pragma wal_checkpoint(truncate)").fetchall()
+            busy = self._database.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+        if busy:
+            raise StoreError(f"records {self._path}: another process has been reading for {store.BUSY_S:g} s; end it")
 
     def _laid_out(self, database: sqlite3.Connection) -> None:
         layout = database.execute("pragma user_version").fetchone()[0]

@@ -214,6 +214,23 @@ def test_what_was_erased_is_gone_though_the_file_cannot_be_written_anew_just_now
     assert subject.encode() not in bytes_of(tmp_path)
 
 
+def test_what_a_reader_keeps_from_being_overwritten_is_told_and_goes_with_the_next_erasure(
+    records: Records, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody looks into the file with a tool of their own, and leaves it open."""
+    subject, other = register(records, new_token()), register(records, new_token())
+    records.store.forget_all()
+    with closing(sqlite3.connect(tmp_path / "records", isolation_level=None)) as reader:
+        (sealed,) = reader.execute("select facts_sealed from traveller where subject = ?", (subject,)).fetchone()
+        reader.execute("begin")
+        reader.execute("select * from traveller").fetchall()
+        records.revoke(subject, NOW)
+        assert "another process has been reading" in caplog.text
+        assert sealed[12:28] in bytes_of(tmp_path)
+    records.revoke(other, NOW)
+    assert sealed[12:28] not in bytes_of(tmp_path)
+
+
 def test_thousands_of_people_leave_no_copy_when_their_partition_is_destroyed(records: Records, tmp_path: Path) -> None:
     """SQLite leaves copies in the unused part of pages now and then, which overwriting deleted rows does not find."""
     with records.store.transaction():

@@ -1,5 +1,6 @@
 """Photographs for enrolment: what is taken, and what is refused before anything decodes it."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -50,3 +51,10 @@ def test_a_file_that_is_too_large_is_refused_with_the_limit(tmp_path: Path) -> N
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"nobody\.jpg: cannot be read"):
         picture.load(tmp_path / "nobody.jpg")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """The one thread of the vision process would hang, and with it every traveller."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(Refusal, match=r"pipe\.jpg: cannot be read: is no regular file"):
+        picture.load(tmp_path / "pipe.jpg")

@@ -1,5 +1,6 @@
 """Photographs from files, for enrolment. They are untrusted: decoded in the vision process alone, and capped."""
 
+import stat
 from pathlib import Path
 
 import cv2
@@ -16,9 +17,12 @@ KINDS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 def load(path: Path) -> Picture:
     """The photograph as rows x columns x RGB, turned upright by its own mark (Exif).
 
-    Raises Refusal: not readable, more than 16 MB, not a picture, more than 16 megapixels (`gatefw.biometrics`).
+    Raises Refusal: not readable, no file (a pipe would be waited for), more than 16 MB, not a picture, more than 16
+    megapixels (`gatefw.biometrics`).
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Refusal(f"photograph {path}: cannot be read: is no regular file; copy it into one")
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
