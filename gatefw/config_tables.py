@@ -44,7 +44,8 @@ class Lane:
 
     system: which clearance system its passages are counted as; empty for the lane's own name. pipelining: the next
     traveller's token is read while the last one leaves. again_s: where standing before the lane begins a run, one who
-    was turned away and stands there still is looked at again after so long. way_out: where there is an entry door.
+    was turned away and stands there still is looked at again after so long, and then less and less often. way_out:
+    where there is an entry door.
     """
 
     name: Name

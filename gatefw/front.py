@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from gatefw.gate_terms import Answered, Ask, LaneSensed
 from gatefw.model import Answer, Confirm, Confirmed, Failed, Input, Occupancy, Reason, RunId, Signal, Zone
 
-AGAIN_MOST_S = 60.0
+AGAIN_MOST_S = 30.0
 """Nobody who stays is looked at more seldom than that, or than the lane file says."""
 NEXT_S = 1.0
 """So long after a run that nobody passed the next one may begin, for whoever has just stepped up."""
