@@ -32,6 +32,7 @@ CONTACT_S = 20.0
 RECEIPT_S = 5.0
 AGAIN_FIRST_S, AGAIN_LAST_S = 2.0, 120.0
 QUERIES_MOST = 64
+STRAYS_MOST = 100
 
 Heard = Callable[[str, Sent, Said | None], None]
 """Told of each query, by the authority's name: its answer, or None when there will be none."""
@@ -71,7 +72,7 @@ class AuthorityWorker(Worker[Authority]):
         self._record: tuple[Sent, float] | None = None
         self._again = Backoff(AGAIN_FIRST_S, AGAIN_LAST_S)
         self._again_s = self._heard_s = 0.0
-        self._more = True
+        self._more, self._strays = True, 0
 
     # ------------------------------------------------------------ any thread
 
@@ -165,7 +166,7 @@ class AuthorityWorker(Worker[Authority]):
         try:
             sent = self._letter(wire.named_in(answer))
             if sent is None:
-                _log.info("%s: an answer to a letter that waits for none; it is dropped", self.name)
+                self._drop()
                 return
             said = wire.believe(answer, sent, self.addressee.signs)
         except wire.Malformed as error:
@@ -174,8 +175,15 @@ class AuthorityWorker(Worker[Authority]):
             raise WrongDevice(
                 f"{self.name}: {error}; compare `signs` in the lane file with the key that the authority publishes"
             ) from error
-        self._heard_s = self._now_s()
+        self._heard_s, self._strays = self._now_s(), 0
         self._believed(sent, said)
+
+    def _drop(self) -> None:
+        """An answer that comes too late is dropped; whoever says nothing else is left alone for a while."""
+        self._strays += 1
+        if self._strays >= STRAYS_MOST:
+            self._strays = 0
+            raise BadReply(f"{self.name}: {STRAYS_MOST} answers in a row to letters that wait for none")
 
     def _letter(self, named: bytes) -> Sent | None:
         """The letter that an answer names, if it still waits for one."""

@@ -182,8 +182,8 @@ class Desk:
     def answers(self, run: str) -> list[Answer]:
         return [each.reply for each in list(self.inbox) if isinstance(each, Answered) and each.run == run]
 
-    def asked(self, run: str, subject: SubjectId = ANNA) -> Answer:
-        self.ask(run, subject)
+    def asked(self, run: str, subject: SubjectId = ANNA, deadline_s: float = FOREVER_S) -> Answer:
+        self.ask(run, subject, deadline_s)
         return self.answer(run)
 
     def note(self, kind: FactKind, run: str, *fields: tuple[str, str | float | bool]) -> None:

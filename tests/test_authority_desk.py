@@ -9,6 +9,7 @@ import pytest
 from authority_bench import ALL, ANNA, BERT, NAMES, SECRETS, Desk, rows
 from peers import until
 
+from gatefw import authority_wire as wire
 from gatefw.authority_desk import CLEARANCE_RECORDS, verdict
 from gatefw.authority_wire import Word
 from gatefw.clearance_records import ClearanceRecords, Draft, Waiting, standings
@@ -162,6 +163,22 @@ def test_an_authority_that_has_become_silent_is_greeted_and_then_lost(make: Make
     until(lambda: desk.authorities["hong-kong"].rejected, "it was greeted")
     desk.clock.now_s += 4.0
     until(lambda: DeviceWent("authority.hong-kong", Reason.DEVICE_LOST) in desk.inbox)
+
+
+def test_one_that_floods_the_line_with_answers_to_nothing_is_left_alone_for_a_while(make: Make) -> None:
+    desk = make().start()
+    noisy = desk.authorities["shenzhen"]
+    stray = wire.answer(bytes(32), Word.CLEAR, 0, noisy.signs)
+    noisy.mode = Mode.LATE
+    noisy._held.extend([stray] * 99)
+    assert desk.asked("00000000000000a1", deadline_s=0.0) == UNAVAILABLE
+    noisy.mode = Mode.HONEST
+    assert desk.asked("00000000000000a2") == BOTH, "so many are borne"
+    noisy._held.extend([stray] * 100)
+    desk.ask("00000000000000a3")
+    until(lambda: desk.inbox.count(DeviceWent("authority.shenzhen", Reason.DEVICE_LOST)) == 1, "it is left alone")
+    until(lambda: desk.inbox.count(DeviceCame("authority.shenzhen")) == 2, "and tried again")
+    assert desk.asked("00000000000000a4") == BOTH
 
 
 def test_a_lane_that_may_goes_on_without_an_authority_and_the_record_says_who_said_yes(make: Make) -> None:
