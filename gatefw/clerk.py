@@ -296,7 +296,11 @@ class Clerk:
             return
         templates = [SubjectId(entry["subject"]) for entry in done["subjects"]]
         upto = max(templates) if len(templates) >= LISTED else None
-        orphans = self._records.reconcile(templates, self._now(), after, upto)
+        try:
+            orphans = self._records.reconcile(templates, self._now(), after, upto)
+        except StoreError as error:
+            _log.error("%s", error)
+            return
         self._listed_upto = upto or ""
         if orphans.unsettled:
             self._look_again_at = self._now() + SETTLED_S

@@ -27,6 +27,8 @@ __all__ = ["MAIN", "Agreed", "Consent", "Modality", "Orphans", "RecordState", "R
 
 SETTLED_S = 60.0
 """What another lane's daemon did less than so long ago may be half of something: `reconcile` leaves it alone."""
+LOST_MOST = 20
+"""A crash parts few records from their templates. Where more are missing at once it is another gallery."""
 _ROW = "select subject, partition, state, expires_at, revoked_at from traveller"
 
 
@@ -254,7 +256,8 @@ class Records:
         `templates` are all that there are of subjects after one, up to another; see `list`.
 
         A record that was still pending is disabled too, whether its template came to be or not: somebody has to look.
-        One that came into its state less than `SETTLED_S` ago is left alone, and so is its template.
+        One that came into its state less than `SETTLED_S` ago is left alone, and so is its template. Raises StoreError,
+        and changes nothing, when more than `LOST_MOST` would be disabled: who is disabled loses their template too.
         """
         with self.store.transaction():
             recent = {
@@ -268,6 +271,11 @@ class Records:
                 if each.subject not in recent
                 and (each.state is RecordState.PENDING or (each in faces and each.subject not in templates))
             }
+            if len(lost) > LOST_MOST:
+                raise StoreError(
+                    f"records: vision has no templates of {len(lost)} registered people; is its gallery the right one? "
+                    "Nothing was changed: give it back its gallery and its keys, or enrol them again"
+                )
             for subject in lost:
                 self._change(subject, IN_USE, RecordState.DISABLED, now)
         orphans = set(templates) - ({each.subject for each in faces} - lost)

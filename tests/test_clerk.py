@@ -11,6 +11,7 @@ from peers import until
 from gatefw.control import Done, Rejected, Rejection
 from gatefw.model import FactKind, Failed, Reason, RecordFound, Token
 from gatefw.record_terms import Consent, Modality, RecordState
+from gatefw.records import LOST_MOST
 from gatefw.vision_wire import LISTED
 
 
@@ -100,6 +101,26 @@ def test_records_without_a_template_are_disabled_and_templates_without_a_record_
     counter.settle()
     assert [r.state for r in counter.records.list() if r.subject == subject] == [RecordState.DISABLED]
     assert ("revoke", {"subject": "9" * 32}) in counter.vision.asked
+
+
+def test_a_vision_process_with_another_gallery_disables_nobody(
+    counter: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its gallery was moved away, or it lies. When the right one is back, everybody must be there."""
+    people = [subject_of(counter.enrol(tokens=[f"A{number:07}"])) for number in range(LOST_MOST + 1)]
+    counter.now += 3600
+    counter.clerk.reconcile()
+    counter.settle()
+    counter.settle()
+    assert "is its gallery the right one" in caplog.text
+    assert {record.state for record in counter.records.list()} == {RecordState.ACTIVE}
+    right = [{"subject": each, "templates": 1, "expires_at": NOW} for each in people]
+    counter.vision.answers["list"] = {"done": {"subjects": right}}
+    counter.clerk.reconcile()
+    counter.settle()
+    counter.settle()
+    assert counter.look_up(b"A0000000") == RecordFound(people[0])  # type: ignore[arg-type]
+    assert "revoke" not in [do for do, _ in counter.vision.asked]
 
 
 def test_templates_of_more_people_than_a_message_holds_are_looked_at_page_by_page(counter: Counter) -> None:
