@@ -143,10 +143,13 @@ def test_the_command_tells_people_and_machines_the_same(capsys: pytest.CaptureFi
     assert (told["matcher"], told["gallery"], told["threshold"]) == ("scripted", None, 0.542)
     assert main(asked) == 0
     shown = capsys.readouterr().out
-    assert "MATCHING IS SCRIPTED" in shown and "without pipelining" in shown and "m/s" in shown
+    assert (
+        "MATCHING IS SCRIPTED" in shown and "without pipelining" in shown and "m/s" in shown and "read early" in shown
+    )
     assert f"{told['p50_s']:g} s" in shown
     assert main([*asked, "--pipelining", "off"]) == 0
-    assert "without pipelining" not in capsys.readouterr().out
+    alone = capsys.readouterr().out
+    assert "without pipelining" not in alone and "read early" not in alone
 
 
 @pytest.mark.parametrize(
@@ -155,6 +158,7 @@ def test_the_command_tells_people_and_machines_the_same(capsys: pytest.CaptureFi
         (["nowhere"], "lane nowhere: no lane file"),
         (["hetao", "--travellers", "0"], "nobody would come"),
         (["hetao", "--reversed"], "goes one way only"),
+        (["hetao", "--pipelining", "on"], "begins with a face"),
         (["hetao", "--matcher", "real"], "--faces DIR go together"),
         (["hetao", "--faces", "faces"], "--faces DIR go together"),
         (["hetao", "--matcher", "real", "--faces", "/no/such"], "no directory"),

@@ -46,6 +46,8 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from gatefw import clearance
+    from gatefw.clearance import Beginning
     from gatefw.simulate import lanes, report
 
     if arguments.travellers < 1:
@@ -55,6 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = lanes.load(arguments.lane, arguments.reversed)
     if arguments.reversed and not config.reversed:
         raise SetupError(f"--reversed: lane {config.lane.name} goes one way only")
+    if arguments.pipelining == "on" and clearance.beginning(config.lane.procedure) is Beginning.PRESENCE:
+        raise SetupError(f"--pipelining on: lane {config.lane.name} begins with a face, not with a token")
     if arguments.pipelining:
         config = _pipelined(config, arguments.pipelining == "on")
     outcome = _simulated(config, arguments)

@@ -26,7 +26,7 @@ def lines(outcome: Outcome, seed: int) -> Iterator[str]:
     yield from (f"    must never happen: {violation}" for violation in outcome.violations[:10])
     yield from _of_faces(told)
     yield ""
-    yield from _times(told)
+    yield from _times(told, outcome.config.lane.pipelining)
 
 
 def _count(what: str, number: int) -> str:
@@ -44,8 +44,10 @@ def _of_faces(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"{_count('false accepts', told['false_accepts'])} of {told['strangers']} strangers"
 
 
-def _times(told: Mapping[str, Any]) -> Iterator[str]:
+def _times(told: Mapping[str, Any], pipelining: bool) -> Iterator[str]:
     yield speed(told)
+    if pipelining:
+        yield "  of which read early: the token is read while the one before leaves, and the wait counts;"
     slow, fast = WALK_M_S
     takes = {"a face among many": IdentifyFace, "a face": VerifyFace, "a finger": VerifyFinger, "a chip": ReadDocument}
     answers = ", ".join(f"{what} {TAKES_S[kind]:g} s" for what, kind in takes.items())
