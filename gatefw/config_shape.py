@@ -81,6 +81,12 @@ def _unpowered(door: DoorId, roles: Roles, plan: WayOut | None, error: Tell, war
     problem = ""
     if unpowered == "secured" and plan is not None and named and not plan.external_egress:
         problem = "is secured, but lane.way_out.power_loss lets people out by this door"
+    elif unpowered == "secured" and named and not covered:
+        warning(
+            ("door", door, "unpowered"),
+            "is secured, and lane.way_out.power_loss lets people out by this door: cutting its supply frees nobody, so "
+            "external_egress must drive this lock from a supply of its own, or free it by hand; say so in covered_by",
+        )
     if unpowered == "released" and not named:
         names = f"names {plan.power_loss}" if plan else "is not there to name it"
         problem = f"is released: without power this door is open, but lane.way_out.power_loss {names}"

@@ -268,11 +268,17 @@ def test_nobody_is_shut_in_by_dead_software(lane: Lane) -> None:
     ("entry", "exit_", "power_loss", "egress", "keys"),
     [
         ("released", "secured", "entry", "true", set()),
-        ("secured", "secured", "entry", "true", set()),
+        ("secured", "secured", "entry", "true", {"door.entry_door.unpowered"}),
         ("secured", "secured", "entry", "false", {"lane.way_out.external_egress", "door.entry_door.unpowered"}),
         ("released", "released", "entry", "true", {"door.exit_door.unpowered"}),
         ("released", "released", "both", "true", {"lane.way_out.power_loss"}),
-        ("released", "secured", "exit", "true", {"lane.way_out.power_loss", "door.entry_door.unpowered"}),
+        (
+            "released",
+            "secured",
+            "exit",
+            "true",
+            {"lane.way_out.power_loss", "door.entry_door.unpowered", "door.exit_door.unpowered"},
+        ),
     ],
 )
 def test_a_lock_without_current_does_what_the_way_out_says(
@@ -284,6 +290,14 @@ def test_a_lock_without_current_does_what_the_way_out_says(
     lane.edit('power_loss = "entry"', f'power_loss = "{power_loss}"')
     lane.edit("external_egress = true", f"external_egress = {egress}")
     assert {found.key for found in lane.check()} == keys
+
+
+def test_a_lock_that_stays_shut_without_current_needs_more_than_a_break_glass_in_its_supply(lane: Lane) -> None:
+    found = lane.edit('unpowered = "released"', 'unpowered = "secured"').only()
+    assert (found.key, found.warning) == ("door.entry_door.unpowered", True)
+    assert "cutting its supply frees nobody" in found.problem
+    lane.edit('unpowered = "secured"', 'unpowered = "secured"\ncovered_by = "break-glass with a battery of its own"')
+    assert lane.check() == []
 
 
 # ---------------------------------------------------------------- simulation
