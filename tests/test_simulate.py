@@ -210,6 +210,13 @@ def test_registered_people_pass_by_their_photographs_and_strangers_do_not(lane: 
     assert "of 6 strangers" in "\n".join(report.lines(outcome, 2))
 
 
+@pytest.mark.models
+@pytest.mark.faces
+def test_of_an_odd_number_everybody_comes(models: Path, faces: Path) -> None:
+    told = simulate_real(small("smart-departure", models), faces, travellers=3, seed=2).to_json()
+    assert (told["travellers"], told["strangers"]) == (3, 1)
+
+
 def test_a_stranger_who_is_across_is_a_false_accept_and_a_friend_who_is_not_a_false_reject() -> None:
     came = [
         Came(STRANGER, ("ok",), True, 6.0),

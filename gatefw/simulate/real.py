@@ -162,7 +162,7 @@ def real_matcher(config: Config, faces: Path, travellers: int, seed: int, progre
         vision.models, vision.detector, vision.embedder, Runtime(vision.runtime), Delegate(vision.delegate)
     )
     searched = vision.searched if config.vision_table.identify else None
-    known = travellers // 2
+    known = travellers - travellers // 2  # each stranger tries what one of these has
     return RealMatcher(
         chain,
         faces,
