@@ -4,9 +4,10 @@ import hashlib
 import selectors
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -220,6 +221,22 @@ class Desk:
     def everything_written(self) -> bytes:
         """Every byte of the store's files."""
         return b"".join(each.read_bytes() for each in sorted(self.path.parent.glob("authority.sqlite*")))
+
+
+@contextmanager
+def desks(path: Path) -> Iterator[Callable[..., Desk]]:
+    """Makes desks, one after the other; what still runs at the end is stopped."""
+    made: list[Desk] = []
+
+    def desk(**given: Any) -> Desk:
+        made.append(Desk(path, **given))
+        return made[-1]
+
+    yield desk
+    for each in made:
+        if each.desk._thread.is_alive():
+            each.stop()
+        each.close()
 
 
 def with_fixed_keys(name: str) -> SimulatedAuthority:
