@@ -4,7 +4,7 @@ The records' part is destroyed at once, whatever vision does; vision is told whe
 has done its part.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gatefw import order_args
@@ -78,16 +78,21 @@ class PartitionDesk:
 
         `now` None: nobody knows whose time is over. None of them is found by the lane's own clock, whatever is left.
         """
-        for name in () if now is None else self._partitions.due(now):
+        try:
+            self._end(() if now is None else self._partitions.due(now))
+        finally:  # one key that cannot be destroyed must not keep the templates of all others
+            for told in self._partitions.to_tell():
+                if told not in self._asked:
+                    self._tell(told, lambda _told: None)
+
+    def _end(self, due: Iterable[str]) -> None:
+        for name in due:
             try:
                 self._destroyed(name, self._partitions.destroy(name), BY_LANE)
             except Refusal:
                 continue  # another lane's daemon was faster
         for name in self._partitions.unfinished():
             self._destroyed(name, self._partitions.finish(name), BY_LANE)
-        for told in self._partitions.to_tell():
-            if told not in self._asked:
-                self._tell(told, lambda _told: None)
 
     def _destroyed(self, name: str, people: int | None, by: str) -> int:
         """Write it down, unless another process did: it knows how many they were."""

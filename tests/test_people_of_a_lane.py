@@ -219,6 +219,18 @@ def test_a_partition_whose_time_is_over_is_destroyed_by_the_lane_itself(counter:
     assert counter.check(subject) == Failed(Reason.NOT_REGISTERED)
 
 
+def test_a_key_that_cannot_be_destroyed_does_not_keep_the_templates_of_others(tmp_path: Path, counter: Counter) -> None:
+    for name in ("flight-a", "flight-b"):
+        counter.order("partition_make", name=name, expires_at=ENDS_AT)
+    key = tmp_path / "keys" / "record-partitions" / "flight-a.key"
+    key.unlink()
+    key.mkdir()
+    counter.now = ENDS_AT
+    gone = ("partition_destroy", {"partition": "flight-b"})
+    until(lambda: gone in counter.vision.asked, "vision hears of the other flight")
+    assert counter.records.partitions.unfinished() == ("flight-a",)
+
+
 def test_a_clock_that_nobody_vouches_for_destroys_no_partition(tmp_path: Path, counter: Counter) -> None:
     """The board starts without network, with a date of years ahead. When the clock is set right everybody is there."""
     subject = flown(counter)
