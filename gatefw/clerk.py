@@ -135,6 +135,10 @@ class Clerk:
         if fact.kind in (FactKind.PASSAGE_DECIDED, FactKind.PASSAGE_ENDED):
             self._work.put(lambda: self._noticed(fact, dict(fact.fields)))
 
+    def passed(self, subject: SubjectId) -> None:
+        """The counter's officer let them pass: they are behind this lane's touchpoint."""
+        self._work.put(lambda: self._passed(subject))
+
     def order(self, order: Order, reply: Reply) -> None:
         """Do an order about people."""
         does = {

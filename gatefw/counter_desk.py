@@ -13,7 +13,7 @@ from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.errors import GateError, Refusal
 from gatefw.events import BY_HAND, RUN
 from gatefw.journal import Journal
-from gatefw.model import Fact, FactKind, RunId
+from gatefw.model import Fact, FactKind, RunId, SubjectId
 
 Reply = Callable[[Answer], None]
 
@@ -21,10 +21,14 @@ _log = logging.getLogger(__name__)
 
 
 class CounterDesk:
-    """Works off orders one after the other, from construction to `close`."""
+    """Works off orders one after the other, from construction to `close`.
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    `passed` is told of a registered traveller whom the lane had referred: they are behind this touchpoint now. Who was
+    refused may be somebody else than whom the lane found, so nothing is noted of them.
+    """
+
+    def __init__(self, journal: Journal, passed: Callable[[SubjectId], None]) -> None:
+        self._journal, self._passed = journal, passed
         self._cleared: set[RunId] = set()  # by us, since the start: some of it may not be on disk yet
         self._work: queue.SimpleQueue[tuple[Order, Reply] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="counter", daemon=True)
@@ -58,9 +62,12 @@ class CounterDesk:
             raise Refusal(f"{order.verb}: why: one of {', '.join(BY_HAND.words)} is wanted")
         run = RunId(given)
         self._must_be_open(order.verb, run)
+        subject = self._journal.referred(run)
         fact = Fact(FactKind.CLEARED_BY_HAND, run, (("by", order.by), ("why", str(why))))
         self._journal.append(fact, lambda number: reply(Done({"run": run, "cleared": True, "event": number})))
         self._cleared.add(run)
+        if subject is not None:
+            self._passed(subject)
 
     def _must_be_open(self, verb: str, run: RunId) -> None:
         """Raise Refusal unless the lane ended this run without letting its traveller pass, and nobody cleared it."""

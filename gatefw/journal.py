@@ -27,7 +27,7 @@ from gatefw.errors import GateError, JournalBroken, Overflow, StoreError
 from gatefw.events import WallTime, check, encode, type_of
 from gatefw.journal_chain import Head
 from gatefw.keys import sync_directory
-from gatefw.model import Fact, FactKind, Reason, RunId, SubjectId
+from gatefw.model import Fact, FactKind, Reason, RunId, SubjectId, Verdict
 from gatefw.passage_tally import Tally, Where
 
 QUEUE_ROWS = 4096
@@ -194,6 +194,18 @@ class Journal:
         except sqlite3.Error as error:
             raise JournalBroken(f"journal {self._path}: cannot be read: {error}; look after the disk") from error
         return {FactKind(kind): json.loads(body)["data"] for kind, body in rows}
+
+    def referred(self, run: RunId) -> SubjectId | None:
+        """Whom a passage referred to the counter, if it did, and found anybody. Raises JournalBroken."""
+        query = "select n, body, subject_sealed from event where run = ? and kind = 'passage.decided'"
+        try:
+            with self._reading:
+                row = self._reader.execute(query, (run,)).fetchone()
+        except sqlite3.Error as error:
+            raise JournalBroken(f"journal {self._path}: cannot be read: {error}; look after the disk") from error
+        if row is None or json.loads(row[1])["data"]["verdict"] != Verdict.REFER:
+            return None
+        return self._unseal(row[0], row[2])
 
     def watch(self, committed: Callable[[int], None]) -> None:
         """Call `committed(head)` from the writer thread after every commit."""

@@ -167,7 +167,7 @@ class Supervisor:
         self._clerk = Clerk(
             records, check.take, self._inbox.put, self._scribe.append, now, house, fingers, self._crew.finger_sensor
         )
-        self._counter = CounterDesk(self._scribe.journal)
+        self._counter = CounterDesk(self._scribe.journal, self._clerk.passed)
         files.callback(self._counter.close)
         self._display = Display(config.paths.display, records.facts, self._inbox.put)
         files.callback(self._display.close)

@@ -15,7 +15,7 @@ from gatefw.counter_desk import CounterDesk
 from gatefw.errors import JournalBroken
 from gatefw.events import BY_HAND, wall_clock
 from gatefw.journal import Journal
-from gatefw.model import Fact, FactKind, Reason, RunId
+from gatefw.model import Fact, FactKind, Reason, RunId, SubjectId, Verdict
 
 RUN, OTHER = RunId("a" * 16), RunId("b" * 16)
 DEADLINE_S = 30.0
@@ -23,11 +23,21 @@ DEADLINE_S = 30.0
 
 class Desk:
     def __init__(self, journal: Journal) -> None:
-        self.journal, self.desk = journal, CounterDesk(journal)
+        self.journal, self.passed = journal, list[SubjectId]()
+        self.desk = CounterDesk(journal, self.passed.append)
 
-    def passage(self, run: RunId, passed: bool | None, reason: Reason = Reason.FACE_MISMATCH) -> None:
-        """One that began and, unless `passed` is None, ended."""
+    def passage(
+        self,
+        run: RunId,
+        passed: bool | None,
+        reason: Reason = Reason.FACE_MISMATCH,
+        decided: tuple[Verdict, SubjectId | None] | None = None,
+    ) -> None:
+        """One that began and, unless `passed` is None, ended; `decided` upon somebody, or upon nobody known."""
         self._commit(Fact(FactKind.PASSAGE_STARTED, run, (("reader", "reader.front"), ("symbology", ""))))
+        if decided is not None:
+            verdict, subject = decided
+            self._commit(Fact(FactKind.PASSAGE_DECIDED, run, (("verdict", verdict), ("reason", reason)), subject))
         if passed is not None:
             fields = (("passed", passed), ("reason", reason), ("seconds", 7.0))
             self._commit(Fact(FactKind.PASSAGE_ENDED, run, fields))
@@ -72,12 +82,33 @@ def test_a_traveller_whom_the_lane_turned_away_is_cleared_with_who_and_why(desk:
     assert desk.journal.endings(RUN)[FactKind.CLEARED_BY_HAND] == {"by": "uid-1000", "why": why}
 
 
+ANNA = SubjectId("c" * 32)
+
+
+@pytest.mark.parametrize(
+    ("decided", "passed"),
+    [
+        ((Verdict.REFER, ANNA), [ANNA]),
+        ((Verdict.REFER, None), []),
+        ((Verdict.REFUSE, ANNA), []),  # whoever stood there may be somebody else
+        (None, []),
+    ],
+)
+def test_who_was_referred_and_then_cleared_is_behind_this_touchpoint(
+    desk: Desk, decided: tuple[Verdict, SubjectId | None] | None, passed: list[SubjectId]
+) -> None:
+    """A passenger who is no resident is referred at immigration; boarding must not send them back for it."""
+    desk.passage(RUN, passed=False, reason=Reason.NOT_ELIGIBLE_RESIDENT, decided=decided)
+    desk.clear(run=RUN, why="document_seen")
+    assert desk.passed == passed
+
+
 def test_nobody_is_cleared_twice_whether_the_first_time_is_on_disk_yet_or_long_ago(desk: Desk) -> None:
     desk.passage(RUN, passed=False)
     desk.clear(run=RUN, why="child")
     assert "already" in desk.refusal(run=RUN, why="child")
     desk.desk.close()
-    desk.desk = CounterDesk(desk.journal)
+    desk.desk = CounterDesk(desk.journal, desk.passed.append)
     assert "already" in desk.refusal(run=RUN, why="face_seen")
     assert desk.journal.head() == 3
 
