@@ -11,6 +11,7 @@ from typing import Annotated
 from gatefw.errors import BadReply
 from gatefw.ports import Bound
 from hw.link import Link, open_link
+from hw.wire import scrub
 
 _LENGTH_BYTES = 2
 _READ_BYTES = 65536
@@ -38,6 +39,11 @@ def lacks(settings: Settings) -> list[str]:
     return [
         f"there is no key file {settings.key_file}: `gatefw authority new-key` makes it, the authority wants to know"
     ]
+
+
+def scrubber() -> scrub.Scrub:
+    """For a recording of its wire. Whatever speaks of anybody is sealed to the other side."""
+    return scrub.nothing()
 
 
 def open(settings: Settings) -> "SocketAuthority":  # noqa: A001  the name every driver exports

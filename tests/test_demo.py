@@ -6,7 +6,8 @@ import signal
 import string
 import subprocess
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,17 @@ def demo(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 # ---------------------------------------------------------------- the real thing
 
 
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A directory of its own for temporary files, whose name leaves room for that of a socket."""
+    with tempfile.TemporaryDirectory(prefix="d-") as directory:
+        yield Path(directory)
+
+
 @pytest.mark.real
-def test_what_came_of_a_story_is_told_for_machines(models: Path, photos: Path, tmp_path: Path) -> None:
+def test_what_came_of_a_story_is_told_for_machines(models: Path, photos: Path, short: Path) -> None:
     """One of them; the whole day is played by `make demo` and in CI, where one story that goes wrong is a failure."""
-    done = demo("--headless", "--json", "--only", "passes", TMPDIR=str(tmp_path))
+    done = demo("--headless", "--json", "--only", "passes", TMPDIR=str(short))
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert list(said) == ["stories"]
@@ -46,31 +54,30 @@ def test_what_came_of_a_story_is_told_for_machines(models: Path, photos: Path, t
     assert passed["ok"]
     assert passed["outcome"] == passed["expected"]
     assert 0 < passed["decision_s"] < passed["exit_s"]
-    assert list(tmp_path.iterdir()) == []
+    assert list(short.iterdir()) == []
 
 
 @pytest.mark.real
 def test_one_story_is_told_live_and_its_logs_are_kept_where_that_was_asked(
-    models: Path, photos: Path, tmp_path: Path
+    models: Path, photos: Path, tmp_path: Path, short: Path
 ) -> None:
-    kept, temporary = tmp_path / "kept", tmp_path / "t"
-    temporary.mkdir()
-    done = demo("--only", "unknown", "--keep", str(kept), TMPDIR=str(temporary))
+    kept = tmp_path / "kept"
+    done = demo("--only", "unknown", "--keep", str(kept), TMPDIR=str(short))
     assert (done.returncode, done.stderr) == (0, "")
     assert "decision: refuse (token_unknown)" in done.stdout
     assert done.stdout.splitlines()[-1] == "1 of 1 stories ended as they should"
     assert "\x1b" not in done.stdout  # colours are for terminals
     assert {path.stem for path in (kept / "logs").iterdir()} == {"world", "watcher", "daemon", "events"}
     assert (kept / "state" / "journal.sqlite").exists() or list((kept / "state").glob("journal*"))
-    assert list(temporary.iterdir()) == []
+    assert list(short.iterdir()) == []
 
 
 @pytest.mark.real
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
 def test_a_demo_that_is_interrupted_ends_every_process_and_leaves_nothing_behind(
-    models: Path, photos: Path, tmp_path: Path, number: signal.Signals, status: int
+    models: Path, photos: Path, short: Path, number: signal.Signals, status: int
 ) -> None:
-    env = os.environ | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    env = os.environ | {"TMPDIR": str(short), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(DEMO, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         next(line for line in process.stdout if "entry_released" in line)
@@ -80,7 +87,7 @@ def test_a_demo_that_is_interrupted_ends_every_process_and_leaves_nothing_behind
         process.stdout.read()
     assert process.returncode == status
     assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
-    assert list(tmp_path.iterdir()) == []
+    assert list(short.iterdir()) == []
 
 
 def _children(pid: int) -> list[int]:
