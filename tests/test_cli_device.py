@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import tempfile
@@ -165,6 +166,15 @@ def interrupting(daemon: Daemon) -> None:
     daemon._server._handle = take
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C is heard, though whoever started the tests in the background lets them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_asks_for_the_end_and_waits_for_it(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
     interrupting(daemon)
     daemon.tells = [{"said": []}, {"said": []}]
