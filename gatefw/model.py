@@ -210,6 +210,10 @@ class Reason(StrEnum):
     BLURRED = "blurred"
     PARTIAL_FACE = "partial_face"
     LOOKING_AWAY = "looking_away"
+    HEAD_TILTED = "head_tilted"
+    EYES_CLOSED = "eyes_closed"
+    UNEVEN_LIGHT = "uneven_light"
+    LOW_CONTRAST = "low_contrast"
     NO_FRAME = "no_frame"
     VERIFY_TIMEOUT = "verify_timeout"
     VISION_UNAVAILABLE = "vision_unavailable"
@@ -217,6 +221,11 @@ class Reason(StrEnum):
     NOT_IDENTIFIED = "not_identified"
     AMBIGUOUS = "ambiguous"  # two people of the gallery are alike enough: never "take the best"
     GALLERY_TOO_LARGE = "gallery_too_large"  # for what the model can tell apart at the lane's FPIR
+    GALLERY_DAMAGED = "gallery_damaged"  # a part of it does not open: whoever is in it is not found
+    SCORES_DRIFT = "scores_drift"  # strangers come nearer, or stay farther, than the model card predicts
+    # presentation attacks
+    LIVENESS_UNAVAILABLE = "liveness_unavailable"  # no detector, or none that was evaluated independently
+    NOT_LIVE = "not_live"
     # who may pass here: one code per rule of a lane file (`eligibility`)
     NOT_ELIGIBLE = "not_eligible"
     NOT_RESIDENT = "not_resident"
@@ -518,6 +527,8 @@ class FaceIdentified:
     gallery: int
     fpir: float
     frames: int
+    more_evidence: bool = False
+    """The gallery has outgrown what a face alone can tell apart at that rate: the lane asks for more."""
 
 
 @dataclass(frozen=True, slots=True)

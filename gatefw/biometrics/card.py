@@ -33,20 +33,22 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A square RGB picture of `side_px`; pixel values 0..255 are mapped to `low`..`high`."""
+    """A square picture of `side_px`; pixel values 0..255 are mapped to `low`..`high`, the channels put in order."""
 
     side_px: int
     low: float
     high: float
+    channels: Literal["rgb", "bgr"] = "rgb"
 
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Where three points of the face lie in the chip, px. Right and left are the person's own."""
+    """Where points of the face lie in the chip, px. Right and left are the person's own; the nose is its tip."""
 
     right_eye: Point
     left_eye: Point
     mouth: Point
+    nose: Point | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,91 @@ class Threshold:
     fnmr_interval: tuple[float, float]
 
 
+Replicate = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """How near strangers come: the lower tail of non-mated distances, a generalised Pareto distribution.
+
+    Of a probe fused from `frames` frames against a reference fused from `templates`: the share of comparisons at or
+    below a distance t < `at` is share * (1 + shape * (at - t) / scale) ** (-1 / shape), exp() for a shape of 0; none
+    where the bracket is not positive. replicates: (share, shape, scale) of so many bootstraps over people, from which
+    every interval follows.
+    """
+
+    frames: int
+    templates: int
+    at: float
+    share: float
+    shape: float
+    scale: float
+    comparisons: int
+    people: int
+    replicates: tuple[Replicate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mated:
+    """How far people are from themselves: `distances[i]` is not exceeded by the share `shares[i]` of mated comparisons.
+
+    Shares ascend. low, high: the 95 % interval of each distance, by bootstrap over people.
+    """
+
+    frames: int
+    templates: int
+    shares: tuple[float, ...]
+    distances: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    comparisons: int
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """When and on what the figures of a card were measured."""
+
+    date: str
+    dataset: str
+    people: int
+    pictures: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """A species of presentation attack (ISO/IEC 30107-3) and the share of it that was taken for bona fide, 0..1."""
+
+    species: str
+    presentations: int
+    apcer: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pad:
+    """How a detector of presentation attacks did. Only one that was `evaluated` independently satisfies a lane.
+
+    Attacks score below `threshold`. bpcer: share of bona fide presentations that were refused, 0..1.
+    """
+
+    evaluated: Literal["independently", "by us, on simulated attacks"]
+    evaluator: str
+    threshold: float
+    bpcer: float
+    attack: tuple[Attack, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One model. `alignment` and `threshold` belong to embedders alone; distances are L2."""
+    """One model. `alignment`, `threshold`, `tail` and `mated` belong to embedders alone, `pad` to detectors of attacks.
+
+    metric: "cosine" embedders' vectors are scaled to length 1, so that every distance is L2. mirror: the embedding is
+    the mean of the chip's and of its mirror image's. source: None for a file an operator brought.
+    """
 
     name: str
-    kind: Literal["detect", "embed"]
+    kind: Literal["detect", "embed", "landmark", "pad"]
     file: str
     sha256: str
     licence: str
@@ -72,10 +153,16 @@ class Card:
     accuracy: str
     accuracy_source: str
     runtime_notes: str
-    source: Source
     input: Input
+    source: Source | None = None
+    metric: Literal["l2", "cosine"] = "l2"
+    mirror: bool = True
     alignment: Alignment | None = None
     threshold: tuple[Threshold, ...] = ()
+    tail: tuple[Tail, ...] = ()
+    mated: tuple[Mated, ...] = ()
+    measured: Measured | None = None
+    pad: Pad | None = None
 
 
 def read(path: Path) -> Card:
@@ -91,6 +178,8 @@ def read(path: Path) -> Card:
         raise ModelError(f"model card {path}: file {card.file!r} is not a file name")
     if (card.kind == "embed") != (card.alignment is not None) or (card.kind == "embed") != bool(card.threshold):
         raise ModelError(f"model card {path}: an embedder, and nothing else, has [alignment] and [[threshold]]")
+    if (card.kind == "pad") != (card.pad is not None):
+        raise ModelError(f"model card {path}: a detector of attacks, and nothing else, has [pad]")
     return card
 
 
@@ -141,7 +230,7 @@ def _build(kind: Any, value: Any, where: str) -> Any:
         return value
     if kind is float and type(value) in (int, float):
         return float(value)
-    if kind in (str, int) and type(value) is kind:
+    if kind in (str, int, bool) and type(value) is kind:
         return value
     raise ModelError(f"{where}: {value!r} is not what belongs there ({kind})")
 

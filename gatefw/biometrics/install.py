@@ -61,7 +61,7 @@ def install(state: Path, say: Say, source: Path | None = None) -> None:
         return
     with fetch.workplace(models, say) as work:
         fetch.require_space(work, SPACE_BYTES)
-        published = {card.name: _published(card.source, work, say, source) for card in missing}
+        published = {card.name: _published(_source_of(card), work, say, source) for card in missing}
         python = _environment(work, say, source)
         converted = [(card, _convert(card, published[card.name], python, work, say)) for card in missing]
         for card, model in converted:
@@ -93,6 +93,12 @@ def _intact(models: Path, card: Card) -> bool:
     except ModelError:
         return False
     return dataclasses.replace(found, sha256=card.sha256) == card
+
+
+def _source_of(card: Card) -> Source:
+    if card.source is None:
+        raise ModelError(f"{card.name}: the card names no package to take it from; a shipped card does")
+    return card.source
 
 
 def _published(source: Source, work: Path, say: Say, offline: Path | None) -> bytes:
