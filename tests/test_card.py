@@ -9,7 +9,7 @@ from gatefw.biometrics import card as cards
 from gatefw.biometrics.threshold import threshold_for
 from gatefw.errors import ModelError
 
-DETECTOR, EMBEDDER = cards.shipped()
+DETECTOR, EMBEDDER, *_ = cards.shipped()
 
 
 def card_text(name: str = EMBEDDER.name) -> str:

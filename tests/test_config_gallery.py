@@ -18,7 +18,7 @@ from gatefw.errors import ModelError
 
 REFERENCE = Path(__file__).parent.parent / "config" / "lanes" / "contactless-e-channel.toml"
 ENV = {"GATEFW_STATE": "/state", "GATEFW_RUN": "/run/gate"}
-_, EMBEDDER = cards.shipped()
+_, EMBEDDER, *_ = cards.shipped()
 
 
 def holds(_name: str, size: GallerySize) -> None:

@@ -38,7 +38,7 @@ def left_in(directory: Path) -> list[str]:
 def test_a_second_run_only_checks_and_needs_no_network(models: Path, tmp_path: Path) -> None:
     said: list[str] = []
     install(models.parent, said.append, source=tmp_path / "nowhere")
-    assert said == [f"models: 2 installed and intact in {models}"]
+    assert said == [f"models: 3 installed and intact in {models}"]
 
 
 def test_an_archive_with_other_bytes_is_refused_and_nothing_is_left(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from gatefw.biometrics import card as cards
 from gatefw.biometrics.threshold import for_gallery, fpir_of, loosest, people_held, strictest
 from gatefw.errors import ModelError
 
-_, EMBEDDER = cards.shipped()
+_, EMBEDDER, *_ = cards.shipped()
 
 
 @pytest.mark.parametrize(

