@@ -4,6 +4,7 @@ import errno
 import fcntl
 import hashlib
 import io
+import shutil
 import sys
 import tarfile
 import threading
@@ -39,6 +40,20 @@ def test_a_second_run_only_checks_and_needs_no_network(models: Path, tmp_path: P
     said: list[str] = []
     install(models.parent, said.append, source=tmp_path / "nowhere")
     assert said == [f"models: 3 installed and intact in {models}"]
+
+
+@pytest.mark.models
+def test_a_new_version_of_a_card_is_written_beside_the_same_file_without_a_network(
+    models: Path, tmp_path: Path
+) -> None:
+    state, said = tmp_path / "state", []
+    shutil.copytree(models, state / "models")
+    for card in cards.shipped():
+        path = state / "models" / f"{card.name}.toml"
+        path.write_text("older = 1\n" + path.read_text("utf-8"), "utf-8")
+    install(state, said.append, source=tmp_path / "nowhere")
+    assert [line.split(":")[0] for line in said] == [card.name for card in cards.shipped()] + ["models"]
+    assert all(cards.installed(state / "models", card.name)[0] == card for card in cards.shipped())
 
 
 def test_an_archive_with_other_bytes_is_refused_and_nothing_is_left(tmp_path: Path) -> None:

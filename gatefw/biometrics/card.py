@@ -5,16 +5,19 @@ file it made, with that file's own hash in it; what runs is always a card and a 
 """
 
 import hashlib
+import re
 import tomllib
-import types
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Literal
 
+from gatefw.biometrics import card_toml
 from gatefw.errors import ModelError
 
 SHIPPED = Path(__file__).resolve().parent.parent / "data" / "models"
+CARD_BYTES_MAX = 1_000_000
+SIDE_MAX_PX = 1024
+NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,79}")
 
 Point = tuple[float, float]
 
@@ -42,8 +45,19 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class Grid:
+    """A detector's anchors: `each` at the centre of every one of `cells` x `cells` squares, row by row."""
+
+    cells: int
+    each: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alignment:
-    """Where points of the face lie in the chip, px. Right and left are the person's own; the nose is its tip."""
+    """Where points of the face lie in the chip, px. Right and left are the person's own; the nose is its tip.
+
+    Without a nose three points are fitted: a nose tip moves when the head turns.
+    """
 
     right_eye: Point
     left_eye: Point
@@ -126,7 +140,8 @@ class Attack:
 class Pad:
     """How a detector of presentation attacks did. Only one that was `evaluated` independently satisfies a lane.
 
-    Attacks score below `threshold`. bpcer: share of bona fide presentations that were refused, 0..1.
+    Attacks score below `threshold`. bpcer: share of bona fide presentations that were refused, 0..1. crop: the square
+    that the model is shown, in sides of the detected face's box. number: which number of its first output is the score.
     """
 
     evaluated: Literal["independently", "by us, on simulated attacks"]
@@ -134,14 +149,18 @@ class Pad:
     threshold: float
     bpcer: float
     attack: tuple[Attack, ...]
+    crop: float = 1.0
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """One model. `alignment`, `threshold`, `tail` and `mated` belong to embedders alone, `pad` to detectors of attacks.
 
-    metric: "cosine" embedders' vectors are scaled to length 1, so that every distance is L2. mirror: the embedding is
-    the mean of the chip's and of its mirror image's. source: None for a file an operator brought.
+    grid: the anchors of a detector, in the order of its outputs, which are laid out as BlazeFace's: for every anchor 16
+    numbers (centre and extent of the box, then six points) and one logit. metric: "cosine" embedders' vectors are
+    scaled to length 1, so that every distance is L2. mirror: the embedding is the mean of the chip's and of its mirror
+    image's. source: None for a file an operator brought. An embedder without thresholds was not measured.
     """
 
     name: str
@@ -155,6 +174,7 @@ class Card:
     runtime_notes: str
     input: Input
     source: Source | None = None
+    grid: tuple[Grid, ...] = ()
     metric: Literal["l2", "cosine"] = "l2"
     mirror: bool = True
     alignment: Alignment | None = None
@@ -164,22 +184,27 @@ class Card:
     measured: Measured | None = None
     pad: Pad | None = None
 
+    @property
+    def calibrated(self) -> bool:
+        """False for an embedder nobody measured: `gatefw face` may measure it, no lane compares faces by it."""
+        return self.kind != "embed" or bool(self.threshold)
+
 
 def read(path: Path) -> Card:
     """The card in a TOML file. Raises ModelError: not there, not TOML, an unknown or missing key, a wrong value."""
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            content = file.read(CARD_BYTES_MAX + 1)
+        if len(content) > CARD_BYTES_MAX:
+            raise ModelError(f"model card {path}: longer than {CARD_BYTES_MAX} bytes; a card is a few thousand")
+        table = tomllib.loads(content.decode("utf-8"))
     except FileNotFoundError:
         raise ModelError(f"model card {path}: not there; run `gatefw models install`") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"model card {path}: cannot be read: {error}; run `gatefw models install`") from error
-    card: Card = _build(Card, table, f"model card {path}")
-    if Path(card.file).name != card.file or not card.file:
-        raise ModelError(f"model card {path}: file {card.file!r} is not a file name")
-    if (card.kind == "embed") != (card.alignment is not None) or (card.kind == "embed") != bool(card.threshold):
-        raise ModelError(f"model card {path}: an embedder, and nothing else, has [alignment] and [[threshold]]")
-    if (card.kind == "pad") != (card.pad is not None):
-        raise ModelError(f"model card {path}: a detector of attacks, and nothing else, has [pad]")
+    card: Card = card_toml.build(Card, table, f"model card {path}")
+    if problem := _problem(card):
+        raise ModelError(f"model card {path}: {problem}")
     return card
 
 
@@ -188,15 +213,27 @@ def shipped() -> tuple[Card, ...]:
     return tuple(read(path) for path in sorted(SHIPPED.glob("*.toml")))
 
 
-def installed(models: Path, name: str) -> tuple[Card, Path]:
+def text(card: Card) -> str:
+    """The card as TOML, of which `read` makes the same card."""
+    return card_toml.text(card)
+
+
+def installed(models: Path, name: str, *, calibrated: bool = True) -> tuple[Card, Path]:
     """A model's card and file out of the models directory, the file's SHA-256 just checked.
 
     Raises ModelError when either is missing or they do not belong together: an altered model compares faces by rules
-    nobody measured.
+    nobody measured. So does an embedder without thresholds, which is refused unless `calibrated` is False.
     """
     if "/" in name or name.startswith("."):
         raise ModelError(f"model {name!r}: a model's name is a card's file name, without a directory")
     card = read(models / f"{name}.toml")
+    if card.name != name:
+        raise ModelError(f"model card {models / name}.toml: its name is {card.name!r}; card and file name must agree")
+    if calibrated and not card.calibrated:
+        raise ModelError(
+            f"model {name}: not measured, its card has no [[threshold]]; measure it (`gatefw face calibrate DIR "
+            f"--model {name} --out FILE`) and add it again with the card that makes (`gatefw models add`)"
+        )
     path = models / card.file
     found = sha256(path)
     if found != card.sha256:
@@ -213,33 +250,23 @@ def sha256(path: Path) -> str:
         raise ModelError(f"{path}: cannot be read: {error.strerror}; run `gatefw models install`") from error
 
 
-def _build(kind: Any, value: Any, where: str) -> Any:
-    """`value` out of TOML as the type `kind`: exactly its keys, exactly its kinds of value."""
-    if is_dataclass(kind):
-        if not isinstance(value, Mapping):
-            raise ModelError(f"{where}: {value!r} is not a table")
-        return _record(kind, value, where)
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return _build(arguments[0], value, where)
-    if origin is tuple and isinstance(value, list):
-        each = [arguments[0]] * len(value) if arguments[-1] is ... else arguments
-        if len(each) == len(value):
-            return tuple(_build(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(each, value, strict=True)))
-    if origin is Literal and value in arguments:
-        return value
-    if kind is float and type(value) in (int, float):
-        return float(value)
-    if kind in (str, int, bool) and type(value) is kind:
-        return value
-    raise ModelError(f"{where}: {value!r} is not what belongs there ({kind})")
-
-
-def _record(kind: Any, table: Mapping[str, Any], where: str) -> Any:
-    kinds = get_type_hints(kind)
-    if unknown := sorted(set(table) - set(kinds)):
-        raise ModelError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(kinds)}")
-    for field in fields(kind):
-        if field.name not in table and field.default is MISSING:
-            raise ModelError(f"{where}: key {field.name!r} is missing")
-    return kind(**{name: _build(kinds[name], value, f"{where}: {name}") for name, value in table.items()})
+def _problem(card: Card) -> str:
+    """What is wrong with a card whose every value is of its kind; empty for nothing."""
+    embeds = card.kind == "embed"
+    if not NAME.fullmatch(card.name):
+        return f"name {card.name!r}: lower case letters, digits and . _ - are wanted, at most 80"
+    if Path(card.file).name != card.file or not card.file:
+        return f"file {card.file!r} is not a file name"
+    if not re.fullmatch("[0-9a-f]{64}", card.sha256):
+        return f"sha256 {card.sha256!r}: 64 hexadecimal digits are wanted"
+    if not 1 <= card.input.side_px <= SIDE_MAX_PX or card.input.low >= card.input.high:
+        return f"input: 1 to {SIDE_MAX_PX} px and low < high are wanted, not {card.input}"
+    if embeds != (card.alignment is not None) or (not embeds and (card.threshold or card.tail or card.mated)):
+        return "an embedder, and nothing else, has [alignment] and [[threshold]]"
+    if (card.kind == "detect") != bool(card.grid):
+        return "a detector, and nothing else, has [[grid]]: its anchors; other layouts than BlazeFace's cannot be read"
+    if any(not (1 <= grid.cells <= 128 and 1 <= grid.each <= 16) for grid in card.grid):
+        return "grid: 1 to 128 cells and 1 to 16 anchors in each are wanted"
+    if (card.kind == "pad") != (card.pad is not None):
+        return "a detector of attacks, and nothing else, has [pad]"
+    return ""

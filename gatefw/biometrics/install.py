@@ -52,11 +52,12 @@ def install(state: Path, say: Say, source: Path | None = None) -> None:
     """Make every shipped model that is not intact in `<state>/models`; a second run only checks hashes (10 ms).
 
     `source`: a directory that holds the archives and the converter's wheels, for a machine without a network.
+    A file that is the reference itself stays when only its card is of another version; then the card is written anew.
     Raises ModelError (no network, no pip, other bytes than the card's, a conversion that computes something else) and
     StoreError (disk full, not writable). Whatever happens, a model and its card are there whole or not at all.
     """
     models = state / "models"
-    missing = [card for card in cards.shipped() if not _intact(models, card)]
+    missing = [card for card in cards.shipped() if not _intact(models, card) and not _renewed(models, card, say)]
     if not missing:
         say(f"models: {len(cards.shipped())} installed and intact in {models}")
         return
@@ -97,6 +98,17 @@ def _intact(models: Path, card: Card) -> bool:
     except ModelError:
         return False
     return dataclasses.replace(found, sha256=card.sha256) == card
+
+
+def _renewed(models: Path, card: Card, say: Say) -> bool:
+    """The file is the card's reference, bit by bit, and its card has been replaced by the shipped one."""
+    model = models / card.file
+    if not model.is_file() or cards.sha256(model) != card.sha256:
+        return False
+    with fetch.workplace(models, say):
+        fetch.write_atomically(models / f"{card.name}.toml", _card_for(card, model))
+    say(f"{card.name}: its card was of another version, and is renewed")
+    return True
 
 
 def _source_of(card: Card) -> Source:
