@@ -176,6 +176,7 @@ def check(
     holds: Holds | None = None,
     presence: Callable[[str], bool] | None = None,
     asked: Asks | None = None,
+    pad: Lookup | None = None,
     env: Mapping[str, str] = os.environ,
 ) -> list[Finding]:
     """Every problem of the lane file, in the order of its lines; nothing is opened or moved.
@@ -184,11 +185,12 @@ def check(
     `procedure` returns whether a face or finger follows in it. `csca` looks into the directory of CSCA certificates.
     `holds` raises SetupError when a model cannot search so large a gallery. `presence` returns whether a procedure
     begins when somebody stands there, without a token; `asked` what it asks for, in front and inside.
+    `pad` raises SetupError for a model that is no detector of attacks good enough for `face.require_liveness`.
     A reversible lane is read both ways.
     """
 
     def reading(reverse: bool) -> Reading:
-        done = Reading(schema, env, procedure, model, csca, holds, presence, asked, reverse)
+        done = Reading(schema, env, procedure, model, csca, holds, presence, asked, reverse, pad)
         done.read(path)
         return done
 
@@ -221,6 +223,8 @@ def _assembled(path: Path, contents: Contents) -> Config:
         fmr=face.fmr,
         mismatch_frames=face.mismatch_frames,
         compare_every_s=face.compare_every_s,
+        require_liveness=face.require_liveness,
+        pad=face.pad,
         searched=Searched(
             most=size.most,
             fpir=size.fpir,

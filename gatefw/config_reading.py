@@ -63,11 +63,12 @@ class Reading:
         presence: Callable[[str], bool] | None = None,
         asked: Asks | None = None,
         reverse: bool | None = None,
+        pad: Lookup | None = None,
     ) -> None:
         """`reverse`: which way of a reversible lane to read; None for the way it goes now."""
         self.reversible, self._reverse = False, reverse
         self._schema, self._env, self._procedure, self._model, self._csca = schema, env, procedure, model, csca
-        self._holds, self._presence, self._asks = holds, presence, asked
+        self._holds, self._presence, self._asks, self._pad = holds, presence, asked, pad
         self._document = Document("", {}, {})
         self._schemas: dict[Place, type] = {}
         self._face_follows: bool | None = None
@@ -226,6 +227,7 @@ class Reading:
         config_rules.pins(roles, self._schemas, "gpio" in self._document.table, self.error)
         config_rules.units(roles, self.error)
         config_rules.times(sections["timers"], sections["doors"], sections["face"], self.error)
+        config_rules.liveness(sections["face"], self._pad, self.error, self.warn)
         config_rules.asked(self._asked, sections, "authority" in roles, self.error)
         config_rules.documents(sections["documents"], roles, self.error, self.warn)
         config_rules.authorities(sections["authorities"], roles, self.error, self.warn)

@@ -226,6 +226,24 @@ def tokens(given: Tokens | None, face_follows: bool | None, error: Tell) -> None
         )
 
 
+def liveness(face: Face | None, satisfies: Callable[[str], object] | None, error: Tell, warning: Tell) -> None:
+    """What is required can be had: `satisfies` raises SetupError for a detector that will not do."""
+    if face is None:
+        return
+    if not face.require_liveness:
+        if face.pad:
+            warning(("face", "pad"), "is named and not used; say require_liveness = true, or leave it out")
+    elif not face.pad:
+        error(
+            ("face", "require_liveness"), "is true, and [face] pad names no detector of presentation attacks; name one"
+        )
+    elif satisfies is not None:
+        try:
+            satisfies(face.pad)
+        except SetupError as problem:
+            error(("face", "pad"), str(problem))
+
+
 def port(given: Port | None, error: Tell) -> None:
     """Days begin and end in a zone that there is."""
     if given is not None:

@@ -12,6 +12,7 @@ from gatefw.settings import Shape
 Exits = Literal["entry", "exit", "both"]
 Name = Annotated[str, Shape(r"[a-z0-9][a-z0-9\-]{0,39}", "a name of a-z, 0-9 and - (at most 40)")]
 ModelName = Annotated[str, Shape(r"[a-z0-9][a-z0-9_.\-]{0,79}", "a model's name, as `gatefw models list` shows it")]
+PadName = Annotated[str, Shape(r"([a-z0-9][a-z0-9_.\-]{0,79})?", "a model's name, as `gatefw models list` shows it")]
 Endpoint = Annotated[str, Shape(r"(ipc:///.+)?", "ipc:///ABSOLUTE/PATH; network transports are not there yet")]
 KeyId = Annotated[str, Shape(r"([0-9a-f]{2}){1,16}", "a key id of 2 to 32 hex digits (`gatefw tokens new-issuer`)")]
 PublicKey = Annotated[str, Shape(r"[0-9a-f]{64}", "a public key of 64 hex digits (`gatefw tokens new-issuer`)")]
@@ -93,12 +94,18 @@ class Doors:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """`[face]`: see `vision_settings` for the last three. `deadline_s` ends a verification whatever happens."""
+    """`[face]`: `deadline_s` ends a verification whatever happens; see `vision_settings` for the next three.
+
+    require_liveness: every face is judged by `pad` before it is compared, an installed detector of presentation attacks
+    that was evaluated independently; without one nobody is let in.
+    """
 
     deadline_s: Annotated[float, Bound(1.0, 60.0)] = 8.0
     fmr: Annotated[float, Bound(1e-8, 0.05)] = 1e-3
     mismatch_frames: Annotated[int, Bound(1, 100)] = 5
     compare_every_s: Annotated[float, Bound(0.0, 5.0)] = 0.25
+    require_liveness: bool = False
+    pad: PadName = ""
 
 
 @dataclass(frozen=True, slots=True)

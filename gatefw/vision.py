@@ -31,6 +31,9 @@ It talks through `vision.sock` (see `vision_server`) and knows neither doors nor
                                            "height_px"}}}; every frame is counted while somebody goes on asking
     stop                                   {} and the process ends
 
+Where `[face] require_liveness` says so, each question about a face ends with the reason "not_live" or
+"liveness_unavailable", whoever it is, as soon as a face does not pass; no face is compared that did not.
+
 The socket has a thread, each camera has one, and there is this one, which alone touches models and gallery and never
 waits longer than a twentieth of a second while a face is looked at, so that its deadline holds. Killed at any moment it
 leaves a whole gallery and a socket that the next one replaces.
@@ -51,6 +54,7 @@ import hw
 from gatefw import config
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import Gallery
+from gatefw.biometrics.liveness import AttackDetector, Judge
 from gatefw.biometrics.runtime import Delegate, Runtime
 from gatefw.errors import DeviceLost, SetupError
 from gatefw.keys import load_or_create
@@ -71,6 +75,7 @@ def serve(settings: VisionSettings, child: bool) -> None:
     names = settings.detector, settings.embedder
     with ExitStack() as stack:
         chain = Chain.load(settings.models, *names, Runtime(settings.runtime), Delegate(settings.delegate))
+        judge = _judge(settings)
         key = load_or_create(settings.key, store_exists=settings.gallery.exists())
         gallery = stack.enter_context(closing(Gallery(settings.gallery, key)))
         server = stack.enter_context(closing(Server(settings.socket)))
@@ -78,7 +83,7 @@ def serve(settings: VisionSettings, child: bool) -> None:
         only = front.keys() == inside.keys()
         identify = faces if only else stack.enter_context(closing(Feeds(front))) if front else None
         seen_by = Eyes(faces, codes, identify)
-        vision = Vision(settings, chain, gallery, seen_by, server)
+        vision = Vision(settings, chain, gallery, seen_by, server, judge=judge)
         _stop_at_signals(vision)
         if child:
             threading.Thread(target=_stop_with_parent, args=(vision,), name="parent", daemon=True).start()
@@ -111,6 +116,14 @@ def _opener(camera: CameraPlace) -> Callable[[], Camera]:
         return opened
 
     return open_camera
+
+
+def _judge(settings: VisionSettings) -> Judge | None:
+    """What judges whether faces live, where that is required. Raises ModelError: no detector that satisfies."""
+    if not settings.require_liveness:
+        return None
+    how = Runtime(settings.runtime), Delegate(settings.delegate)
+    return AttackDetector.load(settings.models, settings.pad, *how).judge
 
 
 def _stop_at_signals(vision: Vision) -> None:

@@ -13,6 +13,7 @@ from gatefw.biometrics.capture import Capture, Captured
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.identify import Identification, Limits
+from gatefw.biometrics.liveness import Judge, nobody_can_tell
 from gatefw.biometrics.search import Search
 from gatefw.biometrics.sight import Rules
 from gatefw.biometrics.template import Template
@@ -44,9 +45,12 @@ class Faces:
         eyes: Eyes,
         now_s: Callable[[], float],
         wall_s: Callable[[], float],
+        judge: Judge | None = None,
     ) -> None:
+        """`judge`: what judges faces where liveness is required; none there lets nobody pass."""
         self._chain, self._gallery, self._search, self._enrolment = chain, gallery, search, enrolment
         self._eyes, self._now_s, self._wall_s = eyes, now_s, wall_s
+        self._judge = (judge or nobody_can_tell) if settings.require_liveness else None
         card, many = chain.embedder.card, settings.searched
         self._threshold = threshold_for(card, settings.fmr)
         self._rules = Rules(settings.mismatch_frames, settings.compare_every_s)
@@ -92,7 +96,7 @@ class Faces:
             return asdict(refused)
         if self._search.strangers:
             _log.warning("%d people are not found: enrol them again with this model", self._search.strangers)
-        return Looking(asked, look, self._eyes.identify, asdict)
+        return Looking(asked, look, self._eyes.identify, asdict, _not_searched, self._judge)
 
     def enrol_live(self, asked: Asked) -> Reply:
         """Register the face before the camera, with the portrait that it fits."""
@@ -108,7 +112,7 @@ class Faces:
             return {"reason": Reason.OK, **self._enrolment.keep(asked, captured.templates)}
 
         look = Capture(reference, self._threshold, self._rules, begun_s, deadline_s)
-        return Looking(asked, look, self._eyes.faces, conclude)
+        return Looking(asked, look, self._eyes.faces, conclude, _not_kept, self._judge)
 
     def _verification(
         self,
@@ -119,7 +123,7 @@ class Faces:
         conclude: Callable[[Outcome], dict[str, object]],
     ) -> Looking[Outcome]:
         look = Verification(references, self._threshold, self._rules, begun_s, deadline_s)
-        return Looking(asked, look, self._eyes.faces, conclude)
+        return Looking(asked, look, self._eyes.faces, conclude, self._undecided, self._judge)
 
     def _portrait(self, asked: Asked) -> Template | None:
         picture = want.picture(asked)
@@ -131,6 +135,10 @@ class Faces:
 
     def _undecided(self, reason: Reason) -> dict[str, object]:
         return asdict(Outcome(False, reason, None, self._threshold.distance, self._threshold.fmr, 0))
+
+
+def _not_searched(reason: Reason) -> dict[str, object]:
+    return {"reason": reason, "subject": None, "score": None}
 
 
 def _not_kept(reason: Reason) -> dict[str, object]:

@@ -6,8 +6,10 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from gatefw.biometrics.chain import Chain
+from gatefw.biometrics.chain import Chain, Probe
+from gatefw.biometrics.liveness import Judge
 from gatefw.biometrics.sight import Hint, Look
+from gatefw.model import Reason
 from gatefw.vision_feed import Feeds
 from gatefw.vision_server import Asked
 
@@ -18,19 +20,30 @@ Ended = TypeVar("Ended")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Looking(Generic[Ended]):
-    """A look, who asked for it, the cameras it uses, and what is said of its end."""
+    """A look, who asked for it, the cameras it uses, and what is said of its end.
+
+    judge: where liveness is required, looks at every face before it is compared. One that does not pass ends the look,
+    and `refuse` says why, whoever it was.
+    """
 
     asked: Asked
     look: Look[Ended]
     feeds: Feeds
     conclude: Callable[[Ended], dict[str, object]]
+    refuse: Callable[[Reason], dict[str, object]]
+    judge: Judge | None = None
 
     def step(self, chain: Chain, now_s: Callable[[], float]) -> dict[str, object] | None:
         """One frame, if one comes soon; the last word on the question once there is one. Hints are sent from here."""
         seen = self.feeds.take(LOOK_S)
         found: Hint | Ended | None = None
         if seen is not None and self.look.wants(seen.frame.captured_s):
-            probe = chain.probe(np.asarray(seen.frame.rgb))
+            rgb = np.asarray(seen.frame.rgb)
+            probe = chain.probe(rgb)
+            if self.judge is not None and isinstance(probe, Probe):
+                alive = self.judge(rgb, probe.face)
+                if alive is not Reason.OK:
+                    return self.refuse(alive)
             found = self.look.seen(probe, seen.frame.captured_s, seen.repeated, seen.camera)
         if isinstance(found, Hint):
             self.asked.client.send({"id": self.asked.number, "hint": found.reason})

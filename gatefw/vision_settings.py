@@ -44,6 +44,7 @@ class VisionSettings:
     disagree before the face counts as another one, each at least compare_every_s after the one before (a traveller who
     blinks does not stay like that); the false match rate of a whole verification is at most this many times `fmr`,
     however many cameras there are. searched: for the camera that identifies.
+    require_liveness: every face is judged by the model `pad` before it is compared (`liveness`).
     twice_most: among so many people at most an enrolment asks whose face is enrolled already. The strictest threshold
     has an FMR of 1e-4: among more than 1,000, every tenth traveller would have a stranger's name, and an officer who is
     told so all day looks no more. reversed: the cameras are those of the lane the other way round.
@@ -63,6 +64,8 @@ class VisionSettings:
     compare_every_s: float = 0.25
     searched: Searched = Searched()
     twice_most: int = 1000
+    require_liveness: bool = False
+    pad: str = ""
     reversed: bool = False
 
     def having(self, codes: bool) -> tuple[CameraPlace, ...]:

@@ -14,6 +14,7 @@ from gatefw import code_search
 from gatefw import vision_request as want
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import Gallery
+from gatefw.biometrics.liveness import Judge
 from gatefw.biometrics.search import Search
 from gatefw.code_search import CodeWatch
 from gatefw.errors import DeviceLost, GateError, Refusal
@@ -44,12 +45,13 @@ class Vision:
         server: Server,
         now_s: Callable[[], float] = time.monotonic,
         wall_s: Callable[[], float] = time.time,
+        judge: Judge | None = None,
     ) -> None:
         self._chain, self._server, self._eyes, self._now_s = chain, server, eyes, now_s
         many = settings.searched
         self._search = Search(gallery, chain.maker, many.partitions, max(many.most, settings.twice_most), wall_s)
         self._enrolment = Enrolment(chain, gallery, self._search, settings.twice_most)
-        self._faces = Faces(settings, chain, gallery, self._search, self._enrolment, eyes, now_s, wall_s)
+        self._faces = Faces(settings, chain, gallery, self._search, self._enrolment, eyes, now_s, wall_s, judge)
         self._running: Looking[Any] | None = None
         self._seeking: dict[str, CodeWatch] | None = None
         self._client: Client | None = None

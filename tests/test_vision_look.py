@@ -49,7 +49,7 @@ def test_a_question_ends_at_its_deadline_though_every_frame_is_worth_a_hint() ->
     with closing(Feeds({"camera.inside": Scene().open})) as feeds:
         feeds.want(True)
         asked = Asked(wire, 7, "verify", {})  # type: ignore[arg-type]
-        look = Looking(asked, Restless(), feeds, lambda ended: {"ended": ended})
+        look = Looking(asked, Restless(), feeds, lambda ended: {"ended": ended}, lambda reason: {"refused": reason})
 
         def until_hint(now_s: Callable[[], float]) -> dict[str, object] | None:
             before = len(wire.said)
