@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatefw.biometrics import picture
-from gatefw.biometrics.chain import Chain, Probe, similarity
+from gatefw.biometrics.align import similarity
+from gatefw.biometrics.chain import Chain, Probe
 from gatefw.biometrics.detector import Face
 from gatefw.biometrics.runtime import Delegate, Picture, Runtime, Vector
 from gatefw.biometrics.threshold import threshold_for

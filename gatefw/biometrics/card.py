@@ -76,6 +76,7 @@ class Threshold:
 
 
 Replicate = tuple[float, float, float]
+Body = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Tail:
     Of a probe fused from `frames` frames against a reference fused from `templates`: the share of comparisons at or
     below a distance t < `at` is share * (1 + shape * (at - t) / scale) ** (-1 / shape), exp() for a shape of 0; none
     where the bracket is not positive. replicates: (share, shape, scale) of so many bootstraps over people, from which
-    every interval follows.
+    every interval follows. body: from `at` upwards, as measured: share, its distance, and the 95 % interval of that.
     """
 
     frames: int
@@ -97,6 +98,7 @@ class Tail:
     comparisons: int
     people: int
     replicates: tuple[Replicate, ...] = ()
+    body: tuple[Body, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,17 @@ class Card:
     def calibrated(self) -> bool:
         """False for an embedder nobody measured: `gatefw face` may measure it, no lane compares faces by it."""
         return self.kind != "embed" or bool(self.threshold)
+
+    @property
+    def fingerprint(self) -> str:
+        """What its templates are known by: the file's SHA-256, of an operator's model together with how it is used.
+
+        The same file under two cards makes vectors that must not be compared, if one card aligns or scales otherwise.
+        """
+        if self.source is not None:
+            return self.sha256
+        use = (self.sha256, self.input, self.alignment, self.metric, self.mirror)
+        return hashlib.sha256(repr(use).encode()).hexdigest()
 
 
 def read(path: Path) -> Card:

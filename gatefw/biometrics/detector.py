@@ -1,6 +1,9 @@
-"""BlazeFace short range: the faces in a picture, each a box and six points."""
+"""BlazeFace and its kin: the faces in a picture, each a box and six points.
 
-from collections.abc import Iterator
+Its card says where the anchors lie: short range has 16 x 16 x 2 and 8 x 8 x 6, full range 48 x 48.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gatefw.biometrics.card import Grid
 from gatefw.biometrics.runtime import Network, Picture
+from gatefw.errors import ModelError
 
 SCORE_MIN = 0.5
 SAME_FACE_OVERLAP = 0.3
@@ -37,11 +42,19 @@ class Face:
 
 
 class Detector:
-    """Faces within about two metres of a wide camera."""
+    """Finds faces. To be called from one thread at a time."""
 
     def __init__(self, network: Network) -> None:
-        self._network = network
-        self._anchors = _anchors()
+        """Raises ModelError: the network is no detector, or its outputs do not fit the anchors of its card."""
+        card = network.card
+        if not card.grid:
+            raise ModelError(f"model {card.name}: its kind is {card.kind!r}, a detector is wanted here; name another")
+        self._network, self._anchors = network, _anchors(card.grid)
+        wanted = [(len(self._anchors), 1), (len(self._anchors), 16)]
+        if sorted(network.shapes, key=lambda shape: shape[-1:]) != wanted:
+            raise ModelError(
+                f"model {card.name}: its outputs are {network.shapes}, the anchors of its card say {wanted}"
+            )
 
     def faces(self, rgb: Picture) -> list[Face]:
         """All faces, best score first, in a picture of any size: it is shrunk and padded to the network's square."""
@@ -77,13 +90,13 @@ def _blended(scores: Numbers, places: Numbers) -> Iterator[tuple[float, Numbers]
         order = order[~same]
 
 
-def _anchors() -> Numbers:
-    """896 centres, 0..1: a 16 x 16 grid with two each, then an 8 x 8 grid with six each."""
+def _anchors(grids: Iterable[Grid]) -> Numbers:
+    """The centres, x and y, 0..1 of the square."""
     centres = []
-    for cells, count in ((16, 2), (8, 6)):
-        grid = (np.arange(cells) + 0.5) / cells
-        x, y = np.meshgrid(grid, grid)
-        centres.append(np.repeat(np.stack([x.ravel(), y.ravel()], 1), count, 0))
+    for grid in grids:
+        ticks = (np.arange(grid.cells) + 0.5) / grid.cells
+        x, y = np.meshgrid(ticks, ticks)
+        centres.append(np.repeat(np.stack([x.ravel(), y.ravel()], 1), grid.each, 0))
     return np.concatenate(centres)
 
 

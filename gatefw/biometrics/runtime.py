@@ -41,7 +41,7 @@ PACKAGE = {Runtime.LITERT: "ai-edge-litert", Runtime.TFLITE: "tflite-runtime"}
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """What made a vector."""
+    """What made a vector. model_sha256: `Card.fingerprint`."""
 
     model_sha256: str
     runtime: Runtime
@@ -62,9 +62,10 @@ class Maker:
 
 
 class Network:
-    """A loaded model: a square picture in, float32 arrays out. One thread, and to be called from one thread at a time.
+    """A loaded model: a square picture in, float32 arrays out. To be called from one thread at a time.
 
-    One, because under contention two threads were 12 to 46 times slower than one.
+    `shapes`: of the outputs, without their batch axis. It computes in one thread, because under contention two were 12
+    to 46 times slower than one.
     """
 
     def __init__(self, card: Card, path: Path, runtime: Runtime, delegate: Delegate = Delegate.DEFAULT) -> None:
@@ -78,17 +79,22 @@ class Network:
             raise ModelError(f"runtime {runtime!r}: not usable ({error}); install {package!r} here") from error
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"model {path}: {runtime} cannot load it: {error}; run `gatefw models install`") from error
-        self.maker = Maker(card.sha256, runtime, version(PACKAGE[runtime]), delegate)
-        self._input = self._interpreter.get_input_details()[0]
-        self._outputs = self._interpreter.get_output_details()
-        wanted, found = [1, card.input.side_px, card.input.side_px, 3], [int(d) for d in self._input["shape"]]
-        if found != wanted:
-            raise ModelError(f"model {path}: its input is {found}, its card says {wanted}; they do not belong together")
-        self._level = _levels(card, self._input)
+        self.maker = Maker(card.fingerprint, runtime, version(PACKAGE[runtime]), delegate)
+        inputs, self._outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        wanted, found = [1, card.input.side_px, card.input.side_px, 3], [[int(d) for d in t["shape"]] for t in inputs]
+        if found != [wanted]:
+            raise ModelError(
+                f"model {path}: its inputs are {found}, its card says {[wanted]}; they do not belong together"
+            )
+        for detail in (*inputs, *self._outputs):
+            _require_numbers(detail, path)
+        self.shapes = [tuple(int(d) for d in detail["shape"][1:]) for detail in self._outputs]
+        self._input, self._level = inputs[0], _levels(card, inputs[0])
 
     def run(self, picture: Picture) -> list[Vector]:
         """The outputs, without their batch axis, for `side_px` x `side_px` x RGB."""
-        self._interpreter.set_tensor(self._input["index"], self._level[picture][None])
+        ordered = picture if self.card.input.channels == "rgb" else picture[..., ::-1]
+        self._interpreter.set_tensor(self._input["index"], self._level[ordered][None])
         self._interpreter.invoke()
         return [_real(self._interpreter.get_tensor(detail["index"])[0], detail) for detail in self._outputs]
 
@@ -101,6 +107,20 @@ def _interpreter(path: Path, runtime: Runtime, delegate: Delegate) -> Any:
     kinds = module.OpResolverType
     kind = kinds.AUTO if delegate is Delegate.DEFAULT else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     return module.Interpreter(str(path), num_threads=1, experimental_op_resolver_type=kind)
+
+
+def _require_numbers(detail: Any, path: Path) -> None:
+    """Raise ModelError unless a tensor holds float32, or int8 or uint8 with a scale, one picture at a time."""
+    kind, scale = np.dtype(detail["dtype"]), detail["quantization"][0]
+    if kind not in (np.float32, np.int8, np.uint8) or (kind != np.float32 and not scale > 0):
+        raise ModelError(
+            f"model {path}: tensor {detail['name']!r} holds {kind} with a scale of {scale:g}; float32, or int8 and "
+            "uint8 with a scale, can be used: convert it anew"
+        )
+    if len(detail["shape"]) < 2 or detail["shape"][0] != 1:
+        raise ModelError(
+            f"model {path}: tensor {detail['name']!r} has the shape {detail['shape']}; its batch must be 1"
+        )
 
 
 def _levels(card: Card, detail: Any) -> NDArray[Any]:
