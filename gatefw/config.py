@@ -231,6 +231,7 @@ def _assembled(path: Path, contents: Contents) -> Config:
             fnir=size.fnir,
             frames=size.frames,
             partitions=tuple(sections["people"].partitions.split()),
+            outgrown=size.outgrown,
         ),
         reversed=contents.reversed,
     )

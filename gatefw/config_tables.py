@@ -146,14 +146,16 @@ class GallerySize:
 
     most: people enrolled at most. fpir: share of strangers' searches that find somebody, at most; the threshold follows
     from it and from `most` (FPIR = 1 - (1 - FMR)^N). fnir: share of enrolled people not found at that threshold, of one
-    look, that the lane bears; the model card says how many it is. frames: so many of one traveller, at least
-    face.compare_every_s apart, are searched for together, once.
+    look, that the lane bears; the model card says how many it is. frames: the best so many of one traveller are
+    searched for together, once. outgrown: what happens while more than `most` are enrolled; "close": nobody is searched
+    for and nobody begins a passage; "finger": who is found shows a finger as well.
     """
 
     most: Annotated[int, Bound(1, 100_000_000)] = 1
     fpir: Annotated[float, Bound(1e-6, 0.1)] = 0.01
     fnir: Annotated[float, Bound(0.0, 1.0)] = 0.35
     frames: Annotated[int, Bound(1, 20)] = 3
+    outgrown: Literal["close", "finger"] = "close"
 
 
 @dataclass(frozen=True, slots=True)

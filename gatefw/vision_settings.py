@@ -24,7 +24,8 @@ class CameraPlace:
 class Searched:
     """Whom a search may meet, and at which rates; see `[gallery]` and `[people]` in `config_tables`.
 
-    partitions: patterns of names, none for all. frames: so many of one traveller are searched for together.
+    partitions: patterns of names, none for all. frames: the best so many of one traveller are searched for together.
+    outgrown: "close" or "finger": whether more people than `most` are searched.
     """
 
     most: int = 1
@@ -32,6 +33,7 @@ class Searched:
     fnir: float = 0.35
     frames: int = 3
     partitions: tuple[str, ...] = ()
+    outgrown: str = "close"
 
 
 @dataclass(frozen=True, slots=True)
