@@ -9,6 +9,7 @@ from gatefw import vision_request as want
 from gatefw.biometrics import picture
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import TEMPLATES_MAX, Gallery
+from gatefw.biometrics.gallery_chunk import reference
 from gatefw.biometrics.search import Search
 from gatefw.biometrics.template import Template
 from gatefw.biometrics.threshold import loosest, strictest
@@ -80,7 +81,9 @@ class Enrolment:
         if self._search.people > self._twice_most:
             _log.warning("enrol: more than %d people: nobody is looked for who has the same face", self._twice_most)
             return None
-        return [who for who, _ in self._search.candidates(templates, self._twice) if who != subject]
+        probe = Template(reference(templates), templates[0].maker)
+        found = self._search.candidates(probe, lambda _templates: self._twice)
+        return [each.subject for each in found if each.subject != subject]
 
     def _template_of(self, path: Path) -> Template:
         found = self._chain.probe(picture.load(path))

@@ -21,9 +21,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
+from zlib import crc32
 
 from gatefw import store
 from gatefw.biometrics import gallery_layout as layout
+from gatefw.biometrics.gallery_chunk import TEMPLATES_MAX, Chunk, Member, Place
 from gatefw.biometrics.gallery_layout import MAIN, Partition, Row
 from gatefw.biometrics.template import Template
 from gatefw.errors import Refusal, StoreError
@@ -33,8 +35,6 @@ from gatefw.partition_keys import PartitionKeys
 from gatefw.sealing import NONCE_BYTES
 
 __all__ = ["MAIN", "TEMPLATES_MAX", "Entry", "Gallery", "Partition", "keys_of"]
-
-TEMPLATES_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +171,35 @@ class Gallery:
         with self._guarded(), closing(self._database.execute(query, (now, json.dumps(list(keys))))) as rows:
             for subject, group in groupby(rows, key=lambda row: SubjectId(row[1])):
                 yield subject, tuple(self._unsealed(keys[row[0]], row) for row in group)
+
+    def places(self, now: float, patterns: Sequence[str] = ()) -> Iterator[Place]:
+        """Everybody a search may meet at `now`, in blocks of 200."""
+        version = hash(self.generation())
+        for each in self.partitions():
+            wanted = not patterns or any(fnmatchcase(each.name, pattern) for pattern in patterns)
+            if wanted and each.expires_at > now and self._key(each.name):
+                for begin in range(0, each.people, 200):
+                    number = (crc32(each.name.encode()) << 24) + begin
+                    yield Place(number, version, each.name, min(200, each.people - begin), each.expires_at)
+
+    def opened(self, place: Place) -> Chunk | None:
+        """The people of a block; None when the gallery has changed."""
+        key = self._key(place.partition)
+        if place.version != hash(self.generation()) or key is None:
+            return None
+        query = """
+            SELECT * FROM template WHERE partition = ?1 AND subject IN
+            (SELECT DISTINCT subject FROM template WHERE partition = ?1 ORDER BY subject LIMIT 200 OFFSET ?2)
+            ORDER BY subject, number
+        """
+        with self._guarded():
+            rows = self._database.execute(query, (place.partition, place.number & 0xFFFFFF)).fetchall()
+        people = []
+        for subject, group in groupby(rows, key=lambda row: SubjectId(row[1])):
+            theirs = list(group)
+            templates = tuple(self._unsealed(key, row) for row in theirs)
+            people.append(Member(subject, min(row[3] for row in theirs), templates))
+        return Chunk.of(people)
 
     def generation(self) -> tuple[int, int, int]:
         """Another value after every change to rows or keys, whichever process made it, and now and then without one.

@@ -15,12 +15,13 @@ different photographs as frames, at the card's threshold for an FMR of 1e-4: one
 Whoever is not found has left nothing: no score and no name comes out of it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from gatefw.biometrics.card import Threshold
 from gatefw.biometrics.chain import Probe
+from gatefw.biometrics.gallery_chunk import reference
+from gatefw.biometrics.search import Candidate, Reach
 from gatefw.biometrics.sight import Hint, Rules, Sight
 from gatefw.biometrics.template import Template
 from gatefw.model import Reason, SubjectId
@@ -32,7 +33,7 @@ class Searching(Protocol):
     @property
     def people(self) -> int: ...
 
-    def candidates(self, frames: Sequence[Template], distance: float) -> list[tuple[SubjectId, float]]: ...
+    def candidates(self, probe: Template, reach: Reach) -> list[Candidate]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +98,13 @@ class Identification:
         return self._found(Reason.VERIFY_TIMEOUT if self._kept else self._sight.why())
 
     def _searched(self) -> Found:
-        candidates = self._search.candidates(self._kept, self._limits.threshold.distance)
+        probe = Template(reference(self._kept), self._kept[0].maker)
+        candidates = self._search.candidates(probe, lambda _templates: self._limits.threshold.distance)
         if not candidates:
             return self._found(Reason.NOT_IDENTIFIED)
         if len(candidates) > 1:
             return self._found(Reason.AMBIGUOUS)
-        return self._found(Reason.OK, *candidates[0])
+        return self._found(Reason.OK, candidates[0].subject, candidates[0].distance)
 
     def _found(self, reason: Reason, subject: SubjectId | None = None, score: float | None = None) -> Found:
         limits = self._limits

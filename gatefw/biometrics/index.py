@@ -109,6 +109,10 @@ class Index:
         """Every row at `distance` or nearer (int8 distance), nearest first."""
         return self._searched(probe[None], distance)[0]
 
+    def error_of(self, probe: NDArray[np.float32]) -> float:
+        """How far the int8 row of this probe is from it."""
+        return self._rounded(probe[None])[1]
+
     def close(self) -> None:
         """Overwrite all rows."""
         with self._lock:

@@ -17,6 +17,7 @@ from gatefw.biometrics import picture
 from gatefw.biometrics.capture import Capture, Captured
 from gatefw.biometrics.card import Threshold
 from gatefw.biometrics.chain import Chain, Probe
+from gatefw.biometrics.gallery_chunk import CHUNK_PEOPLE, Chunk, Member, Place
 from gatefw.biometrics.identify import Found, Identification, Limits
 from gatefw.biometrics.search import Search
 from gatefw.biometrics.sight import Hint, Look, Rules
@@ -60,8 +61,13 @@ class _Memory:
     def get(self, subject: SubjectId, _now: float) -> tuple[Template, ...] | Reason:
         return self._templates.get(subject, Reason.NOT_ENROLLED)
 
-    def everybody(self, _now: float, _patterns: Sequence[str]) -> Iterator[tuple[SubjectId, tuple[Template, ...]]]:
-        yield from sorted(self._templates.items())
+    def places(self, _now: float, _patterns: Sequence[str]) -> Iterator[Place]:
+        for begin in range(0, len(self._templates), CHUNK_PEOPLE):
+            yield Place(begin, self._changes, "", min(CHUNK_PEOPLE, len(self._templates) - begin), _ANY)
+
+    def opened(self, place: Place) -> Chunk:
+        there = islice(self._templates.items(), place.number, place.number + place.people)
+        return Chunk.of([Member(subject, _ANY, templates) for subject, templates in there])
 
     def generation(self) -> int:
         return self._changes
