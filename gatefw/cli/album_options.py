@@ -1,0 +1,40 @@
+"""The options that all commands share which measure a folder of photographs, and the way from them to its album."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatefw.cli import command
+from gatefw.state import state_dir
+
+if TYPE_CHECKING:
+    from gatefw.biometrics.album import Album
+    from gatefw.biometrics.chain import Chain
+
+DETECTOR, EMBEDDER = "blazeface-short-range-int8", "dlib-resnet-int8"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """DIR, the models and what runs them, and which face of a picture is meant."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a folder for each person, with their pictures")
+    parser.add_argument("--model", default=EMBEDDER, metavar="NAME", help=f"the embedder (default: {EMBEDDER})")
+    parser.add_argument("--detector", default=DETECTOR, metavar="NAME", help=f"default: {DETECTOR}")
+    parser.add_argument("--runtime", choices=("litert", "tflite"), default="litert", help="default: litert")
+    parser.add_argument("--delegate", choices=("default", "none"), default="default", help="default: default")
+    parser.add_argument("--central", action="store_true", help="the central face, good or not; else as a lane looks")
+
+
+def collected(arguments: argparse.Namespace) -> "tuple[Chain, Album]":
+    """The chain and what it made of every picture. Raises ModelError, SetupError (see `album.collect`)."""
+    from gatefw.biometrics.album import central, collect
+    from gatefw.biometrics.chain import Chain
+    from gatefw.biometrics.runtime import Delegate, Runtime
+
+    runtime, delegate = Runtime(arguments.runtime), Delegate(arguments.delegate)
+    models = state_dir(os.environ) / "models"
+    chain = Chain.load(models, arguments.detector, arguments.model, runtime, delegate, calibrated=False)
+    with command.progress(sys.stderr) as tell:
+        look = central(chain) if arguments.central else chain.probe
+        return chain, collect(look, arguments.folder, lambda done, of: tell(f"{done} of {of} pictures seen"))
