@@ -229,6 +229,9 @@ class Reading:
         config_rules.times(sections["timers"], sections["doors"], sections["face"], self.error)
         config_rules.liveness(sections["face"], self._pad, self.error, self.warn)
         config_rules.asked(self._asked, sections, "authority" in roles, self.error)
+        config_gallery.outgrown(
+            sections["gallery"], self._asked, sections["clearance"], bool(roles.get("finger")), self.error
+        )
         config_rules.documents(sections["documents"], roles, self.error, self.warn)
         config_rules.authorities(sections["authorities"], roles, self.error, self.warn)
         config_rules.tokens(sections["tokens"], self._face_follows, self.error)

@@ -26,8 +26,8 @@ AUTHORITIES_MAX = 8
 Tell = Callable[[Place, str], None]
 Roles = Mapping[str, Mapping[str, Mapping[str, Any]]]
 Schemas = Mapping[Place, type]
-Asked = tuple[tuple[str, ...], tuple[str, ...]]
-"""The names of the terms of what a procedure asks, before anybody is inside and then: see `clearance.asked`."""
+Asked = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+"""The names of the terms of what a procedure asks, before anybody is inside, then, and besides: `clearance.asked`."""
 
 
 def devices(roles: Roles, schemas: Schemas, error: Tell) -> None:
@@ -178,7 +178,9 @@ def asked(found: Asked | None, sections: Mapping[str, Any], authorities: bool, e
     """
     if found is None or None in (sections["timers"], sections["clearance"], sections["face"]):
         return
-    in_front, inside = found
+    in_front, inside, more = found
+    if (size := sections["gallery"]) is not None and size.outgrown == "finger":
+        inside = (*inside, *(each for each in more if each not in inside))
     _stands_behind("check_s", (*in_front, *(("authority_s",) if authorities else ())), sections, error)
     _stands_behind("verify_s", inside, sections, error)
 

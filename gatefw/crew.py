@@ -26,7 +26,7 @@ from gatefw.finger_worker import FingerOf, FingerWorker
 from gatefw.gate import GateSettings
 from gatefw.gate_terms import GateInput
 from gatefw.lane_terms import Policy
-from gatefw.model import AskAuthorities, DoorId, Question, ReadDocument, VerifyFinger
+from gatefw.model import AskAuthorities, DoorId, Question, ReadDocument, Reason, VerifyFinger
 from gatefw.ports import AuthoritySettings
 from gatefw.questions import Answers
 from gatefw.signed_token import public_key
@@ -228,4 +228,5 @@ def gate_settings(config: Config) -> GateSettings:
         identifier=f"camera.{config.vision_table.identify}",
         again_s=config.lane.again_s,
         pipelining=config.lane.pipelining,
+        bears=frozenset({Reason.GALLERY_TOO_LARGE} if config.gallery.outgrown == "finger" else ()),
     )

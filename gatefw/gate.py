@@ -88,7 +88,7 @@ class Gate:
     ) -> None:
         self.state = State.at_boot(settings.policy, in_service=settings.in_service, latched=latched is not None)
         finder = settings.identifier if settings.begins is Beginning.PRESENCE else ""
-        self.senses = Senses(settings.required, settings.policy.doors, finder)
+        self.senses = Senses(settings.required, settings.policy.doors, finder, settings.bears)
         self.leases = Leases(settings.lease_s, settings.renew_s, settings.confirm_s)
         self._settings = settings
         self._tickets = count(1)

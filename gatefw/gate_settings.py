@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gatefw.clearance import Beginning, Terms
 from gatefw.lane_terms import Policy
-from gatefw.model import Timer
+from gatefw.model import Reason, Timer
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,7 @@ class GateSettings:
 
     Where a run `begins` with presence, `identifier` is the camera that sees who stands in front, and one who stays
     there is looked at again after `again_s`. pipelining: the next token is taken while the last traveller leaves.
+    bears: ailments of devices that keep nobody out of this lane.
     """
 
     policy: Policy
@@ -27,3 +28,4 @@ class GateSettings:
     identifier: str = "camera.front"
     again_s: float = 5.0
     pipelining: bool = False
+    bears: frozenset[Reason] = frozenset()

@@ -33,11 +33,11 @@ from gatefw.model import (
 
 BLIND = frozenset({Reason.CAMERA_DARK, Reason.CAMERA_BLINDED, Reason.CAMERA_COVERED, Reason.CAMERA_FROZEN})
 """What keeps new passages out once it is said of every camera that does the same."""
-KEEPS_OUT = frozenset({Reason.MAINS_LOST})
-"""What keeps new passages out though it is said of one device alone."""
+KEEPS_OUT = frozenset({Reason.MAINS_LOST, Reason.GALLERY_TOO_LARGE})
+"""What keeps new passages out though it is said of one device alone, unless the lane `bears` it."""
 KEEPS_OUT_INPUTS = frozenset({Input.MAINS_LOST})
 """Inputs that keep new passages out while they are on."""
-ALARMING = frozenset({Reason.TAMPERED, Reason.MAINS_LOST})
+ALARMING = frozenset({Reason.TAMPERED, Reason.MAINS_LOST, Reason.GALLERY_DAMAGED})
 """What raises an alarm as soon as a device says it."""
 
 News = Fact | Alarm | LaneEvent
@@ -47,10 +47,17 @@ class Senses:
     """Of one lane. `required` devices are missing until they come; a door that is not there is secured for ever.
 
     `finder` is the camera that finds people, where there is one: no other camera does its work, nor it theirs.
+    bears: what keeps people out of other lanes, and not of this one, by its lane file.
     """
 
-    def __init__(self, required: Iterable[str], doors: Iterable[DoorId] = tuple(DoorId), finder: str = "") -> None:
-        self._finder = finder
+    def __init__(
+        self,
+        required: Iterable[str],
+        doors: Iterable[DoorId] = tuple(DoorId),
+        finder: str = "",
+        bears: frozenset[Reason] = frozenset(),
+    ) -> None:
+        self._finder, self._keeps_out = finder, KEEPS_OUT - bears
         self.sensed = Sensed()
         for door in {*DoorId} - {*doors}:
             self.door(DoorSensed(door, Position.SECURED, Beam.CLEAR))
@@ -78,7 +85,7 @@ class Senses:
         sees = {camera: not self.impaired.get(camera, set()) & BLIND for camera in cameras}
         does = ([each for each in cameras if (each == self._finder) is finds] for finds in (True, False))
         blind = any(some and not any(sees[each] for each in some) for some in does)
-        impaired = any(reasons & KEEPS_OUT for reasons in self.impaired.values())
+        impaired = any(reasons & self._keeps_out for reasons in self.impaired.values())
         return blind or impaired or bool(self.pressed & KEEPS_OUT_INPUTS)
 
     def device_went(self, event: DeviceWent) -> list[News]:

@@ -10,7 +10,7 @@ import hw
 from gatefw import clearance, config, config_rules
 from gatefw.clearance import Beginning
 from gatefw.config import Finding
-from gatefw.config_tables import Clearance, Face, Timers
+from gatefw.config_tables import Clearance, Face, GallerySize, Timers
 
 LANES = sorted((FOLDER / "lanes").glob("*.toml"))
 
@@ -76,7 +76,9 @@ def test_a_procedure_that_asks_for_no_more_than_a_look_up_needs_no_such_time() -
 
 def test_the_authorities_take_their_time_where_a_lane_has_some() -> None:
     told: list[str] = []
-    sections = {"timers": Timers(check_s=8.0), "clearance": Clearance(), "face": Face()}
+    sections = {"timers": Timers(check_s=8.0), "clearance": Clearance(), "face": Face(), "gallery": GallerySize()}
     for authorities in (False, True):
-        config_rules.asked((("identify_s",), ()), sections, authorities, lambda _place, problem: told.append(problem))
+        config_rules.asked(
+            (("identify_s",), (), ()), sections, authorities, lambda _place, problem: told.append(problem)
+        )
     assert told == ["is 8; it stands behind clearance.identify_s (6) + clearance.authority_s (2), one after the other"]

@@ -43,7 +43,16 @@ from gatefw.model import (
 
 SERVING = (Phase.IDLE, Phase.TOKEN_PRESENTED, Phase.ENTRY_RELEASED, Phase.ENTERING, Phase.VERIFYING)
 DEVICES = ["door.entry_door", "door.exit_door", "sensors.lane", "reader.front", "vision", "camera.low", "camera.high"]
-AILMENTS = [Reason.TAMPERED, Reason.MAINS_LOST, Reason.CAMERA_DARK, Reason.CAMERA_FROZEN, Reason.DEVICE_FLOODS]
+AILMENTS = [
+    Reason.TAMPERED,
+    Reason.MAINS_LOST,
+    Reason.CAMERA_DARK,
+    Reason.CAMERA_FROZEN,
+    Reason.DEVICE_FLOODS,
+    Reason.GALLERY_TOO_LARGE,
+    Reason.GALLERY_DAMAGED,
+    Reason.SCORES_DRIFT,
+]
 REPLIES = [RecordFound(SubjectId("5" * 32)), FaceCompared(True, 0.3, 0.542, 0.001, 3)]
 
 devices = st.sampled_from(DEVICES)
@@ -116,6 +125,34 @@ def test_each_ailment_of_each_device_is_a_level_of_its_own_and_each_change_is_a_
     facts = bench.facts(FactKind.DEVICE_IMPAIRED) + bench.facts(FactKind.DEVICE_RESTORED)
     assert len(facts) == changes
     assert {(d, r) for d, reasons in bench.gate.senses.impaired.items() for r in reasons} == levels
+
+
+def test_a_gallery_that_outgrew_its_model_keeps_new_passages_out_until_it_fits_again() -> None:
+    bench = Bench(clear, None, *DEVICES).idle()
+    _give(bench, "restored")
+    bench.over(Timer.SCAN).ill("vision", Reason.GALLERY_TOO_LARGE)
+    told = [dict(fact.fields) for fact in bench.facts(FactKind.DEVICE_IMPAIRED)]
+    assert (bench.phase, told) == (Phase.DEGRADED, [{"device": "vision", "reason": "gallery_too_large"}])
+    bench.ill("vision", Reason.GALLERY_TOO_LARGE, False).over(Timer.SCAN)
+    assert (bench.phase, len(bench.facts(FactKind.DEVICE_RESTORED))) == (Phase.IDLE, 1)
+
+
+def test_where_the_lane_asks_for_a_finger_then_it_keeps_nobody_out_and_is_a_fact_all_the_same() -> None:
+    bench = Bench(clear, None, *DEVICES, bears=frozenset({Reason.GALLERY_TOO_LARGE})).idle()
+    _give(bench, "restored")
+    bench.over(Timer.SCAN).ill("vision", Reason.GALLERY_TOO_LARGE)
+    assert (bench.phase, len(bench.facts(FactKind.DEVICE_IMPAIRED))) == (Phase.IDLE, 1)
+
+
+def test_a_damaged_gallery_raises_an_alarm_and_neither_it_nor_a_drift_of_scores_keeps_anybody_out() -> None:
+    bench = Bench(clear, None, *DEVICES).idle()
+    _give(bench, "restored")
+    bench.over(Timer.SCAN).ill("vision", Reason.SCORES_DRIFT)
+    assert bench.phase is Phase.IDLE
+    before = len(bench.facts(FactKind.ALARM_RAISED))
+    bench.ill("vision", Reason.GALLERY_DAMAGED)
+    told = [dict(fact.fields) for fact in bench.facts(FactKind.ALARM_RAISED)[before:]]
+    assert (bench.phase, told) == (Phase.IDLE, [{"reason": "gallery_damaged"}])
 
 
 def _come_to(bench: Bench, phase: Phase) -> Bench:

@@ -13,8 +13,9 @@ A file in which nobody is admitted without a look at their face says `FACE_FOLLO
 finger `FINGER_FOLLOWS = True`; only there may a lane take identifiers that can be copied (`[tokens] static`). One that
 begins when somebody stands before the lane, without a token, says `BEGINS = Beginning.PRESENCE`. One that asks for more
 than a look-up before anybody is inside names the terms of it, `IN_FRONT = ("identify_s",)`, and so of what it asks of
-whoever is inside, `INSIDE = ("face_deadline_s",)`: the lane's own time-outs stand behind them. What several procedures
-have in common is below, as parts of generators.
+whoever is inside, `INSIDE = ("face_deadline_s",)`, and of what it can ask there besides while the gallery has outgrown
+the model, `MORE = ("finger_s",)`: the lane's own time-outs stand behind them. What several procedures have in common is
+below, as parts of generators.
 """
 
 import pkgutil
@@ -27,6 +28,7 @@ from importlib import import_module
 
 from gatefw.errors import SetupError
 from gatefw.model import (
+    AllAnswered,
     AskAuthorities,
     CheckEligibility,
     Cleared,
@@ -41,8 +43,10 @@ from gatefw.model import (
     Reply,
     Request,
     SubjectId,
+    Together,
     Token,
     Verdict,
+    VerifyFace,
     VerifyFinger,
 )
 
@@ -103,10 +107,17 @@ def beginning(name: str) -> Beginning:
     return said if isinstance(said, Beginning) else Beginning.TOKEN
 
 
-def asked(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The terms of what that procedure asks one after the other, in front and then inside. Raises as `load`."""
-    in_front, inside = (_says(name, what) for what in ("IN_FRONT", "INSIDE"))
-    return in_front if isinstance(in_front, tuple) else (), inside if isinstance(inside, tuple) else ()
+def asked(name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The terms of what that procedure asks one after the other, in front and then inside. Raises as `load`.
+
+    The third are those of what it can ask inside besides, of who was found in a gallery that has outgrown the model.
+    """
+    in_front, inside, more = (_says(name, what) for what in ("IN_FRONT", "INSIDE", "MORE"))
+    return _names(in_front), _names(inside), _names(more)
+
+
+def _names(said: object) -> tuple[str, ...]:
+    return said if isinstance(said, tuple) else ()
 
 
 def _says(name: str, what: str) -> object:
@@ -179,6 +190,18 @@ def allowed(terms: Terms, subject: SubjectId | None = None, document: DocumentRe
         if not isinstance(reply, Cleared):
             return turned_away(reply, subject)
     return None
+
+
+def face_and_finger(subject: SubjectId, terms: Terms) -> Part:
+    """Both at once, of somebody who was identified outside; of the finger as many tries as `finger` has."""
+    both = yield Together((VerifyFace(subject, terms.face_deadline_s), VerifyFinger(subject, terms.finger_s)))
+    if not isinstance(both, AllAnswered):
+        return turned_away(both, subject)
+    face, first_try = both.answers
+    if not matched(face):
+        return swapped(face, subject)
+    compared = yield from finger(subject, terms, first_try)
+    return None if matched(compared) else turned_away(compared, subject)
 
 
 def finger(subject: SubjectId, terms: Terms, before: Reply | None = None) -> Generator[Request, Reply, Reply]:

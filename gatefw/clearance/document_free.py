@@ -5,22 +5,8 @@ gallery may be larger than a face alone could bear. What was read is shown, and 
 traveller has said that it is they: a false hit would else walk in under another's name.
 """
 
-from gatefw.clearance import Beginning, Procedure, Terms, allowed, finger, matched, swapped, turned_away
-from gatefw.model import (
-    AllAnswered,
-    Confirm,
-    Confirmed,
-    Decision,
-    FaceIdentified,
-    IdentifyFace,
-    LetIn,
-    Reason,
-    Together,
-    Token,
-    Verdict,
-    VerifyFace,
-    VerifyFinger,
-)
+from gatefw.clearance import Beginning, Procedure, Terms, allowed, face_and_finger, turned_away
+from gatefw.model import Confirm, Confirmed, Decision, FaceIdentified, IdentifyFace, LetIn, Reason, Token, Verdict
 
 BEGINS = Beginning.PRESENCE
 FACE_FOLLOWS = True
@@ -40,13 +26,6 @@ def clear(_token: Token, terms: Terms) -> Procedure:
     if not isinstance(said, Confirmed):
         return turned_away(said, who)
     yield LetIn()
-    both = yield Together((VerifyFace(who, terms.face_deadline_s), VerifyFinger(who, terms.finger_s)))
-    if not isinstance(both, AllAnswered):
-        return turned_away(both, who)
-    face, first_try = both.answers
-    if not matched(face):
-        return swapped(face, who)
-    compared = yield from finger(who, terms, first_try)
-    if not matched(compared):
-        return turned_away(compared, who)
+    if refusal := (yield from face_and_finger(who, terms)):
+        return refusal
     return Decision(Verdict.ADMIT, Reason.OK, who)
