@@ -46,6 +46,10 @@ class Scores:
     def __len__(self) -> int:
         return len(self.distances)
 
+    def where(self, which: NDArray[np.bool_]) -> "Scores":
+        """Some of the comparisons."""
+        return Scores(self.distances[which], self.probes[which], self.references[which])
+
 
 def splits(
     album: Album, frames: int = 1, templates: int = 1, seed: int = 0, most: int = MATED_MOST, lost: bool = False
