@@ -5,12 +5,17 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from gatefw.biometrics.detector import Face
 from gatefw.biometrics.quality import (
     BRIGHTNESS_MIN,
     CLIPPED_MAX,
     COVERAGE_MIN,
+    DYNAMIC_RANGE_MIN,
+    EVENNESS_MIN,
     EYE_DISTANCE_MIN_PX,
     EYE_SHARE_MIN,
     SHARPNESS_MIN,
@@ -56,7 +61,9 @@ def scene(brightness: float = 120.0, contrast: float = 40.0) -> Picture:
         ({"brightness": BRIGHTNESS_MIN - 1}, Reason.TOO_DARK),
         ({"clipped": CLIPPED_MAX + 0.01}, Reason.TOO_BRIGHT),
         ({"turn": TURN_MAX + 0.01}, Reason.LOOKING_AWAY),
-        ({"tilt_deg": TILT_MAX_DEG + 1}, Reason.LOOKING_AWAY),
+        ({"tilt_deg": TILT_MAX_DEG + 1}, Reason.HEAD_TILTED),
+        ({"evenness": EVENNESS_MIN - 0.01}, Reason.UNEVEN_LIGHT),
+        ({"dynamic_range": DYNAMIC_RANGE_MIN - 0.1}, Reason.LOW_CONTRAST),
         ({"sharpness": SHARPNESS_MIN - 0.01}, Reason.BLURRED),
         ({"sharpness": 0.0, "brightness": 5.0}, Reason.TOO_DARK),
         ({"coverage": 0.7, "turn": 2.0}, Reason.PARTIAL_FACE),
@@ -114,3 +121,92 @@ def test_motion_in_one_direction_is_found_as_surely_as_a_lens_out_of_focus(kerne
 
 def test_an_even_surface_has_no_sharpness_and_divides_by_nothing() -> None:
     assert sharpness(np.full((100, 90), 128, np.float32)) == 0.0
+
+
+def test_a_face_lit_from_one_side_is_uneven_and_an_even_one_is_not() -> None:
+    lit = scene()
+    assert measure(face(), GREY, lit, 1.0).reason is Reason.OK
+    shaded = lit.copy()
+    shaded[:, :75] = shaded[:, :75] // 5
+    assert measure(face(), GREY, shaded, 1.0).evenness < EVENNESS_MIN
+
+
+def test_a_face_in_haze_has_no_contrast_though_its_noise_looks_sharp() -> None:
+    noise = np.random.default_rng(7).normal(0, 1.5, (150, 150, 1))
+    haze = np.clip(200 + 0.05 * (scene().astype(float) - 200) + noise, 0, 255).astype(np.uint8)
+    found = measure(face(), GREY, haze, 1.0)
+    assert found.sharpness > SHARPNESS_MIN
+    assert found.reason is Reason.LOW_CONTRAST
+
+
+def test_every_failing_component_has_a_hint_and_nothing_fails_twice() -> None:
+    dark = replace(GOOD, brightness=5.0, sharpness=0.0, tilt_deg=40.0)
+    assert dark.failing == {
+        "luminance_mean": Reason.TOO_DARK,
+        "head_pose_roll": Reason.HEAD_TILTED,
+        "sharpness": Reason.BLURRED,
+    }
+    assert set(dark.failing) <= set(dark.components)
+    assert GOOD.failing == {}
+
+
+@pytest.mark.parametrize(
+    ("component", "worse"),
+    [
+        ("face_found", {"found": 0.6}),
+        ("face_in_picture", {"coverage": 0.91}),
+        ("under_exposure_prevention", {"dark": 0.9}),
+        ("over_exposure_prevention", {"clipped": 0.1}),
+        ("luminance_mean", {"brightness": 40.0}),
+        ("luminance_mean", {"brightness": 220.0}),
+        ("illumination_uniformity", {"evenness": 0.3}),
+        ("dynamic_range", {"dynamic_range": 5.0}),
+        ("head_pose_yaw", {"turn": 0.4}),
+        ("head_pose_roll", {"tilt_deg": 20.0}),
+        ("sharpness", {"sharpness": 0.15}),
+    ],
+)
+def test_a_worse_face_has_a_worse_component_and_less_weight(component: str, worse: dict[str, float]) -> None:
+    bad = replace(GOOD, **worse)
+    assert bad.components[component] < GOOD.components[component]
+    assert bad.weight < GOOD.weight
+
+
+def test_pose_is_mapped_as_the_standard_does() -> None:
+    assert replace(GOOD, tilt_deg=45.0).components["head_pose_roll"] == pytest.approx(50.0)
+    assert replace(GOOD, eye_distance_px=70.0).components["inter_eye_distance"] == pytest.approx(50.0)
+    assert replace(GOOD, eye_distance_px=1e6).weight == GOOD.weight
+
+
+measured = st.floats(0, 1)
+
+
+@given(
+    st.builds(
+        Quality,
+        eye_distance_px=st.floats(0, 5000),
+        eye_share=measured,
+        brightness=st.floats(0, 255),
+        clipped=measured,
+        sharpness=st.floats(0, 5),
+        coverage=measured,
+        turn=st.floats(0, 10),
+        tilt_deg=st.floats(0, 180),
+        found=st.floats(0.5, 1),
+        dark=measured,
+        evenness=measured,
+        dynamic_range=st.floats(0, 8),
+    )
+)
+def test_components_and_weight_keep_their_ranges_whatever_is_measured(quality: Quality) -> None:
+    assert all(0 <= value <= 100 for value in quality.components.values())
+    assert 0 <= quality.weight <= 1
+    assert (quality.reason is Reason.OK) == (not quality.failing)
+
+
+@given(arrays(np.uint8, (150, 150, 3)))
+def test_whatever_the_pixels_are_measures_are_finite(chip: Picture) -> None:
+    found = measure(face(), GREY, chip, 1.0)
+    assert 0 <= found.evenness <= 1.0 + 1e-9
+    assert 0 <= found.dynamic_range <= 8.0 + 1e-9
+    assert 0 <= found.weight <= 1
