@@ -60,8 +60,8 @@ class Album:
 
     @cached_property
     def weights(self) -> NDArray[np.float64]:
-        """Of every shot in a fused probe, 0..1."""
-        return np.ones(len(self.shots))
+        """What every shot weighs in a fused probe, 0..1; 0 where there is no template."""
+        return np.array([shot.probe.quality.weight if isinstance(shot.probe, Probe) else 0.0 for shot in self.shots])
 
     def of_people(self, lost: bool = False) -> list[list[int]]:
         """The shots of every person, by number; those without a template only when `lost` ones are wanted too."""

@@ -133,8 +133,11 @@ def fused(album: Album, sides: Sequence[Sequence[int]], weighted: bool) -> Vecto
 
 def between(probes: Vectors, references: Vectors) -> NDArray[np.float32]:
     """The L2 distance of each row to each row (n x m)."""
-    squares = (probes**2).sum(1)[:, None] + (references**2).sum(1)[None] - 2 * (probes @ references.T)
-    return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
+    squares: NDArray[np.float32] = probes @ (-2 * references.T)
+    squares += np.square(probes).sum(1)[:, None]
+    squares += np.square(references).sum(1)
+    np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
+    return squares
 
 
 def _between_rows(probes: Vectors, references: Vectors) -> NDArray[np.float32]:
