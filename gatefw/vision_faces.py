@@ -14,10 +14,11 @@ from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.identify import Identification, Limits
 from gatefw.biometrics.liveness import Judge, nobody_can_tell
+from gatefw.biometrics.monitor import Watch
 from gatefw.biometrics.search import Search
 from gatefw.biometrics.sight import Rules
 from gatefw.biometrics.template import Template
-from gatefw.biometrics.threshold import for_gallery, loosest, threshold_for
+from gatefw.biometrics.threshold import threshold_for
 from gatefw.biometrics.verify import Outcome, Verification
 from gatefw.errors import Refusal
 from gatefw.model import Reason, SubjectId
@@ -56,9 +57,23 @@ class Faces:
         self._rules = Rules(settings.mismatch_frames, settings.compare_every_s)
         self._rules_of_search = Rules(many.frames, settings.compare_every_s)
         self._limits: Limits | None = None
+        self._watch: Watch | None = None
         if settings.identifying:
-            threshold = for_gallery(card, many.most, many.fpir, many.fnir)
-            self._limits = Limits(threshold, many.most, many.fpir, loosest(card.threshold).distance)
+            closes = many.outgrown == "close"
+            self._limits = Limits.of(card, many.most, many.fpir, many.fnir, many.frames, closes)
+            self._watch = Watch(card, many.frames)
+
+    @property
+    def ailments(self) -> frozenset[Reason]:
+        """What ails the search, where the lane has one. Raises StoreError when the gallery cannot be read."""
+        if self._limits is None or self._watch is None:
+            return frozenset()
+        ails = {
+            Reason.GALLERY_TOO_LARGE: self._search.people > self._limits.most,
+            Reason.GALLERY_DAMAGED: self._search.damaged > 0,
+            Reason.SCORES_DRIFT: self._watch.monitor.drift is not None,
+        }
+        return frozenset(reason for reason, so in ails.items() if so)
 
     def verify(self, asked: Asked) -> Reply:
         """The face of a subject (1:1)."""
@@ -90,7 +105,7 @@ class Faces:
         begun_s, deadline_s = self._now_s(), want.number(asked, "deadline_s")
         if self._limits is None or self._eyes.identify is None:
             raise Refusal("identify: this lane has no camera for it; name one in [vision] identify")
-        look = Identification(self._search, self._limits, self._rules_of_search, begun_s, deadline_s)
+        look = Identification(self._search, self._limits, self._rules_of_search, begun_s, deadline_s, self._watch)
         if refused := look.refusal():
             _log.error("identify: more than %d people are enrolled, see [gallery] most", self._limits.most)
             return asdict(refused)

@@ -9,7 +9,7 @@ import pytest
 import hw
 from gatefw import config
 from gatefw.biometrics import card as cards
-from gatefw.biometrics.threshold import for_gallery
+from gatefw.biometrics.threshold import for_gallery, people_held
 from gatefw.cli import check as check_cli
 from gatefw.cli import run as run_cli
 from gatefw.config import Finding
@@ -22,7 +22,7 @@ _, EMBEDDER, *_ = cards.shipped()
 
 
 def holds(_name: str, size: GallerySize) -> None:
-    for_gallery(EMBEDDER, size.most, size.fpir, size.fnir)
+    for_gallery(EMBEDDER, size.most, size.fpir, size.fnir, size.frames)
 
 
 @pytest.fixture
@@ -51,11 +51,12 @@ def test_a_camera_for_codes_looks_at_no_face(check: Callable[..., list[Finding]]
 def test_a_gallery_that_the_model_cannot_hold_is_named_by_its_line_with_how_many_it_can(
     check: Callable[..., list[Finding]],
 ) -> None:
-    (found,) = check('identify = "inside"', "most = 200\nfpir = 0.01\nfnir = 0.2")
+    held = people_held(EMBEDDER, 0.01, 0.2, frames=3)
+    (found,) = check('identify = "inside"', f"most = {held + 1}\nfpir = 0.01\nfnir = 0.2")
     assert (found.key, found.warning) == ("gallery.most", False)
     assert found.line is not None
-    assert "it can hold 100 at an FPIR of 0.01 and an FNIR of 0.2" in found.problem
-    assert check('identify = "inside"', "most = 100\nfpir = 0.01\nfnir = 0.2") == []
+    assert f"it can hold {held} at an FPIR of 0.01 and an FNIR of 0.2" in found.problem
+    assert check('identify = "inside"', f"most = {held}\nfpir = 0.01\nfnir = 0.2") == []
     assert check("", "most = 200") == [], "a lane that compares one with one may have any number of people"
 
 
@@ -74,7 +75,7 @@ def test_check_and_run_refuse_a_lane_whose_installed_model_cannot_hold_its_galle
     (tmp_path / "state" / "models" / shipped.name).write_text(shipped.read_text("utf-8"), "utf-8")
     assert check_cli.run(lane) == 1
     assert "gallery.most: is 5000: model dlib-resnet-int8" in capsys.readouterr().out
-    with pytest.raises(ModelError, match=r"it can hold 10 at an FPIR of 0\.001"):
+    with pytest.raises(ModelError, match=r"it can hold \d+ at an FPIR of 0\.001"):
         run_cli.run(lane)
 
 

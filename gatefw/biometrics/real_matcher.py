@@ -101,7 +101,7 @@ class RealMatcher:
         self._many = searched or Searched(most=travellers)
         self._search = Search(self._gallery, chain.maker, (), self._many.most, lambda: 0.0)
         if searched is not None:
-            self.search = for_gallery(card, searched.most, searched.fpir, searched.fnir)
+            self.search = for_gallery(card, searched.most, searched.fpir, searched.fnir, searched.frames)
             self._limits = Limits(self.search, searched.most, searched.fpir, _ANY)
         if travellers > self._many.most:
             raise SetupError(f"{travellers} travellers: the gallery may hold {self._many.most}; make it larger")

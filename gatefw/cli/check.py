@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         model=lambda name: card.installed(models, name),
         csca=_store,
         pad=lambda name: liveness.required(models, name),
-        holds=lambda name, size: require_held(models, name, size.most, size.fpir, size.fnir),
+        holds=lambda name, size: require_held(models, name, size.most, size.fpir, size.fnir, size.frames),
     )
     doors, objections = _doors(arguments.file, findings)
     findings += objections + _devices(arguments.file, findings)

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     door_table.refuse(lane, dead_outputs(lane.gpio.factory if lane.gpio else ""))
     if lane.vision.identifying:
         size = lane.gallery
-        require_held(lane.vision.models, lane.vision.embedder, size.most, size.fpir, size.fnir)
+        require_held(lane.vision.models, lane.vision.embedder, size.most, size.fpir, size.fnir, size.frames)
     if lane.face.require_liveness:
         liveness.required(lane.vision.models, lane.face.pad)
     supervisor = Supervisor(lane)

@@ -189,7 +189,7 @@ def search_threshold(config: Config) -> Threshold | None:
     if not config.vision_table.identify:
         return None
     size = config.gallery
-    return for_gallery(embedder(config), size.most, size.fpir, size.fnir)
+    return for_gallery(embedder(config), size.most, size.fpir, size.fnir, size.frames)
 
 
 def lane_threshold(config: Config) -> Threshold | None:
