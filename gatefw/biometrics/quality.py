@@ -87,7 +87,7 @@ class Quality:
         Native measures are taken on our own chip, not on the standard's landmarks: only alike, not conforming. Ours,
         and not in the standard: face_found, face_in_picture, and what sharpness is measured by.
         """
-        yaw_deg = np.degrees(np.arctan(self.turn / NOSE_OUT))
+        yaw, roll = math.atan(self.turn / NOSE_OUT), math.radians(self.tilt_deg)
         luminance = self.brightness / 255
         shares = {
             "face_found": 2 * self.found - 1,
@@ -98,16 +98,21 @@ class Quality:
             "luminance_mean": _rising(luminance, 0.2, 0.05) * (1 - _rising(luminance, 0.8, 0.05)),
             "illumination_uniformity": self.evenness**0.3,
             "dynamic_range": self.dynamic_range / 8,
-            "head_pose_yaw": np.cos(np.radians(yaw_deg)) ** 2,
-            "head_pose_roll": np.cos(np.radians(self.tilt_deg)) ** 2,
+            "head_pose_yaw": math.cos(yaw) ** 2,
+            "head_pose_roll": math.cos(roll) ** 2,
             "sharpness": _rising(self.sharpness, 0.2, 0.06),
         }
-        return {name: 100 * float(np.clip(share, 0, 1)) for name, share in shares.items()}
+        return {name: 100 * min(max(share, 0.0), 1.0) for name, share in shares.items()}
 
     @property
     def weight(self) -> float:
-        """0..1, 1 best: the product of the components, the distance of the eyes left out."""
-        return math.prod(value / 100 for name, value in self.components.items() if name != "inter_eye_distance")
+        """0..1, 1 best: the geometric mean of the components, the distance of the eyes left out.
+
+        None of them counts more: weights fitted to one half of the people did no better on the other half. And the
+        mean, not the product: frames that are good enough differ little in what they are worth (see `fusion`).
+        """
+        judged = [value for name, value in self.components.items() if name != "inter_eye_distance"]
+        return math.pow(math.prod(judged) / 100 ** len(judged), 1 / len(judged))
 
     @property
     def failing(self) -> dict[str, Reason]:
