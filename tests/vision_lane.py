@@ -12,6 +12,7 @@ from peers import until
 
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import Gallery
+from gatefw.biometrics.liveness import Judge
 from gatefw.biometrics.runtime import Picture
 from gatefw.model import Reply
 from gatefw.ports import Frame
@@ -62,7 +63,7 @@ class Lane:
     identify: the camera that finds people, "front" (which then looks for no codes), "inside" for the same as verifies.
     """
 
-    def __init__(self, chain: Chain, settings: VisionSettings, identify: str = "") -> None:
+    def __init__(self, chain: Chain, settings: VisionSettings, identify: str = "", judge: Judge | None = None) -> None:
         self.log: list[dict[str, Any]] = []
         self.scene, self.low, self.front = Scene(), Scene(), Scene()
         faces = {"camera.inside": self.scene.open, "camera.low": self.low.open}
@@ -78,7 +79,7 @@ class Lane:
                 closing(Feeds(before if identify == "front" else {})) as front,
             ):
                 eyes = Eyes(inside, codes, {"front": front, "inside": inside}.get(identify))
-                self.vision = Vision(settings, chain, gallery, eyes, server, wall_s=lambda: self.wall_s)
+                self.vision = Vision(settings, chain, gallery, eyes, server, wall_s=lambda: self.wall_s, judge=judge)
                 gallery_ready.set()
                 self.vision.run()
 

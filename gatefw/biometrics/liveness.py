@@ -52,7 +52,7 @@ class AttackDetector:
         try:
             score = self._score(crop(rgb, face, self._network.card.input.side_px, self._pad.crop)[0])
         except (ModelError, RuntimeError, ValueError) as error:
-            _log.error("liveness: model %s failed: %s", self._network.card.name, error)
+            _log.error("liveness: model %s failed: %s", self._network.card.name, str(error))  # its frames are not kept
             return Reason.LIVENESS_UNAVAILABLE
         return Reason.OK if score >= self._pad.threshold else Reason.NOT_LIVE
 
