@@ -68,7 +68,7 @@ clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # What an interrupted run left half made is made again: the mark is set last.
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml $(wildcard gatefw/biometrics/kernel/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -e .
 	touch $@
