@@ -45,8 +45,8 @@ def reference(index: Index, rows: dict[int, Matrix], probe: Matrix, within: floa
     """By the definition, row by row: what every path must find."""
     if not rows:
         return []
-    wanted = index._rounded(probe[None])[0].astype(np.int64)
-    numbers = index._rounded(np.stack(list(rows.values())))[0].astype(np.int64)
+    wanted = index.rounded(probe[None])[0].astype(np.int64)
+    numbers = index.rounded(np.stack(list(rows.values())))[0].astype(np.int64)
     squares = np.square(numbers - wanted).sum(1).tolist()
     near = math.inf if math.isinf(within) else (within / index.scale.step) ** 2
     found = sorted((square, label) for square, label in zip(squares, rows, strict=True) if square <= near)

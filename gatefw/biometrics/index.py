@@ -127,7 +127,7 @@ class Index:
 
     def put(self, labels: Sequence[int] | Labels, vectors: Matrix) -> None:
         """Add rows, or replace those of the same labels. Raises ModelError: a label twice, or not one."""
-        rows, error = self._rounded(vectors)
+        rows, error = self.rounded(vectors)
         names = np.asarray(labels, np.int64)
         if len(names) != len(rows) or len(np.unique(names)) != len(names) or (len(names) and names.min() < 0):
             raise ModelError(f"index: {len(rows)} rows under {len(names)} labels; each wants one of its own, from 0 on")
@@ -163,7 +163,7 @@ class Index:
         """
         if not 1 <= most <= MOST:
             raise ModelError(f"index: {most} nearest rows are asked for; 1 to {MOST} can be had")
-        rounded, _ = self._rounded(probes)
+        rounded, _ = self.rounded(probes)
         with self._lock:
             self.rescored = 0
             found: list[list[Hit]] = []
@@ -175,7 +175,7 @@ class Index:
 
     def within(self, probe: NDArray[np.float32], distance: float) -> list[Hit]:
         """Every row at `distance` or nearer (int8 distance), nearest first."""
-        rounded, _ = self._rounded(probe[None])
+        rounded, _ = self.rounded(probe[None])
         with self._lock:
             self.rescored = 0
             lengths = np.square(rounded.astype(np.int64)).sum(1)
@@ -184,7 +184,19 @@ class Index:
 
     def error_of(self, probe: NDArray[np.float32]) -> float:
         """How far this probe's int8 distances may be from its float ones, for any row there is."""
-        return self.error + self._rounded(probe[None])[1]
+        return self.error + self.rounded(probe[None])[1]
+
+    def rounded(self, vectors: Matrix) -> tuple[NDArray[np.int8], float]:
+        """Vectors as int8 rows (zeros behind `dim`), and how far the worst of them is from its vector."""
+        if vectors.ndim != 2 or vectors.shape[1] != self.dim:
+            raise ModelError(f"index: vectors are {vectors.shape}, rows have {self.dim} numbers")
+        if not np.isfinite(vectors).all():
+            raise ModelError("index: a vector with numbers that are not finite; its model is broken")
+        turned = (vectors - self.scale.mean) @ self._rotation.T / np.float32(self.scale.step)
+        rows = np.zeros((len(vectors), self._width), np.int8)
+        rows[:, : self.dim] = np.clip(np.rint(turned), -TOP, TOP).astype(np.int8)
+        off = np.linalg.norm(turned - rows[:, : self.dim], axis=1) * self.scale.step
+        return rows, float(off.max(initial=0.0))
 
     def close(self) -> None:
         """Overwrite all rows, and end the threads."""
@@ -288,18 +300,6 @@ class Index:
         ]
 
     # ------------------------------------------------------------ rows
-
-    def _rounded(self, vectors: Matrix) -> tuple[NDArray[np.int8], float]:
-        """int8 rows, and how far the worst of them is from its vector."""
-        if vectors.ndim != 2 or vectors.shape[1] != self.dim:
-            raise ModelError(f"index: vectors are {vectors.shape}, rows have {self.dim} numbers")
-        if not np.isfinite(vectors).all():
-            raise ModelError("index: a vector with numbers that are not finite; its model is broken")
-        turned = (vectors - self.scale.mean) @ self._rotation.T / np.float32(self.scale.step)
-        rows = np.zeros((len(vectors), self._width), np.int8)
-        rows[:, : self.dim] = np.clip(np.rint(turned), -TOP, TOP).astype(np.int8)
-        off = np.linalg.norm(turned - rows[:, : self.dim], axis=1) * self.scale.step
-        return rows, float(off.max(initial=0.0))
 
     def _places(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where the rows of these labels are, or will be."""

@@ -259,10 +259,13 @@ static int32_t score_of(const gf_gallery *gallery, const gf_path *path, const in
     return 2 * path->dot(gallery->rows + at * gallery->width, query, gallery->width) - norm;
 }
 
-static void fetch(const gf_gallery *gallery, int64_t at) {
-    const int8_t *row = gallery->rows + at * gallery->width;
-    for (int i = 0; i < gallery->width; i += 64)
-        __builtin_prefetch(row + i);
+/* Ask the memory for the i-th of these rows, if there is one. */
+static void fetch(const gf_gallery *gallery, int64_t base, const int32_t *near, int found, int i) {
+    if (i >= found)
+        return;
+    const int8_t *row = gallery->rows + (base + near[i]) * gallery->width;
+    for (int j = 0; j < gallery->width; j += 64)
+        __builtin_prefetch(row + j);
 }
 
 static int rows_of_block(const gf_gallery *gallery, int64_t base, int64_t begin, int64_t end) {
@@ -297,9 +300,10 @@ int gf_search(const gf_gallery *gallery, int64_t begin, int64_t end, const int8_
         for (int q = 0; q < nq; q++) {
             int found = may_reach(&asked[q], gallery, way, base, (int)rows, top[q].bar, planes, near);
             *rescored += found;
+            for (int i = 0; i < AHEAD; i++)
+                fetch(gallery, base, near, found, i);
             for (int i = 0; i < found; i++) {
-                if (i + AHEAD < found)
-                    fetch(gallery, base + near[i + AHEAD]);
+                fetch(gallery, base, near, found, i + AHEAD);
                 int64_t at = base + near[i];
                 offer(&top[q], score_of(gallery, way, asked[q].numbers, at), gallery->labels[at]);
             }
@@ -328,6 +332,7 @@ int64_t gf_within(const gf_gallery *gallery, int64_t begin, int64_t end, const i
         int found = may_reach(&asked, gallery, way, base, (int)rows, least, planes, near);
         *rescored += found;
         for (int i = 0; i < found; i++) {
+            fetch(gallery, base, near, found, i + 1);
             int64_t at = base + near[i];
             int32_t score = score_of(gallery, way, query, at);
             if (score < least)
