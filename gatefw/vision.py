@@ -9,7 +9,8 @@ It talks through `vision.sock` (see `vision_server`) and knows neither doors nor
     verify_portrait  portrait, deadline_s  the same, against the portrait of a document (JPEG or JPEG 2000, base64);
                                            nothing of it is kept
     identify deadline_s                    hints, then {"reason", "subject", "score", "threshold", "gallery", "fpir",
-                                           "frames"}; a subject and a score when the reason is "ok", else null
+                                           "frames", "more_evidence"}; a subject and a score when the reason is "ok",
+                                           else null; more_evidence: more are enrolled than a face can tell apart
     enrol_live  subject, partition,        hints, then {"reason", "templates", "twice"}: the portrait and the living
                 expires_at, portrait,      face that fits it are enrolled; without "ok" nobody is
                 deadline_s
@@ -25,8 +26,9 @@ It talks through `vision.sock` (see `vision_server`) and knows neither doors nor
     list     after                         {"subjects": [{"subject", "templates", "expires_at", "partition"}]}: at most
                                            `vision_wire.LISTED`, in order, from the first one after `after` (not said:
                                            from the first)
-    health                                 {"ok", "reversed", "cameras": {name: {"lost", "ail", "why"}}}: which way of
-                                           the lane it has (`reversal`); reasons, or ""
+    health                                 {"ok", "reversed", "cameras": {name: {"lost", "ail", "why"}}, "ailments"}:
+                                           which way of the lane it has (`reversal`); reasons, or ""; what ails the
+                                           process itself (`vision_wire.OWN_AILMENTS`)
     figures                                {"cameras": {name: {the same, "frames_per_s", "brightness", "width_px",
                                            "height_px"}}}; every frame is counted while somebody goes on asking
     stop                                   {} and the process ends

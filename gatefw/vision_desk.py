@@ -22,6 +22,7 @@ from gatefw.vision_wire import (
     WRONG_WAY,
     CameraState,
     Message,
+    ailments_told,
     cameras_told,
     code_found,
     hint_told,
@@ -63,6 +64,7 @@ class VisionDesk:
         self._requests: dict[int, Heard] = {}
         self._cameras: dict[str, CameraState | None] = {camera.name: None for camera in cameras}
         self._readers = {camera.name for camera in cameras if camera.codes}
+        self._ails: frozenset[Reason] = frozenset()
         self._there = self._codes_wanted = False
         self._client = VisionClient(path, self._hear, self._lost, lambda: None)
 
@@ -157,7 +159,8 @@ class VisionDesk:
             if "code" in message:
                 self._code(*code_found(message["code"]))
             else:
-                self._health(cameras_told(message["health"], self._reverse))
+                health = message["health"]
+                self._health(cameras_told(health, self._reverse), ailments_told(health))
         except BadReply as error:
             _log.warning("%s", error)
 
@@ -165,8 +168,8 @@ class VisionDesk:
         if camera in self._readers and self._codes_wanted:
             self._put(TokenRead(camera, Token(payload, QR_CODE)))
 
-    def _health(self, told: dict[str, CameraState]) -> None:
-        """The first one after connecting says that the process is there; each says how its cameras are."""
+    def _health(self, told: dict[str, CameraState], ails: frozenset[Reason]) -> None:
+        """The first one after connecting says that the process is there; each says how it and its cameras are."""
         for name, before in self._cameras.items():
             now = self._cameras[name] = told.get(name, UNTOLD)
             if now == WRONG_WAY != before:
@@ -179,6 +182,9 @@ class VisionDesk:
             self._put(DeviceCame(VISION))
             if self._codes_wanted:
                 self._tell_codes()
+        for reason in sorted(ails ^ self._ails):
+            self._put(DeviceImpaired(VISION, reason, reason in ails))
+        self._ails = ails
 
     def _tell_codes(self) -> None:
         """Whoever tells last tells how it is: the loop and the client's thread may both want to."""
@@ -190,7 +196,7 @@ class VisionDesk:
         with self._lock:
             verifies, self._verifies = list(self._verifies.values()), {}
             requests, self._requests = list(self._requests.values()), {}
-        self._there = False
+        self._there, self._ails = False, frozenset()
         self._put(DeviceWent(VISION))
         for verify in verifies:
             self._put(Answered(verify.run, verify.number, Failed(Reason.VISION_UNAVAILABLE)))

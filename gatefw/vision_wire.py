@@ -27,6 +27,8 @@ LISTED = 300
 """So many people stand in one answer to `list`: a line holds no more. A full one has perhaps more after it."""
 PEOPLE_MAX = 100_000_000
 AILMENTS = frozenset({Reason.CAMERA_DARK, Reason.CAMERA_BLINDED, Reason.CAMERA_COVERED, Reason.CAMERA_FROZEN})
+OWN_AILMENTS = frozenset({Reason.GALLERY_TOO_LARGE, Reason.GALLERY_DAMAGED, Reason.SCORES_DRIFT})
+"""What may ail the process itself, whose cameras see well."""
 LOST = frozenset(
     {Reason.DEVICE_LOST, Reason.DEVICE_WRONG, Reason.DEVICE_NOT_SET_UP, Reason.DEVICE_STUCK, Reason.SOFTWARE}
 )
@@ -59,6 +61,20 @@ def cameras_told(health: object, reverse: bool = False) -> dict[str, CameraState
         return dict.fromkeys(told, WRONG_WAY) if differs else told
     except (KeyError, TypeError, ValueError) as error:
         raise BadReply(f"vision: not a word on its health: {type(error).__name__}") from error
+
+
+def ailments_told(health: object) -> frozenset[Reason]:
+    """What ails the process itself, by a health message; nothing when it does not say. Raises BadReply."""
+    try:
+        told = health["ailments"] if isinstance(health, dict) and "ailments" in health else []
+        if not isinstance(told, list) or len(told) > len(OWN_AILMENTS):
+            raise TypeError
+        found = frozenset(Reason(each) for each in told)
+        if not found <= OWN_AILMENTS:
+            raise ValueError
+    except (TypeError, ValueError) as error:
+        raise BadReply(f"vision: not a word on its health: {type(error).__name__}") from None
+    return found
 
 
 def _camera_told(told: Mapping[str, str]) -> CameraState:
@@ -157,14 +173,14 @@ def identify_reply(message: Message) -> Answer | None:
             return Failed(reason)
         subject = _subject(done["subject"])
         score, threshold, fpir = (float(done[name]) for name in ("score", "threshold", "fpir"))
-        gallery, frames = int(done["gallery"]), int(done["frames"])
-        if not (0 <= score <= threshold <= 4 and 0 <= fpir <= 1 and 0 < frames <= 1_000_000):
+        gallery, frames, more = int(done["gallery"]), int(done["frames"]), done["more_evidence"]
+        if type(more) is not bool or not (0 <= score <= threshold <= 4 and 0 <= fpir <= 1 and 0 < frames <= 1_000_000):
             raise ValueError
         if not 0 < gallery <= PEOPLE_MAX:
             raise ValueError
     except (KeyError, TypeError, ValueError, OverflowError) as error:  # whose words may be anybody's, and without end
         raise BadReply(f"vision: not an answer to identify: {type(error).__name__}") from None
-    return FaceIdentified(subject, score, threshold, gallery, fpir, frames)
+    return FaceIdentified(subject, score, threshold, gallery, fpir, frames, more)
 
 
 def verify_reply(message: Message) -> Answer | None:

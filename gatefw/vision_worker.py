@@ -18,12 +18,14 @@ from gatefw.biometrics.liveness import Judge
 from gatefw.biometrics.search import Search
 from gatefw.code_search import CodeWatch
 from gatefw.errors import DeviceLost, GateError, Refusal
+from gatefw.model import Reason
 from gatefw.vision_faces import Faces, Reply
 from gatefw.vision_feed import OVERDUE_S, Eyes
 from gatefw.vision_gallery import Enrolment
 from gatefw.vision_look import LOOK_S, Looking
 from gatefw.vision_server import Asked, Client, Connected, Gone, Server
 from gatefw.vision_settings import VisionSettings
+from gatefw.vision_wire import PEOPLE_MAX
 
 REST_S = 0.1
 
@@ -49,13 +51,15 @@ class Vision:
     ) -> None:
         self._chain, self._server, self._eyes, self._now_s = chain, server, eyes, now_s
         many = settings.searched
-        self._search = Search(gallery, chain.maker, many.partitions, max(many.most, settings.twice_most), wall_s)
+        most = max(many.most, settings.twice_most) if many.outgrown == "close" else PEOPLE_MAX
+        self._search = Search(gallery, chain.maker, many.partitions, most, wall_s)
         self._enrolment = Enrolment(chain, gallery, self._search, settings.twice_most)
         self._faces = Faces(settings, chain, gallery, self._search, self._enrolment, eyes, now_s, wall_s, judge)
         self._running: Looking[Any] | None = None
         self._seeking: dict[str, CodeWatch] | None = None
         self._client: Client | None = None
         self._told: Mapping[str, object] = {}
+        self._ails: frozenset[Reason] = frozenset()
         self._reversed = settings.reversed
         self._stopping = threading.Event()
 
@@ -202,10 +206,12 @@ class Vision:
     # ------------------------------------------------------------ health
 
     def _state(self) -> dict[str, object]:
+        if self._running is None:  # a gallery that changed is read anew, and a look has no time for that
+            self._ails = self._faces.ailments
         states = self._eyes.states
-        ok = not any(state.lost or state.ail for state in states.values())
+        ok = not self._ails and not any(state.lost or state.ail for state in states.values())
         told = {name: state.message() for name, state in states.items()}
-        return {"ok": ok, "reversed": self._reversed, "cameras": told}
+        return {"ok": ok, "reversed": self._reversed, "cameras": told, "ailments": sorted(self._ails)}
 
     def _tell_health(self) -> None:
         state = self._state()

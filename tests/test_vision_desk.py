@@ -52,7 +52,7 @@ class FakeVision:
         self._lines = self._connection.makefile("rb")
         self.cameras(inside, front)
 
-    def cameras(self, inside: CameraState = FINE, front: CameraState = FINE, **more: bool) -> None:
+    def cameras(self, inside: CameraState = FINE, front: CameraState = FINE, **more: object) -> None:
         self.say(health={"ok": False, "cameras": {INSIDE: inside.message(), FRONT: front.message()}, **more})
 
     def code(self, payload: bytes, camera: str = FRONT) -> None:
@@ -169,6 +169,28 @@ def test_a_camera_that_is_not_spoken_of_is_lost_and_one_that_is_not_ours_is_noth
     assert [office.next(), office.next()] == [DeviceCame(INSIDE), DeviceWent(FRONT)]
 
 
+def test_what_ails_the_process_itself_is_told_as_a_level_once_it_is_there_and_void_when_it_goes(
+    vision: FakeVision, office: Office
+) -> None:
+    large, drift = "gallery_too_large", "scores_drift"
+    vision.accept()
+    office.until(DeviceCame("vision"))
+    for ails, news in (
+        ([large], [(large, True)]),
+        ([large, drift], [(drift, True)]),
+        ([drift], [(large, False)]),
+    ):
+        vision.cameras(ailments=ails)
+        assert [office.next() for _ in news] == [DeviceImpaired("vision", Reason(why), so) for why, so in news]
+    vision.cameras(ailments=["gallery_eaten"])
+    vision.die()
+    assert office.next() == DeviceWent("vision")
+    vision.accept()
+    office.until(DeviceCame("vision"))
+    vision.cameras(ailments=[drift])
+    assert office.next() == DeviceImpaired("vision", Reason.SCORES_DRIFT, True)
+
+
 @pytest.mark.parametrize("nonsense", [{"health": None}, {"health": {}}, {"code": 7}, {"health": {"cameras": {"a": 1}}}])
 def test_what_cannot_be_read_changes_nothing(vision: FakeVision, office: Office, nonsense: dict[str, Any]) -> None:
     vision.accept()
@@ -270,7 +292,7 @@ def test_a_portrait_goes_along_with_its_question_and_is_answered_like_a_face(
 
 def test_a_search_is_answered_with_who_was_found_or_why_nobody_was(vision: FakeVision, office: Office) -> None:
     found = {"reason": "ok", "subject": "5" * 32, "score": 0.3, "threshold": 0.493}
-    found |= {"gallery": 40, "fpir": 0.01, "frames": 3}
+    found |= {"gallery": 40, "fpir": 0.01, "frames": 3, "more_evidence": False}
     vision.accept()
     office.until(DeviceCame("vision"))
     office.desk.verify(Ask(ASK.run, 3, IdentifyFace(4.0)))

@@ -15,10 +15,12 @@ from gatefw.vision_wire import (
     AILMENTS,
     CODE_BYTES_MAX,
     LOST,
+    OWN_AILMENTS,
     PORTRAIT_BYTES_MAX,
     REQUEST_BYTES,
     WHY_CHARS_MAX,
     CameraState,
+    ailments_told,
     cameras_told,
     code_found,
     hint_told,
@@ -68,13 +70,17 @@ def test_nothing_but_a_whole_answer_with_the_reason_ok_and_a_distance_that_fits_
 
 
 FOUND = {
-    "reason": "ok", "subject": "5" * 32, "score": 0.3, "threshold": 0.493, "gallery": 40, "fpir": 0.01, "frames": 3
+    "reason": "ok", "subject": "5" * 32, "score": 0.3, "threshold": 0.493, "gallery": 40, "fpir": 0.01, "frames": 3,
+    "more_evidence": False,
 }  # fmt: skip
 
 
 def test_who_was_found_among_many_becomes_the_reply_the_procedure_knows() -> None:
     assert identify_reply({"id": 1, "hint": "too_dark"}) is None
     assert identify_reply({"id": 1, "done": FOUND}) == FaceIdentified(SubjectId("5" * 32), 0.3, 0.493, 40, 0.01, 3)
+    more = identify_reply({"id": 1, "done": FOUND | {"more_evidence": True}})
+    assert isinstance(more, FaceIdentified)
+    assert more.more_evidence
     for reason in (Reason.NOT_IDENTIFIED, Reason.AMBIGUOUS, Reason.GALLERY_TOO_LARGE, Reason.NO_FACE):
         assert identify_reply({"done": FOUND | {"reason": reason, "subject": None, "score": None}}) == Failed(reason)
     assert identify_reply({"failed": {"kind": "stop", "message": "x"}}) == Failed(Reason.VISION_UNAVAILABLE)
@@ -108,7 +114,16 @@ def test_an_id_that_none_of_ours_can_be_is_a_bad_reply_and_reaches_no_store(subj
 
 
 @pytest.mark.parametrize(
-    "message", [{}, {"done": None}, {"done": []}, {"done": {}}, {"done": FOUND | {"frames": None}}]
+    "message",
+    [
+        {},
+        {"done": None},
+        {"done": []},
+        {"done": {}},
+        {"done": FOUND | {"frames": None}},
+        {"done": FOUND | {"more_evidence": 0}},
+        {"done": {key: value for key, value in FOUND.items() if key != "more_evidence"}},
+    ],
 )
 def test_half_an_answer_to_identify_is_a_bad_reply(message: dict[str, object]) -> None:
     with pytest.raises(BadReply, match="not an answer to identify"):
@@ -192,6 +207,19 @@ def test_how_a_camera_is_arrives_as_it_was_told_and_its_reason_for_people_is_sho
 def test_half_a_word_on_a_camera_is_a_bad_reply(health: object) -> None:
     with pytest.raises(BadReply, match="not a word on its health"):
         cameras_told(health)
+
+
+@given(st.sets(st.sampled_from(sorted(OWN_AILMENTS))))
+def test_what_ails_the_process_itself_arrives_as_it_was_told(ails: set[Reason]) -> None:
+    assert ailments_told(json.loads(json.dumps({"cameras": {}, "ailments": sorted(ails)}))) == ails
+    assert ailments_told({"cameras": {}}) == set()
+
+
+@pytest.mark.parametrize("told", [None, "", {}, 7, ["fire"], ["ok"], [["x"]], [7], ["scores_drift"] * 4])
+def test_an_ailment_that_the_process_cannot_have_is_a_bad_reply(told: object) -> None:
+    with pytest.raises(BadReply, match="not a word on its health") as refused:
+        ailments_told({"cameras": {}, "ailments": told})
+    assert refused.value.__cause__ is None
 
 
 # ---------------------------------------------------------------- codes

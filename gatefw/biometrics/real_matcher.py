@@ -8,7 +8,7 @@ left out: a camera goes on looking, and capture is measured elsewhere. Nothing i
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TypeVar
@@ -101,8 +101,9 @@ class RealMatcher:
         self._many = searched or Searched(most=travellers)
         self._search = Search(self._gallery, chain.maker, (), self._many.most, lambda: 0.0)
         if searched is not None:
-            self.search = for_gallery(card, searched.most, searched.fpir, searched.fnir, searched.frames)
-            self._limits = Limits(self.search, searched.most, searched.fpir, _ANY)
+            size = searched.most, searched.fpir, searched.fnir, searched.frames
+            self.search = for_gallery(card, *size)
+            self._limits = replace(Limits.of(card, *size), same=_ANY)
         if travellers > self._many.most:
             raise SetupError(f"{travellers} travellers: the gallery may hold {self._many.most}; make it larger")
         self._chance = random.Random(seed)  # noqa: S311  the same people again for the same seed
@@ -124,7 +125,7 @@ class RealMatcher:
     def identify(self, photos: Sequence[Path]) -> Answer:
         """Whose face the photographs show, as frames of the identifying camera (1:N).
 
-        Fewer photographs than frames are shown again, which helps nobody: the mean distance stays what it was.
+        Fewer photographs than frames are shown again, which helps nobody: copies are worth one (`variety`).
         """
         if self._limits is None:
             return Failed(Reason.SOFTWARE)
@@ -132,7 +133,9 @@ class RealMatcher:
         found = look.refusal() or self._played(look, photos, self._many.frames)
         if found.reason is not Reason.OK or found.subject is None or found.score is None:
             return Failed(found.reason)
-        return FaceIdentified(found.subject, found.score, found.threshold, found.gallery, found.fpir, found.frames)
+        return FaceIdentified(
+            found.subject, found.score, found.threshold, found.gallery, found.fpir, found.frames, found.more_evidence
+        )
 
     def verify(self, subject: SubjectId, photos: Sequence[Path]) -> Answer:
         """Whether the photographs show this subject, as frames of the camera inside (1:1)."""

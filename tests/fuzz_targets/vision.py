@@ -11,8 +11,10 @@ from gatefw.model import Failed, Reason
 from gatefw.passage import facts_of
 from gatefw.vision_wire import (
     CODE_BYTES_MAX,
+    OWN_AILMENTS,
     REQUEST_BYTES,
     WHY_CHARS_MAX,
+    ailments_told,
     cameras_told,
     code_found,
     hint_told,
@@ -22,7 +24,7 @@ from gatefw.vision_wire import (
 _FINE = {"lost": "", "ail": "camera_dark", "why": "why"}
 _DONE = {"matched": True, "reason": "ok", "score": 0.3, "threshold": 0.5, "fmr": 1e-3, "frames": 1}
 _SAID = [
-    {"health": {"ok": True, "cameras": {"camera.inside": _FINE}}},
+    {"health": {"ok": True, "cameras": {"camera.inside": _FINE}, "ailments": ["scores_drift"]}},
     {"code": {"camera": "camera.front", "payload": "R1dJRDo="}},
     {"id": 1, "done": _DONE},
     {"id": 1, "hint": "too_dark"},
@@ -43,6 +45,7 @@ def hear(chunks: list[bytes]) -> None:
 def _understand(message: dict[str, object]) -> None:
     if "health" in message:
         assert all(len(state.why) <= WHY_CHARS_MAX for state in cameras_told(message["health"]).values())
+        assert ailments_told(message["health"]) <= OWN_AILMENTS
     elif "code" in message:
         assert 0 < len(code_found(message["code"])[1]) <= CODE_BYTES_MAX
     elif "hint" in message:
