@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatefw.biometrics.album import Album, rows
+from gatefw.biometrics.chain import Probe
+from gatefw.biometrics.fusion import fuse
 from gatefw.errors import SetupError
 
 MATED_MOST = 15
@@ -123,11 +125,10 @@ def fused(album: Album, sides: Sequence[Sequence[int]], weighted: bool) -> Vecto
     """
     means = np.full((len(sides), album.vectors.shape[1]), np.nan, np.float32)
     for number, side in enumerate(sides):
-        kept = [shot for shot in side if not math.isnan(album.vectors[shot, 0])]
-        if kept:
-            weights = album.weights[kept]
-            by_weight = weighted and weights.sum() > 0
-            means[number] = np.average(album.vectors[kept], 0, weights if by_weight else None)
+        found = {shot: probe.template for shot in side if isinstance(probe := album.shots[shot].probe, Probe)}
+        if found:
+            weights = album.weights[list(found)] if weighted else np.ones(len(found))
+            means[number] = fuse(list(found.values()), weights.tolist()).vector
     return means
 
 
