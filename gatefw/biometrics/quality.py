@@ -90,7 +90,7 @@ class Quality:
         yaw, roll = math.atan(self.turn / NOSE_OUT), math.radians(self.tilt_deg)
         luminance = self.brightness / 255
         shares = {
-            "face_found": 2 * self.found - 1,
+            "face_found": _rising(self.found, 0.9, 0.03),
             "face_in_picture": self.coverage,
             "inter_eye_distance": _rising(self.eye_distance_px, 70, 20),
             "under_exposure_prevention": 1.2 * (0.832 - _rising(self.dark, 0.92, 0.05)),
@@ -108,8 +108,8 @@ class Quality:
     def weight(self) -> float:
         """0..1, 1 best: the geometric mean of the components, the distance of the eyes left out.
 
-        None of them counts more: weights fitted to one half of the people did no better on the other half. And the
-        mean, not the product: frames that are good enough differ little in what they are worth (see `fusion`).
+        How steep that of the detector is was chosen on one half of the people, and held on the other; weights fitted to
+        the components did not. The mean, not the product: good frames differ little in what they are worth (`fusion`).
         """
         judged = [value for name, value in self.components.items() if name != "inter_eye_distance"]
         return math.pow(math.prod(judged) / 100 ** len(judged), 1 / len(judged))
