@@ -14,6 +14,7 @@ from gatefw import cli
 from gatefw.biometrics import gallery_layout as layout
 from gatefw.biometrics.gallery import MAIN, Gallery, keys_of
 from gatefw.biometrics.gallery_audit import Audit, Key, audit, listed
+from gatefw.biometrics.gallery_chunk import Member
 from gatefw.biometrics.runtime import Delegate, Maker, Runtime
 from gatefw.biometrics.template import Template
 from gatefw.errors import StoreError
@@ -63,14 +64,19 @@ def edit(state: Path, statement: str, *values: object) -> None:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def rows_of(state: Path, partition: str) -> list[layout.Row]:
+def seal_of(state: Path, partition: str) -> tuple[int, int, int, int, int, bytes]:
+    """The only chunk of a partition: number, version, people, templates, bytes, seal."""
+    query = "SELECT number, version, people, templates, bytes, sealed FROM chunk JOIN seal ON chunk = number"
     with closing(sqlite3.connect(state / "gallery.sqlite")) as database:
-        return database.execute("SELECT * FROM template WHERE partition = ?", (partition,)).fetchall()
+        (row,) = database.execute(f"{query} WHERE partition = ?", (partition,)).fetchall()
+    number, version, people, templates, size, sealed = row
+    return number, version, people, templates, size, sealed
 
 
-def put_back(state: Path, rows: list[layout.Row]) -> None:
-    for row in rows:
-        edit(state, "INSERT INTO template VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *row)
+def put_back(state: Path, partition: str, row: tuple[int, int, int, int, int, bytes]) -> None:
+    number, version, *counts, sealed = row
+    edit(state, "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?)", number, partition, version, *counts)
+    edit(state, "INSERT INTO seal VALUES (?, ?)", number, sealed)
 
 
 def test_in_a_sound_gallery_every_template_opens_with_its_own_key_and_nothing_is_wrong(
@@ -89,29 +95,29 @@ def test_in_a_sound_gallery_every_template_opens_with_its_own_key_and_nothing_is
 def test_after_a_partition_is_destroyed_nothing_of_it_is_left_that_even_its_old_key_would_open(
     gallery: Gallery, state: Path
 ) -> None:
-    """The flight has left. Somebody had copied rows and key before: with both, the templates did open. Now rows and key
-    are gone, and the copied rows, put back, open with no key that is there."""
-    key, rows = keys_of(state / "gallery.sqlite").get(FLIGHT), rows_of(state, FLIGHT)
+    """The flight has left. Somebody had copied chunk and key before: with both, the templates did open. Now both are
+    gone, and the copied chunk, put back, opens with no key that is there."""
+    key, row = keys_of(state / "gallery.sqlite").get(FLIGHT), seal_of(state, FLIGHT)
+    number, version, *_, sealed = row
     assert key is not None
-    assert all(layout.unseal(layout.row_key(key), row) for row in rows)
+    assert layout.unseal(layout.row_key(key), FLIGHT, number, version, sealed).templates == 2
     gallery.destroy_partition(FLIGHT)
 
     found = audited(state)
     assert [each.name for each in found.partitions] == [MAIN, PARK]
     assert found.problems == found.notes == []
-    assert rows_of(state, FLIGHT) == []
     contents = [file.read_bytes() for file in state.rglob("*") if file.is_file()]
-    assert not any(secret in each for secret in (key, *(row[-1][:12] for row in rows)) for each in contents)
+    assert not any(secret in each for secret in (key, sealed[:32], sealed[-12:]) for each in contents)
 
-    put_back(state, rows)
+    put_back(state, FLIGHT, row)
     found = audited(state)
     assert [
         (each.key, each.templates, each.opens, each.strangers) for each in found.partitions if each.name == FLIGHT
     ] == [(Key.GONE, 2, 0, 0)]
-    assert any("has rows, but is not known" in problem for problem in found.problems)
+    assert any("has chunks, but is not known" in problem for problem in found.problems)
 
 
-def test_a_destruction_that_was_cut_off_counts_as_done_and_its_rows_are_told(gallery: Gallery, state: Path) -> None:
+def test_a_destruction_that_was_cut_off_counts_as_done_and_its_chunks_are_told(gallery: Gallery, state: Path) -> None:
     keys_of(state / "gallery.sqlite").destroy(FLIGHT)
     found = audited(state)
     assert (found.partitions[0].key, found.partitions[0].templates, found.partitions[0].opens) == (Key.GONE, 2, 0)
@@ -119,11 +125,11 @@ def test_a_destruction_that_was_cut_off_counts_as_done_and_its_rows_are_told(gal
     assert [note for note in found.notes if "2 templates are left and open with no key" in note]
 
 
-def test_rows_that_were_moved_to_a_destroyed_partition_are_found_to_open_with_the_key_they_came_from(
+def test_chunks_that_were_moved_to_a_destroyed_partition_are_found_to_open_with_the_key_they_came_from(
     gallery: Gallery, state: Path
 ) -> None:
     keys_of(state / "gallery.sqlite").destroy(FLIGHT)
-    edit(state, "UPDATE template SET partition = ? WHERE subject = 'carl'", FLIGHT)
+    edit(state, "UPDATE chunk SET partition = ? WHERE partition = ?", FLIGHT, PARK)
     found = audited(state)
     assert (found.partitions[0].opens, found.partitions[0].strangers) == (0, 1)
     assert [problem for problem in found.problems if "1 templates open with another partition's key" in problem]
@@ -146,11 +152,49 @@ def test_an_expired_template_is_told_and_is_no_problem_since_it_is_never_compare
     assert found.notes == [f"partition {MAIN}: 1 templates are expired and not yet revoked; none is compared"]
 
 
-def test_a_template_that_was_altered_is_a_problem(gallery: Gallery, state: Path) -> None:
-    edit(state, "UPDATE template SET expires_at = 1e13 WHERE subject = 'carl'")
-    assert audited(state).problems == [
-        f"partition {PARK}: 1 templates do not open, they were altered or moved; enrol them again"
-    ]
+def test_a_chunk_that_was_altered_is_named_with_how_many_people_are_out_of_reach(gallery: Gallery, state: Path) -> None:
+    number, *_, sealed = seal_of(state, PARK)
+    edit(state, "UPDATE seal SET sealed = ? WHERE chunk = ?", b"?" + sealed[1:], number)
+    found = audited(state)
+    assert found.damaged == 1
+    (problem,) = found.problems
+    assert problem.startswith(f"chunk {number} of partition {PARK}: does not open, 1 people are out of reach; it was")
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE person SET expires_at = 1e13 WHERE subject = 'carl'", "chunk 3: holds other people than are listed"),
+        ("UPDATE person SET templates = 2 WHERE subject = 'carl'", "chunk 3: holds other people than are listed"),
+        ("UPDATE person SET chunk = 9 WHERE subject = 'carl'", "chunk 9: is not there, and 1 are listed in it"),
+        ("DELETE FROM person WHERE subject = 'carl'", "chunk 3: has 1 people, and 0 are listed in it"),
+        ("UPDATE person SET chunk = 2 WHERE subject = 'carl'", "chunk 2: has 1 people, and 2 are listed in it"),
+    ],
+)
+def test_a_list_that_says_otherwise_than_the_seals_is_a_problem(
+    gallery: Gallery, state: Path, statement: str, problem: str
+) -> None:
+    edit(state, statement)
+    found = audited(state)
+    assert [each for each in found.problems if each.startswith(problem)]
+    assert found.damaged == 0
+
+
+def test_a_key_that_is_not_the_gallerys_is_told(gallery: Gallery, state: Path) -> None:
+    (state / "keys" / "gallery.key").write_bytes(b"7" * 32)
+    found = audited(state)
+    assert [each for each in found.problems if each.startswith("gallery key: is not the one")]
+    assert found.damaged == 1
+
+
+def test_of_many_damaged_chunks_the_first_twenty_are_named(gallery: Gallery, state: Path) -> None:
+    gallery.enrol_many(
+        Member(SubjectId(f"p{n:02}"), 1e12, (Template(np.ones(2000, np.float32), MAKER),) * 8) for n in range(23)
+    )
+    edit(state, "UPDATE seal SET sealed = zeroblob(length(sealed)) WHERE chunk > 3")
+    found = audited(state)
+    assert len(found.problems) == 21
+    assert (found.problems[-1], found.damaged) == ("and 2 more chunks like that", 22)
 
 
 def test_a_key_without_partition_is_a_problem_for_a_backup_may_have_its_rows(gallery: Gallery, state: Path) -> None:
@@ -193,14 +237,26 @@ def test_a_key_that_others_may_read_is_a_problem_and_its_partition_is_not_called
     assert found.notes == []
 
 
-def test_copies_of_erased_rows_are_found_and_the_next_start_erases_them(gallery: Gallery, state: Path) -> None:
-    edit(state, "DELETE FROM template WHERE subject = 'anna'")
+def test_copies_of_erased_seals_are_found_and_to_write_the_file_anew_erases_them(
+    gallery: Gallery, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(state, "DELETE FROM seal WHERE chunk = 3")
+    edit(state, "DELETE FROM chunk WHERE number = 3")
+    edit(state, "DELETE FROM person WHERE subject = 'carl'")
     found = audited(state)
-    assert found.copies == 2
-    assert ["copies of erased rows" in problem for problem in found.problems] == [True]
-    Gallery(state / "gallery.sqlite", (state / "keys" / "gallery.key").read_bytes()).close()
+    assert found.copies == 1
+    assert ["holds 1 copies of erased seals" in problem for problem in found.problems] == [True]
+    assert cli.main(["gallery", "compact", "--dir", str(state)]) == 0
+    assert capsys.readouterr().out.startswith("the file has ")
     assert audited(state).copies == 0
     assert audited(state).problems == []
+
+
+@pytest.mark.parametrize("step", [20, 37, 64, 4096])
+def test_a_nonce_is_found_wherever_it_lies_in_the_file(tmp_path: Path, step: int) -> None:
+    nonces = {bytes([n]) * 12 for n in range(1, 40)}
+    (tmp_path / "file").write_bytes(b"-".join(layout.MARK + each for each in sorted(nonces)) + layout.MARK)
+    assert set(layout.nonces_in(tmp_path / "file", step)) == nonces
 
 
 def test_while_the_log_holds_pages_the_audit_does_not_say_that_nothing_is_left(gallery: Gallery, state: Path) -> None:
@@ -237,7 +293,8 @@ def test_the_command_says_in_a_table_that_nothing_opens_that_should_not(
     gallery.make_partition(FLIGHT, 4_000_000_000.0)
     assert cli.main(["gallery", "audit", "--dir", str(state)]) == 0
     told = capsys.readouterr().out
-    assert f"{FLIGHT}         there         1         2         2         0         0  2096-10-02T07:06" in told
+    flight = next(line.split() for line in told.splitlines() if line.startswith(FLIGHT))
+    assert [*flight[:4], *flight[5:]] == [FLIGHT, "there", "1", "2", "2", "0", "0", "2096-10-02T07:06+00:00"]
     assert told.endswith("nothing opens that should not\n")
 
 
@@ -263,19 +320,27 @@ def test_machines_get_the_same_as_json_without_infinities(
     assert len(told["notes"]) == 1
     assert cli.main(["gallery", "list", "--dir", str(state), "--json"]) == 0
     told = json.loads(capsys.readouterr().out, parse_constant=sys.exit)
-    assert told["partitions"][1] == {"name": MAIN, "expires_at": None, "people": 1, "templates": 1}
+    main = told["partitions"][1]
+    assert main == {"name": MAIN, "expires_at": None, "people": 1, "templates": 1, "bytes": main["bytes"]}
+    assert told["file_bytes"] == (state / "gallery.sqlite").stat().st_size
+    assert told["file_bytes_per_template"] == round(told["file_bytes"] / 4)
 
 
 def test_list_shows_the_people_of_each_partition(
     gallery: Gallery, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["gallery", "list", "--dir", str(state)]) == 0
-    assert [line.split(maxsplit=3) for line in capsys.readouterr().out.splitlines()] == [
+    *lines, total = [line for line in capsys.readouterr().out.splitlines() if line]
+    rows = [line.split(maxsplit=4) for line in lines]
+    assert [[*row[:3], row[4]] for row in rows] == [
         ["partition", "people", "templates", "until"],
         [FLIGHT, "1", "2", "1970-01-01T00:17+00:00"],
         [MAIN, "1", "1", "-"],
         [PARK, "1", "1", "after 9999"],
     ]
+    assert all(500 < int(row[3]) < 1500 for row in rows[1:])
+    size = (state / "gallery.sqlite").stat().st_size
+    assert total == f"the file has {size} bytes, {size / 4:.0f} for each template"
 
 
 def test_the_gallery_of_a_lane_is_found_by_its_file(
@@ -284,7 +349,7 @@ def test_the_gallery_of_a_lane_is_found_by_its_file(
     monkeypatch.setenv("GATEFW_STATE", str(state))
     monkeypatch.setenv("GATEFW_RUN", str(tmp_path))
     assert cli.main(["gallery", "list", "config/sim.toml"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert len(capsys.readouterr().out.splitlines()) == 6
     monkeypatch.setenv("GATEFW_STATE", str(tmp_path))
     assert cli.main(["gallery", "audit", "config/sim.toml"]) == 2
     assert "gallery.sqlite: cannot be read" in capsys.readouterr().err

@@ -1,15 +1,16 @@
 """What is left in a gallery: proves that what should not open does not, and looks for what should not be there.
 
-Reads beside a running gate and changes nothing. Every row is tried with its partition's key, and one that has none with
-every key there is. What cannot be proven: that flash, snapshots or backups hold no old copy of a key (partition_keys
-says more), and that SQLite overwrote what it freed, since `secure_delete` is a setting of each writer and not of the
-file. So file and free pages are searched for rows that are in no table.
+Reads beside a running gate and changes nothing. Every chunk is tried with its partition's key, and one that has none,
+or does not open with it, with every key there is; who is in it is compared with who is listed. What cannot be proven:
+that flash, snapshots or backups hold no old copy of a key (partition_keys says more), and that SQLite overwrote what it
+freed, since `secure_delete` is a setting of each writer and not of the file. So the whole file, free pages too, is
+searched for seals that no chunk has.
 """
 
 import math
 import sqlite3
 import stat
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,8 +19,13 @@ from pathlib import Path
 from gatefw import keys, store
 from gatefw.biometrics import gallery_layout as layout
 from gatefw.biometrics.gallery import MAIN, keys_of
-from gatefw.biometrics.gallery_layout import Partition, Row
+from gatefw.biometrics.gallery_layout import Partition
+from gatefw.biometrics.gallery_trial import Trial, tried
 from gatefw.errors import StoreError
+
+NAMED = 20
+"""Of so many chunks with one problem each is named, of the others only how many they are."""
+Told = Callable[[str], None]
 
 
 class Key(StrEnum):
@@ -35,6 +41,7 @@ class Holding:
     """One partition as it was found. `opens`: templates that open with its key; `expired`: whose time is over.
 
     `strangers`: templates that open with another key, where they stand or moved back to that key's partition.
+    `bytes`: of the people, as they are sealed.
     """
 
     name: str
@@ -42,6 +49,7 @@ class Holding:
     key: Key
     people: int
     templates: int
+    bytes: int
     opens: int = 0
     strangers: int = 0
     expired: int = 0
@@ -49,12 +57,16 @@ class Holding:
 
 @dataclass(slots=True)
 class Audit:
-    """`problems` are to be dealt with, `notes` to be known. `copies`: erased rows in the file; None: cannot be said."""
+    """`problems` are to be dealt with, `notes` to be known. `copies`: erased seals in the file; None: cannot be said.
+
+    `damaged`: people out of reach, because their chunk does not open with the key that is there.
+    """
 
     partitions: list[Holding] = field(default_factory=list)
     free_pages: int = 0
     log_bytes: int = 0
     copies: int | None = None
+    damaged: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -65,7 +77,7 @@ def listed(path: Path) -> tuple[Partition, ...]:
         return layout.partitions(database)
 
 
-def audit(path: Path, key_file: Path, now: float) -> Audit:
+def audit(path: Path, key_file: Path, now: float, told: Told = lambda _words: None) -> Audit:
     """The audit of the gallery at `path` at `now` (Unix seconds). Raises StoreError when it cannot be read at all."""
     result = Audit()
     result.problems += _too_open(path, key_file)
@@ -73,11 +85,14 @@ def audit(path: Path, key_file: Path, now: float) -> Audit:
     with _reading(path) as database:
         database.execute("BEGIN")  # one moment of the gallery, whoever writes to it meanwhile
         found = {each.name: _holding(each, held, unusable) for each in _partitions(database, result)}
-        rows = database.execute("SELECT * FROM template").fetchall()
+        (chunks,) = database.execute("SELECT count(*) FROM chunk").fetchone()
         result.free_pages = int(database.execute("PRAGMA freelist_count").fetchone()[0])
-        _look_for_copies(path, database, result)
-    for row in rows:  # after the reading: a gate that truncates its log waits for readers
-        _try(row, found[row[0]], held, now)
+        _compare_lists(database, found, now, result)
+        _prove(database, held, result)
+        _look_for_copies(path, database, result, told)
+        database.execute("COMMIT")  # a gate that truncates its log waits for readers
+        tally = _tally(tried(database, held), found, held.keys(), chunks, told)
+    result.damaged, result.problems = tally.damaged, result.problems + tally.problems
     result.partitions = list(found.values())
     for each in result.partitions:
         result.problems += _wrong(each, now)
@@ -120,37 +135,74 @@ def _keys(path: Path, key_file: Path, result: Audit) -> tuple[Mapping[str, bytes
 
 
 def _partitions(database: sqlite3.Connection, result: Audit) -> Iterator[Partition]:
-    """Those the gallery knows, and those that only rows know of."""
+    """Those the gallery knows, and those that only chunks know of."""
     yield from layout.partitions(database)
     query = """
-        SELECT partition, count(DISTINCT subject), count(*) FROM template
+        SELECT partition, sum(people), sum(templates), sum(bytes) FROM chunk
         WHERE partition NOT IN (SELECT name FROM partition) GROUP BY partition
     """
-    for name, people, templates in database.execute(query).fetchall():
-        result.problems.append(f"partition {name}: has rows, but is not known; make one of that name and destroy it")
-        yield Partition(name, math.inf, people, templates)
+    for name, people, templates, size in database.execute(query).fetchall():
+        result.problems.append(f"partition {name}: has chunks, but is not known; make one of that name and destroy it")
+        yield Partition(name, math.inf, people, templates, size)
 
 
 def _holding(found: Partition, held: Mapping[str, bytes], unusable: Set[str]) -> Holding:
     key = Key.THERE if found.name in held else Key.UNUSABLE if found.name in unusable else Key.GONE
-    return Holding(found.name, found.expires_at, key, found.people, found.templates)
+    return Holding(found.name, found.expires_at, key, found.people, found.templates, found.bytes)
 
 
-def _try(row: Row, holding: Holding, held: Mapping[str, bytes], now: float) -> None:
-    own = held.get(holding.name)
-    if own is not None and _opens(row, own):
-        holding.opens += 1
-    elif any(_opens(moved, key) for name, key in held.items() for moved in (row, (name, *row[1:]))):
-        holding.strangers += 1
-    holding.expired += row[3] <= now
+def _compare_lists(database: sqlite3.Connection, found: Mapping[str, Holding], now: float, result: Audit) -> None:
+    """Who is listed, with how many are to be in each chunk; and how many of them are expired."""
+    query = "SELECT chunk, count(*), sum(templates * (expires_at <= ?)) FROM person GROUP BY chunk"
+    lists = {number: (people, expired) for number, people, expired in database.execute(query, (now,))}
+    wrong = []
+    for number, partition, people in database.execute("SELECT number, partition, people FROM chunk"):
+        listed, expired = lists.pop(number, (0, 0))
+        found[partition].expired += expired
+        if people != listed:
+            wrong.append(f"chunk {number}: has {people} people, and {listed} are listed in it; enrol them again")
+    wrong += [
+        f"chunk {each}: is not there, and {listed} are listed in it; enrol them again"
+        for each, (listed, _) in lists.items()
+    ]
+    result.problems += _some(wrong)
 
 
-def _opens(row: Row, key: bytes) -> bool:
+def _prove(database: sqlite3.Connection, held: Mapping[str, bytes], result: Audit) -> None:
     try:
-        layout.unseal(key, row)
-    except StoreError:
-        return False
-    return True
+        if MAIN in held:
+            layout.prove(database, held[MAIN])
+    except StoreError as error:
+        result.problems.append(f"gallery key: is not the one this gallery was made with: {error}")
+
+
+def _tally(trials: Iterable[Trial], found: Mapping[str, Holding], held: Set[str], chunks: int, told: Told) -> Audit:
+    """What the trials of all chunks come to. A partition that came meanwhile is somebody's work and not our matter."""
+    result, shut, differing = Audit(), list[str](), list[str]()
+    for done, each in enumerate(trials):
+        told(f"chunk {done} of {chunks}")
+        if (holding := found.get(each.partition)) is None:
+            continue
+        if each.opens:
+            holding.opens += each.templates
+        elif each.elsewhere:
+            holding.strangers += each.templates
+        elif each.partition in held:
+            result.damaged += each.people
+            shut.append(
+                f"chunk {each.number} of partition {each.partition}: does not open, {each.people} people are out of "
+                "reach; it was altered or moved, or the disk fails: enrol them again"
+            )
+        if not each.listed:
+            differing.append(f"chunk {each.number}: holds other people than are listed in it; enrol them again")
+    result.problems = [*_some(shut), *_some(differing)]
+    return result
+
+
+def _some(problems: Sequence[str]) -> Iterator[str]:
+    yield from problems[:NAMED]
+    if len(problems) > NAMED:
+        yield f"and {len(problems) - NAMED} more chunks like that"
 
 
 def _wrong(found: Holding, now: float) -> Iterator[str]:
@@ -158,9 +210,6 @@ def _wrong(found: Holding, now: float) -> Iterator[str]:
         yield f"partition {found.name}: {found.strangers} templates open with another partition's key; destroy both"
     if found.opens and found.expires_at <= now:
         yield f"partition {found.name}: its time is over, and {found.opens} templates open; destroy it"
-    shut = found.templates - found.opens - found.strangers
-    if found.key is Key.THERE and shut:
-        yield f"partition {found.name}: {shut} templates do not open, they were altered or moved; enrol them again"
 
 
 def _worth_knowing(found: Holding) -> Iterator[str]:
@@ -173,18 +222,21 @@ def _worth_knowing(found: Holding) -> Iterator[str]:
         yield f"partition {found.name}: {found.expired} templates are expired and not yet revoked; none is compared"
 
 
-def _look_for_copies(path: Path, database: sqlite3.Connection, result: Audit) -> None:
-    """Rows in the bytes of the file that are in no table. While the log holds pages, the file may lag behind."""
+def _look_for_copies(path: Path, database: sqlite3.Connection, result: Audit, told: Told) -> None:
+    """Seals in the bytes of the file that no chunk has. While the log holds pages, the file may lag behind."""
     log = path.with_name(f"{path.name}-wal")
     result.log_bytes = log.stat().st_size if log.exists() else 0
     if result.log_bytes:
-        result.notes.append(f"log: holds {result.log_bytes} bytes, so copies of erased rows cannot be told; ask again")
+        result.notes.append(f"log: holds {result.log_bytes} bytes, so copies of erased seals cannot be told; ask again")
         return
-    result.copies = layout.erased_copies(database, path)
+    present = set[bytes]()
+    for (sealed,) in database.execute("SELECT sealed FROM seal"):
+        present.add(layout.nonce_of(sealed))
+        told(f"{len(present)} seals")
+    told("the whole file")
+    result.copies = len(set(layout.nonces_in(path)) - present)
     if result.copies:
-        result.problems.append(
-            f"{path}: holds {result.copies} copies of erased rows; start the gate again, it erases them"
-        )
+        result.problems.append(f"{path}: holds {result.copies} copies of erased seals; run gatefw gallery compact")
 
 
 def _too_open(path: Path, key_file: Path) -> Iterator[str]:

@@ -8,10 +8,10 @@ float32    the templates of all people, in their order, little endian; what foll
 
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +30,8 @@ TEMPLATES_MAX = 8
 CHUNK_PEOPLE = 256
 """At most so many are in one chunk."""
 _HEAD = struct.Struct("<I")
+_MAKER_BYTES = 256
+"""More than a maker takes in the head, and the rest of the head once."""
 
 
 class Damaged(StoreError):
@@ -118,9 +120,13 @@ class Chunk:
 
     def person(self, at: int) -> Member:
         """The person at a position."""
-        begin = sum(map(len, self.made[:at]))
+        begin = self._firsts[at]
         templates = tuple(map(self._template, range(begin, begin + len(self.made[at]))))
         return Member(self.subjects[at], self.expires_at[at], templates)
+
+    def find(self, subject: SubjectId) -> Member | None:
+        """The person of that id."""
+        return self.person(self.subjects.index(subject)) if subject in self.subjects else None
 
     def people(self) -> Iterator[Member]:
         return map(self.person, range(len(self)))
@@ -142,6 +148,11 @@ class Chunk:
         return References(at, counts, (sums / counts[:, None]).astype(np.float32))
 
     @cached_property
+    def _firsts(self) -> Sequence[int]:
+        """Of each person: which of all templates is their first."""
+        return [0, *accumulate(map(len, self.made))]
+
+    @cached_property
     def _columns(self) -> tuple[Positions, Positions, Positions]:
         """Of each template: its maker, how many numbers it has, where in `values` it begins."""
         kinds = np.fromiter(chain.from_iterable(self.made), np.intp)
@@ -154,11 +165,33 @@ class Chunk:
         return Template(self.values[begin : begin + size].astype(np.float32), self.makers[kinds[number]][0])
 
 
+def filled(people: Iterable[Member], most_bytes: int) -> Iterator[list[Member]]:
+    """The same people, in as many together as may be one chunk of so many bytes; somebody who is too large is alone."""
+    chunk, size, makers = list[Member](), 0, set[tuple[Maker, int]]()
+    for each in people:
+        made = {(template.maker, template.vector.size) for template in each.templates}
+        added = _bytes_of(each) + sum(_MAKER_BYTES for maker in made if maker not in makers)
+        if chunk and (size + added > most_bytes or len(chunk) == CHUNK_PEOPLE):
+            yield chunk
+            chunk, size, makers = [], 0, set()
+            added = _bytes_of(each) + _MAKER_BYTES * len(made)
+        chunk.append(each)
+        size, makers = size + added, makers | made
+    if chunk:
+        yield chunk
+
+
 def reference(templates: Sequence[Template]) -> Vector:
     """What a person (at least one template) is searched by: the mean vector."""
     vectors = np.array([each.vector for each in templates], np.float64)
     mean: Vector = vectors.mean(axis=0).astype(np.float32)
     return mean
+
+
+def _bytes_of(member: Member) -> int:
+    """At most so many bytes are added to a chunk by one more person, besides who made their templates."""
+    entry = json.dumps([member.subject, member.expires_at, [CHUNK_PEOPLE] * len(member.templates)])
+    return len(entry) + 4 * sum(template.vector.size for template in member.templates)
 
 
 def _maker(model: str, runtime: str, version: str, delegate: str, size: int) -> tuple[Maker, int]:
