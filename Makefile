@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 TOGETHER := -n 3 --dist loadfile
 GATES := -n 2 --dist loadfile
 
-.PHONY: help demo test check conformance fuzz hil systems bench diagram clean
+.PHONY: help demo test check conformance fuzz hil systems bench bench-search diagram clean
 
 help:
 	@echo "make demo    watch a day at a simulated lane (about a minute and a half)"
@@ -19,6 +19,7 @@ help:
 	@echo "make hil     hardware in the loop, without hardware: as much of it as this machine can"
 	@echo "make systems every lane file live, on simulated hardware: who passes, who is refused"
 	@echo "make bench   measure on this machine"
+	@echo "make bench-search  the search among a million beside other libraries (ten minutes and more; QUICK=1: less)"
 	@echo "make diagram draw the lane's table into README.md and docs/lane.md"
 	@echo "make clean   remove $(VENV) and caches; models and photographs stay"
 
@@ -60,6 +61,9 @@ systems: $(VENV)/installed-dev
 bench: $(VENV)/installed
 	$(BIN)/gatefw models install --photos
 	$(BIN)/python -m bench
+
+bench-search: $(VENV)/installed
+	$(BIN)/python -m bench.search $(if $(QUICK),--quick)
 
 diagram: $(VENV)/installed
 	$(BIN)/python -m gatefw.lane_diagram --write README.md docs/lane.md
