@@ -78,15 +78,15 @@ def mated(album: Album, frames: int = 1, templates: int = 1, seed: int = 0, lost
     return Scores(_between_rows(probes, references), people, people)
 
 
-def non_mated(album: Album, frames: int = 1, templates: int = 1, seed: int = 0) -> Scores:
+def non_mated(album: Album, frames: int = 1, templates: int = 1, seed: int = 0, most: int = PEOPLE_MOST) -> Scores:
     """One probe of everyone with enough pictures for it against one reference of everyone else with enough for that.
 
     The first pictures make the probe, the last ones the reference. One against one there is one picture a person, the
-    first, and each pair once. Of more than PEOPLE_MOST people so many are drawn.
+    first, and each pair once. Of more than `most` people so many are drawn.
     """
     shots = [(person, own) for person, own in enumerate(album.of_people()) if own]
-    if len(shots) > PEOPLE_MOST:
-        drawn = np.random.default_rng(seed).choice(len(shots), PEOPLE_MOST, replace=False)
+    if len(shots) > most:
+        drawn = np.random.default_rng(seed).choice(len(shots), most, replace=False)
         shots = [shots[number] for number in sorted(drawn)]
     single = frames == templates == 1
     asking = [(person, own[:frames]) for person, own in shots if len(own) >= frames]
