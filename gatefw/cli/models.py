@@ -7,12 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gatefw.biometrics import admit
 from gatefw.biometrics import card as cards
 from gatefw.biometrics.card import Card
 from gatefw.biometrics.install import install, install_photos
-from gatefw.biometrics.runtime import Runtime
-from gatefw.cli.command import add, add_json
+from gatefw.cli.command import add, add_json, progress
 from gatefw.errors import ModelError
 from gatefw.state import state_dir
 
@@ -55,6 +53,19 @@ example:
   gatefw face calibrate photographs --model mine --out measured.toml
   gatefw models add mine.tflite --card measured.toml
 """
+IMPORT = """\
+Makes an embedder of other weights for the network of our own: a file laid out as dlib's
+dlib_face_recognition_resnet_model_v1.dat. Published weights differ much between groups of people, and some are trained
+for East Asian faces: measure on photographs of people like yours.
+
+The weights are converted as `gatefw models install` does it (the same throw-away environment), int8 is compared with
+float, and the model is measured on DIR (a folder of pictures for each person: at least 50 people with three, hundreds
+are wanted). Its card gets the thresholds, and only then it is installed. A file of another network, a folder that is
+too small and weights that do not tell its people apart are refused.
+
+example:
+  gatefw models import-dlib --dlib-dat weights.dat --name dlib-asia-int8 --licence CC0-1.0 --measure photographs
+"""
 REMOVE = """\
 Removes a model that was added. A config that names it does not start any more, and templates that it made cannot be
 compared: enrol people again with another one.
@@ -78,9 +89,18 @@ def add_parser(subparsers: Any) -> None:
     bring = add(commands, "add", "install a TFLite file of your own", ADD)
     bring.add_argument("file", type=Path, metavar="FILE.tflite")
     bring.add_argument("--card", type=Path, required=True, metavar="CARD.toml", help="what it is")
-    bring.add_argument("--runtime", choices=list(Runtime), default=Runtime.LITERT, help="that loads it to look at it")
+    bring.add_argument("--runtime", choices=("litert", "tflite"), default="litert", help="that loads it to look at it")
     add_json(bring)
     bring.set_defaults(run=run_add)
+    weights = add(commands, "import-dlib", "make an embedder of other weights, and measure it", IMPORT)
+    weights.add_argument("--dlib-dat", type=Path, required=True, metavar="FILE", help="the weights")
+    weights.add_argument("--name", required=True, help="of the model, for the config")
+    weights.add_argument("--licence", required=True, metavar="TEXT", help="the terms of the weights, for the card")
+    weights.add_argument("--measure", type=Path, required=True, metavar="DIR", help="photographs, a folder a person")
+    weights.add_argument("--dataset", metavar="NAME", help="what the card calls them (default: the folder's name)")
+    weights.add_argument("--from", dest="source", type=Path, metavar="DIR", help="the converter's wheels, no network")
+    add_json(weights)
+    weights.set_defaults(run=run_import)
     drop = add(commands, "remove", "remove a model that was added", REMOVE)
     drop.add_argument("name", metavar="NAME")
     add_json(drop)
@@ -100,19 +120,38 @@ def _say(line: str) -> None:
 
 
 def run_add(arguments: argparse.Namespace) -> int:
+    from gatefw.biometrics import admit
+    from gatefw.biometrics.runtime import Runtime
+
     models = _models()
     card = admit.add(models, arguments.file, arguments.card, Runtime(arguments.runtime), _say)
     _tell(describe(models, card.name), arguments.json)
     return 0
 
 
+def run_import(arguments: argparse.Namespace) -> int:
+    from gatefw.biometrics import dlib_import
+
+    weights = dlib_import.Weights(arguments.dlib_dat, arguments.name, arguments.licence)
+    folder, convert = arguments.measure, dlib_import.in_environment(_say, arguments.source)
+    with progress(sys.stderr) as tell:
+        dataset = arguments.dataset or folder.resolve().name
+        card = dlib_import.bring(_models(), weights, folder, dataset, convert, _say, tell)
+    _tell(describe(_models(), card.name), arguments.json)
+    return 0
+
+
 def run_remove(arguments: argparse.Namespace) -> int:
+    from gatefw.biometrics import admit
+
     admit.remove(_models(), arguments.name, _say)
     _tell({"name": arguments.name, "state": "removed"}, arguments.json)
     return 0
 
 
 def run_list(arguments: argparse.Namespace) -> int:
+    from gatefw.biometrics import admit
+
     models = _models()
     rows = [describe(models, name) for name in (*(card.name for card in cards.shipped()), *admit.others(models))]
     if arguments.json:

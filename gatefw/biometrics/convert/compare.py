@@ -14,11 +14,11 @@ Pixels = NDArray[np.float32]
 FACES = 8
 
 
-def compare(float_model: bytes, int8_model: bytes, kind: str) -> dict[str, Any]:
+def compare(float_model: bytes, int8_model: bytes, kind: str, chips: NDArray[Any] | None = None) -> dict[str, Any]:
     """What was measured: `same_shapes` of inputs and outputs, and the largest `difference` over the faces.
 
     embed: L2 distance of the two vectors over the float one's norm. detect: shift of a key point in eye distances,
-    infinity where one of the two saw no face.
+    infinity where one of the two saw no face. With `chips` also `on_chips`, the median difference of an embedder there.
     """
     floats, int8 = _interpreter(float_model), _interpreter(int8_model)
     side = int(floats.get_input_details()[0]["shape"][1])
@@ -27,7 +27,11 @@ def compare(float_model: bytes, int8_model: bytes, kind: str) -> dict[str, Any]:
     for number in range(FACES):
         picture = draw_face(side, kind, np.random.default_rng(number))
         differences.append(measure(_run(floats, picture), _run(int8, picture)))
-    return {"same_shapes": _shapes(floats) == _shapes(int8), "difference": max(differences)}
+    found = {"same_shapes": _shapes(floats) == _shapes(int8), "difference": max(differences)}
+    if chips is not None:
+        real = [_vector_difference(_run(floats, chip), _run(int8, chip)) for chip in chips.astype(np.float32)]
+        found["on_chips"] = float(np.median(real))
+    return found
 
 
 def draw_face(side_px: int, kind: str, rng: np.random.Generator) -> Pixels:

@@ -5,6 +5,7 @@ its version string (`con_4`, `affine_`, `fc_2`), written as a length and ASCII. 
 decodes what follows each.
 
     integer  one byte (bit 7: negative, low four bits: how many bytes follow), then those bytes, little endian
+    float    two integers: mantissa, and the power of two that it is multiplied by
     tensor   integer version (2), four integers of shape, float32 little endian
     con_     tensor of weights then biases; integers: filters, rows, columns, stride y, stride x, padding y, padding x
     affine_  tensor of gammas then betas
@@ -49,6 +50,13 @@ class _Reader:
     def integers(self, count: int) -> tuple[int, ...]:
         return tuple(self.integer() for _ in range(count))
 
+    def real(self) -> float:
+        mantissa, exponent = self.integers(2)
+        try:
+            return math.ldexp(mantissa, exponent)
+        except OverflowError:
+            raise ValueError(f"dlib number of {mantissa} * 2 ** {exponent} before {self.position}") from None
+
     def tensor(self) -> NDArray[np.float32]:
         version = self.integer()
         if version != 2:
@@ -80,3 +88,9 @@ def layers(content: bytes) -> list[Layer]:
         found.append(layer)
         position = reader.position
     return found
+
+
+def numbers(content: bytes, position: int, count: int) -> list[float]:
+    """So many floats from a position on. Raises ValueError on a damaged file."""
+    reader = _Reader(content, position)
+    return [reader.real() for _ in range(count)]

@@ -1,7 +1,8 @@
 """float -> int8 with ai-edge-quantizer, from activation ranges kept in JSON: installing needs no pictures.
 
-The ranges are minima and maxima of each tensor over 200 (detector: 100) faces. The range of the input is never measured
-but set: 0..255 for the embedder, -1..1 for the detector; with measured ones ([1.86, 246.9]) plain white would saturate.
+Other weights than the published ones have other ranges, which are measured on chips. The ones that ship are minima and
+maxima of each tensor over 200 (detector: 100) faces. The range of the input is never measured but set: 0..255 for the
+embedder, -1..1 for the detector; with measured ones ([1.86, 246.9]) plain white would saturate.
 """
 
 import json
@@ -10,6 +11,9 @@ from typing import Any
 
 import numpy as np
 from ai_edge_quantizer import quantizer, recipe
+from numpy.typing import NDArray
+
+from .ranges import Ranges, measured
 
 INPUT_RANGE = {"embed": (0.0, 255.0), "detect": (-1.0, 1.0)}
 # The last BlazeFace block and its four heads stay float: one tensor there spans -330..8, and in int8 the key points
@@ -20,20 +24,22 @@ KEEP_FLOAT = {
 }
 
 
-def quantise(float_model: bytes, kind: str) -> bytes:
-    """The int8 TFLite file of a float one. `kind`: "detect" or "embed"."""
+def quantise(float_model: bytes, kind: str, chips: NDArray[Any] | None = None) -> bytes:
+    """The int8 TFLite file of a float one. `kind`: "detect" or "embed". Ranges are measured on `chips`, if given."""
     rules = recipe.static_wi8_ai8()
     for regex in KEEP_FLOAT[kind]:
         rules.append({"regex": regex, "operation": "*", "algorithm_key": "no_quantize", "op_config": {}})
     tool = quantizer.Quantizer(float_model)
     tool.load_quantization_recipe(rules)
-    return bytes(tool.quantize(_ranges(kind), enable_progress_report=False).quantized_model)
+    return bytes(tool.quantize(_ranges(float_model, kind, chips), enable_progress_report=False).quantized_model)
 
 
-def _ranges(kind: str) -> dict[str, dict[str, Any]]:
-    ranges = json.loads(Path(__file__).with_name(f"ranges_{kind}.json").read_text())
-    ranges["input"] = dict(zip(("min", "max"), INPUT_RANGE[kind], strict=True))
+def _ranges(float_model: bytes, kind: str, chips: NDArray[Any] | None) -> dict[str, dict[str, Any]]:
+    found: Ranges = json.loads(Path(__file__).with_name(f"ranges_{kind}.json").read_text())
+    if chips is not None:
+        found = measured(float_model, chips, found)
+    found["input"] = dict(zip(("min", "max"), INPUT_RANGE[kind], strict=True))
     return {
         name: {bound: np.full((1, 1, 1, 1), value, np.float32) for bound, value in bounds.items()}
-        for name, bounds in ranges.items()
+        for name, bounds in found.items()
     }
