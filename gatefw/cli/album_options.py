@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from gatefw.cli import command
 from gatefw.state import state_dir
 
 if TYPE_CHECKING:
-    from gatefw.biometrics.album import Album
+    from gatefw.biometrics.album import Album, Look
     from gatefw.biometrics.chain import Chain
 
 DETECTOR, EMBEDDER = "blazeface-short-range-int8", "dlib-resnet-int8"
@@ -26,8 +27,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--central", action="store_true", help="the central face, good or not; else as a lane looks")
 
 
-def collected(arguments: argparse.Namespace) -> "tuple[Chain, Album]":
-    """The chain and what it made of every picture. Raises ModelError, SetupError (see `album.collect`)."""
+def collected(
+    arguments: argparse.Namespace, around: "Callable[[Chain, Look], Look] | None" = None
+) -> "tuple[Chain, Album]":
+    """The chain and what it made of every picture; `around` the look at one, another look may be made.
+
+    Raises ModelError, SetupError (see `album.collect`).
+    """
     from gatefw.biometrics.album import central, collect
     from gatefw.biometrics.chain import Chain
     from gatefw.biometrics.runtime import Delegate, Runtime
@@ -37,4 +43,8 @@ def collected(arguments: argparse.Namespace) -> "tuple[Chain, Album]":
     chain = Chain.load(models, arguments.detector, arguments.model, runtime, delegate, calibrated=False)
     with command.progress(sys.stderr) as tell:
         look = central(chain) if arguments.central else chain.probe
-        return chain, collect(look, arguments.folder, lambda done, of: tell(f"{done} of {of} pictures seen"))
+        return chain, collect(
+            around(chain, look) if around else look,
+            arguments.folder,
+            lambda done, of: tell(f"{done} of {of} pictures seen"),
+        )

@@ -1,0 +1,87 @@
+"""Fusing averages the noise of pictures away; which way gains how much is measured on the same pictures for each."""
+
+import itertools
+
+import numpy as np
+import pytest
+from made_album import album
+
+from gatefw.biometrics import scores
+from gatefw.biometrics.album import Album, Shot
+from gatefw.biometrics.chain import Probe
+from gatefw.biometrics.fusion_gain import DISTANCES, MEAN, WEIGHTED, Row, Way, gains, unmirrored
+from gatefw.cli.face_fusion import _figures, _line
+from gatefw.model import Reason
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[Way, Row]:
+    pictures = album(people=40, shots=6, blurred=0.3)
+    return {row.way: row for row in gains(pictures, noisier(pictures), replicates=10)}
+
+
+def noisier(pictures: Album) -> Album:
+    chance = np.random.default_rng(3)
+    return unmirrored(pictures, [row + chance.normal(0, 0.15, 32).astype(np.float32) for row in pictures.vectors])
+
+
+def test_every_way_that_six_pictures_allow_is_there_and_no_other(rows: dict[Way, Row]) -> None:
+    assert {(way.frames, way.templates) for way in rows} == {(1, 1), (1, 3), (3, 1), (3, 3), (5, 1)}
+    assert {way.fused for way in rows if (way.frames, way.templates) == (1, 1)} == {MEAN}
+    assert {way.fused for way in rows if way.frames == 5} == {MEAN, WEIGHTED, "best 3", "best 1", DISTANCES}
+    assert {way.fused for way in rows if way.frames == 3} == {MEAN, WEIGHTED, "best 1", DISTANCES}
+
+
+def test_all_ways_of_so_many_pictures_compare_the_same_number_of_them(rows: dict[Way, Row]) -> None:
+    by_counts = itertools.groupby(rows.values(), key=lambda row: (row.way.frames, row.way.templates))
+    for _, of in by_counts:
+        assert len({(row.mated, row.non_mated, row.people) for row in of}) == 1
+    assert rows[Way(1, 1, MEAN)].mated == 40 * 15
+    assert rows[Way(1, 1, MEAN)].non_mated == 40 * 39 // 2
+
+
+def test_more_pictures_miss_fewer_people_and_the_plain_mean_gains_nothing_on_itself(rows: dict[Way, Row]) -> None:
+    one, three, five = (rows[Way(frames, 1, MEAN)].outcomes[0] for frames in (1, 3, 5))
+    assert one.fnmr.value > three.fnmr.value >= five.fnmr.value
+    assert three.gain.value == three.gain.low == three.gain.high == 0
+
+
+def test_frames_by_weight_are_better_than_plain_ones_where_some_are_bad(rows: dict[Way, Row]) -> None:
+    assert rows[Way(3, 1, WEIGHTED)].outcomes[0].gain.value >= 0
+    assert rows[Way(5, 1, "best 3")].outcomes[0].gain.value >= rows[Way(5, 1, DISTANCES)].outcomes[0].gain.value
+
+
+def test_noisier_vectors_without_the_mirror_image_are_seen_to_lose(rows: dict[Way, Row]) -> None:
+    assert rows[Way(1, 1, MEAN, mirror=False)].outcomes[0].gain.value < 0
+
+
+def test_few_strangers_do_not_carry_a_rare_error(rows: dict[Way, Row]) -> None:
+    assert not any(outcome.carried for row in rows.values() for outcome in row.outcomes)
+
+
+def test_the_plain_mean_agrees_with_the_scores_that_cards_are_made_of() -> None:
+    pictures = album(people=12, shots=2)
+    (first, *_) = gains(pictures, replicates=0)
+    curve_of = scores.mated(pictures), scores.non_mated(pictures)
+    assert (first.mated, first.non_mated) == tuple(map(len, curve_of))
+    distance = first.outcomes[0].distance.value
+    assert (curve_of[0].distances > distance).mean() == pytest.approx(first.outcomes[0].fnmr.value)
+
+
+def test_where_nobody_has_enough_pictures_only_one_against_one_is_told() -> None:
+    assert {(row.way.frames, row.way.templates) for row in gains(album(12, 2), replicates=2)} == {(1, 1)}
+
+
+def test_lost_pictures_have_no_vector_without_the_mirror_image_either() -> None:
+    pictures = album(2, 2)
+    lost = Album((*pictures.shots[:3], Shot(1, Reason.NO_FACE)), 2)
+    others = unmirrored(lost, [np.full(32, number, np.float32) for number in range(3)])
+    assert np.isnan(others.vectors[3]).all()
+    assert others.vectors[:3, 0].tolist() == [0, 1, 2]
+    assert isinstance(lost.shots[0].probe, Probe)
+
+
+def test_each_row_is_told_to_people_and_to_machines(rows: dict[Way, Row]) -> None:
+    for row in rows.values():
+        assert row.way.fused in _line(row)
+        assert len(_figures(row)["at"]) == 2
