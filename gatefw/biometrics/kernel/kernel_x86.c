@@ -11,14 +11,16 @@
 /* What SIMDe 0.7.4 has not. */
 #undef _mm512_madd_epi16
 #define _mm512_madd_epi16 simde_mm512_madd_epi16
-static inline __m512i _mm512_srai_epi32(__m512i a, int by) {
+#define _mm512_srai_epi32 lanes_down
+#define _mm512_cvtepu8_epi32 lanes_of_bytes
+static inline __m512i lanes_down(__m512i a, int by) {
     int32_t lanes[16];
     _mm512_storeu_si512(lanes, a);
     for (int i = 0; i < 16; i++)
         lanes[i] >>= by;
     return _mm512_loadu_si512(lanes);
 }
-static inline __m512i _mm512_cvtepu8_epi32(__m128i a) {
+static inline __m512i lanes_of_bytes(__m128i a) {
     uint8_t bytes[16];
     int32_t lanes[16];
     _mm_storeu_si128((__m128i *)bytes, a);
