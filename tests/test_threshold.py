@@ -23,7 +23,7 @@ from gatefw.biometrics.threshold import (
 )
 from gatefw.errors import ModelError
 
-_, EMBEDDER, *_ = cards.shipped()
+EMBEDDER = next(card for card in cards.shipped() if card.kind == "embed")
 
 fused = st.tuples(st.integers(1, 20), st.integers(1, 8))
 rates = st.floats(1e-6, 0.1)
