@@ -49,7 +49,7 @@ NUMPY = "numpy"
 _QUERIES = 16
 _BLOCK = 4096
 _SEED = 20261124
-_LEAST = -(2**31)
+_LEAST, _GREATEST = -(2**31), 2**31 - 1
 
 
 def paths() -> tuple[str, ...]:
@@ -225,12 +225,16 @@ class Index:
 
         parts = list(self._spread(part))
         self.rescored += sum(each[2] for each in parts)
-        scores, labels = (np.concatenate([each[n] for each in parts], 1) for n in (0, 1))
-        order = [np.lexsort((labels[n], -scores[n].astype(np.int64)))[:most] for n in range(len(probes))]
-        kept = [order[n][labels[n][order[n]] >= 0] for n in range(len(probes))]
-        return [scores[n][at].astype(np.int64) for n, at in enumerate(kept)], [
-            labels[n][at] for n, at in enumerate(kept)
-        ]
+        scores, labels = parts[0][:2]
+        if len(parts) > 1:
+            scores, labels = (np.concatenate([each[n] for each in parts], 1) for n in (0, 1))
+            order = np.lexsort((labels, -scores.astype(np.int64)), 1)[:, :most]
+            scores, labels = (np.take_along_axis(each, order, 1) for each in (scores, labels))
+        counts = (labels >= 0).sum(1).tolist()
+        return (
+            [each[:count].astype(np.int64) for each, count in zip(scores, counts, strict=True)],
+            [each[:count] for each, count in zip(labels, counts, strict=True)],
+        )
 
     def _within(self, probe: NDArray[np.int8], least: Labels) -> tuple[NDArray[np.int64], Labels]:
         if self.path == NUMPY:
@@ -284,8 +288,8 @@ class Index:
     def _least(self, lengths: NDArray[np.int64], within: float) -> Labels:
         """The least scores of rows at `within` or nearer."""
         square = (within / self.scale.step) ** 2
-        least = [_LEAST if math.isinf(square) else math.ceil(int(each) - square) for each in lengths]
-        return np.clip(least, _LEAST, 2**31 - 1).astype(np.int32)
+        least = [_LEAST if math.isinf(square) else math.ceil(each - square) for each in lengths.tolist()]
+        return np.array([min(max(each, _LEAST), _GREATEST) for each in least], np.int32)
 
     def _hits(
         self, lengths: NDArray[np.int64], scores: Sequence[NDArray[np.int64]], labels: Sequence[Labels]
