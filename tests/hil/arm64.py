@@ -1,7 +1,8 @@
 """Tier 4: a Debian userland for arm64 under emulation, in which gatefw is installed from wheels alone and tested.
 
 The userland is made once with debootstrap and kept in the cache directory, with the packages that were installed into
-it. Everything runs in a mount namespace of its own, so that nothing stays mounted whatever happens.
+it. Everything runs in a mount namespace of its own, so that nothing stays mounted whatever happens. The search kernel
+is compiled here, for there (Debian: gcc-aarch64-linux-gnu); without that compiler numpy searches, as the wheel allows.
 """
 
 import os
@@ -18,6 +19,12 @@ MIRROR = "http://deb.debian.org/debian"
 MAKE_S, INSTALL_S, TESTS_S = 1800.0, 900.0, 900.0
 PACKAGES = "python3,python3-venv,ca-certificates,libgomp1"
 WITH = ("pytest", "pytest-timeout", "hypothesis", "cwt")
+CROSS = {
+    "CC": "aarch64-linux-gnu-gcc",
+    "LDSHARED": "aarch64-linux-gnu-gcc -shared",
+    "_PYTHON_HOST_PLATFORM": "linux-aarch64",
+}
+"""With these pip builds a wheel for arm64."""
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 RULE = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
 
@@ -103,6 +110,7 @@ def run(cache: Path, python: str, arguments: list[str]) -> int:
         work = Path(name)
         built = subprocess.run(
             [python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(work), str(ROOT)],
+            env={**os.environ, **CROSS},
             capture_output=True,
             text=True,
         )
