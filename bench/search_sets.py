@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from gatefw.biometrics.album import collect
 from gatefw.biometrics.chain import Chain
-from gatefw.biometrics.index import DEVIATIONS, TOP, Scale
 from gatefw.biometrics.runtime import Runtime
+from gatefw.biometrics.scale import DEVIATIONS, TOP, Scale
 from gatefw.cli.command import progress
 from gatefw.errors import GateError, ModelError
 from gatefw.state import state_dir

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.gallery_chunk import Chunk, Damaged, Member, Place
-from gatefw.biometrics.index import Index, Scale
+from gatefw.biometrics.index import Index
 from gatefw.biometrics.runtime import Delegate, Maker, Runtime
+from gatefw.biometrics.scale import Scale
 from gatefw.biometrics.search import SAMPLE, Candidate, Search
 from gatefw.biometrics.template import Template
 from gatefw.errors import ModelError

@@ -19,12 +19,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gatefw.biometrics.scale import Matrix, Scale
 from gatefw.errors import ModelError
 
 _kernel: Any
@@ -33,22 +33,17 @@ try:
 except ImportError:
     _kernel = None
 
-Matrix = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
 PAD = 64
 """Rows are zeros from `dim` up to a multiple of so many numbers."""
 MOST = 1024
 """Rows that `nearest` is asked for at most."""
-TOP = 127
-DEVIATIONS = 4.0
-"""So many standard deviations of a coordinate are the whole int8 range: 3.5 costs a bias of 5e-4, 2.5 one of 0.013."""
 CODE_STEP = 11
 """Of the plane's four bits, in int8 steps: about a third of a standard deviation leaves the least residual."""
 NUMPY = "numpy"
 _QUERIES = 16
 _BLOCK = 4096
-_SEED = 20261124
 _LEAST, _GREATEST = -(2**31), 2**31 - 1
 
 
@@ -63,21 +58,6 @@ class Hit:
 
     label: int
     distance: float
-
-
-@dataclass(frozen=True, eq=False)
-class Scale:
-    """How vectors become int8: what is subtracted, and the size of one step. Any is correct, a fitting one is finer."""
-
-    mean: NDArray[np.float32]
-    step: float
-
-    @classmethod
-    def fitted(cls, sample: Matrix) -> "Scale":
-        """Of at least one vector like those to come; of a single one nothing is known but its length."""
-        mean = sample.mean(0, dtype=np.float64) if len(sample) > 1 else np.zeros(sample.shape[1])
-        spread = float(np.sqrt(np.square(sample - mean).mean())) or 1.0
-        return cls(mean.astype(np.float32), DEVIATIONS * spread / TOP)
 
 
 class Index:
@@ -109,7 +89,6 @@ class Index:
         self.dim, self.scale, self.error, self.rescored = dim, scale, 0.0, 0
         self._sigma = sigma
         self._width = -(-dim // PAD) * PAD
-        self._rotation = _rotation(dim)
         self._lock = threading.Lock()
         self._count, self._unit = 0, 0.0
         self._at = np.full(0, -1, np.int32)
@@ -187,16 +166,12 @@ class Index:
         return self.error + self.rounded(probe[None])[1]
 
     def rounded(self, vectors: Matrix) -> tuple[NDArray[np.int8], float]:
-        """Vectors as int8 rows (zeros behind `dim`), and how far the worst of them is from its vector."""
+        """As `Scale.rounded`, as wide as the rows. Raises ModelError: vectors of another length, or not finite."""
         if vectors.ndim != 2 or vectors.shape[1] != self.dim:
             raise ModelError(f"index: vectors are {vectors.shape}, rows have {self.dim} numbers")
         if not np.isfinite(vectors).all():
             raise ModelError("index: a vector with numbers that are not finite; its model is broken")
-        turned = (vectors - self.scale.mean) @ self._rotation.T / np.float32(self.scale.step)
-        rows = np.zeros((len(vectors), self._width), np.int8)
-        rows[:, : self.dim] = np.clip(np.rint(turned), -TOP, TOP).astype(np.int8)
-        off = np.linalg.norm(turned - rows[:, : self.dim], axis=1) * self.scale.step
-        return rows, float(off.max(initial=0.0))
+        return self.scale.rounded(vectors, self._width)
 
     def close(self) -> None:
         """Overwrite all rows, and end the threads."""
@@ -381,11 +356,3 @@ def _pinned(threads: int) -> ThreadPoolExecutor:
         os.sched_setaffinity(0, {processor})  # 0: the calling thread alone
 
     return ThreadPoolExecutor(threads, "search", pin)
-
-
-@cache
-def _rotation(dim: int) -> Matrix:
-    """The same orthogonal matrix for everybody; it is no secret."""
-    drawn = np.random.default_rng(_SEED).standard_normal((dim, dim))
-    turned, triangle = np.linalg.qr(drawn)
-    return (turned * np.sign(np.diag(triangle))).astype(np.float32)

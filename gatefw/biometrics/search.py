@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatefw.biometrics.gallery_chunk import CHUNK_PEOPLE, TEMPLATES_MAX, Chunk, Damaged, Matrix, Place, reference
-from gatefw.biometrics.index import Hit, Index, Labels, Scale
+from gatefw.biometrics.index import Hit, Index, Labels
 from gatefw.biometrics.runtime import Maker, Vector
+from gatefw.biometrics.scale import Scale
 from gatefw.biometrics.template import Template
 from gatefw.model import Reason, SubjectId
 
