@@ -24,6 +24,7 @@ from gatefw.biometrics import picture
 from gatefw.biometrics.chain import Chain, Probe
 from gatefw.biometrics.gallery_chunk import CHUNK_PEOPLE, Chunk, Member, Place
 from gatefw.biometrics.runtime import Maker, Runtime
+from gatefw.biometrics.scale import Scale
 from gatefw.biometrics.search import Search
 from gatefw.biometrics.template import Template
 from gatefw.cli.command import progress
@@ -71,7 +72,7 @@ def run(people: int, rounds: int, tell: Callable[[str], None]) -> tuple[list[Row
     faces = drawn(people)
     made: list[indexes.Index] = []
 
-    def index(dim: int, scale: indexes.Scale) -> indexes.Index:
+    def index(dim: int, scale: Scale) -> indexes.Index:
         made.append(indexes.Index(dim, scale, room=people))
         return made[-1]
 

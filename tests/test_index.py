@@ -302,7 +302,8 @@ def test_the_kernel_is_there_where_it_is_required() -> None:
 def test_without_the_kernel_numpy_searches_and_says_so() -> None:
     script = (
         "import sys; sys.modules['gatefw.biometrics._kernel'] = None\n"
-        "import numpy as np; from gatefw.biometrics.index import Index, paths; from gatefw.biometrics.scale import Scale\n"
+        "import numpy as np; from gatefw.biometrics.scale import Scale\n"
+        "from gatefw.biometrics.index import Index, paths\n"
         "index = Index(2, Scale(np.zeros(2, np.float32), 0.01)); index.put([3], np.ones((1, 2), np.float32))\n"
         "print(paths(), index.path, index.exact, index.nearest(np.ones((1, 2), np.float32), 1)[0][0].label)"
     )
