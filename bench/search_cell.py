@@ -23,16 +23,28 @@ from numpy.typing import NDArray
 
 from bench.harness import Samples, rotate, timed
 from bench.search_peers import APPROXIMATE, ENGINES, INT8, MOST, Case, Found, Rows, Search, scan
-from bench.search_sets import COSINE, PROBES, QUANTILES, Faces, Matrix, apart, drawn, synthetic
+from bench.search_sets import (
+    BLOCK,
+    COSINE,
+    PROBES,
+    QUANTILES,
+    Faces,
+    aligned,
+    apart,
+    blocks,
+    drawn,
+    nearest,
+    synthetic,
+)  # fmt: skip
 from gatefw.biometrics import index as indexes
 from gatefw.biometrics.index import Index
+from gatefw.biometrics.scale import Matrix
 from gatefw.cli.command import progress
 
 SETS = {"synthetic": synthetic, "drawn": drawn}
 LIMIT, OURS, OURS_ALL = "read limit", "gatefw", "gatefw, no threshold"
 MARGIN = 0.01
 """Of the true five nearest those count that are so much nearer than the threshold: int8 may place the others beyond."""
-_ADD = 100_000
 SAMPLE_S = 0.005
 
 
@@ -42,11 +54,13 @@ class Cell:
     def __init__(self, faces: Faces, tell: Callable[[str], None]) -> None:
         self.faces, self.tell, self.count = faces, tell, len(faces.vectors)
         self.dim = faces.vectors.shape[1]
-        self.true, self.far = _nearest(faces)
+        self.true, self.far = nearest(faces, MOST)
         self.index = self._index(1)
-        self.rows = np.concatenate([self.index.rounded(block)[0] for block in _blocks(faces.vectors)])
         self.probes = self.index.rounded(faces.probes)[0]
-        self.norms = np.concatenate([np.einsum("ij,ij->i", b, b, dtype=np.int32) for b in _blocks(self.rows)])
+        self.rows = aligned(self.count, self.probes.shape[1])
+        for begin in range(0, self.count, BLOCK):
+            self.rows[begin : begin + BLOCK] = self.index.rounded(faces.vectors[begin : begin + BLOCK])[0]
+        self.norms = np.concatenate([np.einsum("ij,ij->i", b, b, dtype=np.int32) for b in blocks(self.rows)])
         self.case = Case(faces, self.rows, self.norms)
         self.tell("full scan")
         self.scanned = {
@@ -57,8 +71,8 @@ class Cell:
     def _index(self, threads: int) -> Index:
         self.tell("building the product's index")
         index = Index(self.dim, self.faces.scale, room=self.count, threads=threads)
-        for begin in range(0, self.count, _ADD):
-            block = self.faces.vectors[begin : begin + _ADD]
+        for begin in range(0, self.count, BLOCK):
+            block = self.faces.vectors[begin : begin + BLOCK]
             index.put(np.arange(begin, begin + len(block), dtype=np.int32), block)
         return index
 
@@ -222,23 +236,6 @@ def _lines(samples: Samples, facts: dict[str, dict[str, Any]]) -> list[dict[str,
             line[key] = _digits(median(b / a for a, b in zip(samples[name], samples[peer], strict=True)))
         lines.append(line | {"best_exact_peer": best} | facts.get(name, {}))
     return lines
-
-
-def _nearest(faces: Faces) -> tuple[Found, NDArray[np.float64]]:
-    """The five nearest rows of each probe and their L2 distances, in float64 out of the 64 of every block."""
-    near: list[NDArray[np.int64]] = []
-    for number, block in enumerate(_blocks(faces.vectors)):
-        squares = np.einsum("ij,ij->i", block, block) - 2 * faces.probes @ block.T
-        near.append(np.argpartition(squares, 63, axis=1)[:, :64] + number * _ADD)
-    ids = np.concatenate(near, 1)
-    apart = faces.vectors[ids].astype(np.float64) - faces.probes[:, None].astype(np.float64)
-    far = np.linalg.norm(apart, axis=2)
-    order = np.argsort(far, axis=1)[:, :MOST]
-    return np.take_along_axis(ids, order, 1), np.take_along_axis(far, order, 1)
-
-
-def _blocks(rows: NDArray[Any]) -> list[NDArray[Any]]:
-    return [rows[begin : begin + _ADD] for begin in range(0, len(rows), _ADD)]
 
 
 def _blas(threads: int) -> None:

@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterable, Sequence
 from bench.harness import Row, rotate, row, table, timed
 from bench.search import processor
 from bench.search_sets import MODELS, THRESHOLDS, Faces, drawn
-from gatefw.biometrics import index as indexes
 from gatefw.biometrics import picture
 from gatefw.biometrics.chain import Chain, Probe
 from gatefw.biometrics.gallery_chunk import CHUNK_PEOPLE, Chunk, Member, Place
+from gatefw.biometrics.index import Index
 from gatefw.biometrics.runtime import Maker, Runtime
 from gatefw.biometrics.scale import Scale
 from gatefw.biometrics.search import Search
@@ -70,10 +70,10 @@ def run(people: int, rounds: int, tell: Callable[[str], None]) -> tuple[list[Row
     jpeg = Scenes(state_dir() / "photos").message(Camera.LIVE, ("obama2.jpg",))[4:]
     tell(f"drawing {people} people")
     faces = drawn(people)
-    made: list[indexes.Index] = []
+    made: list[Index] = []
 
-    def index(dim: int, scale: Scale) -> indexes.Index:
-        made.append(indexes.Index(dim, scale, room=people))
+    def index(dim: int, scale: Scale) -> Index:
+        made.append(Index(dim, scale, room=people))
         return made[-1]
 
     search = Search(Unsealed(faces, chain.maker), chain.maker, (), people, lambda: 0.0, index)

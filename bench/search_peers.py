@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.search_sets import Faces, Matrix
+from bench.search_sets import Faces
+from gatefw.biometrics.scale import Matrix
 
 Rows = NDArray[np.int8]
 Found = NDArray[np.int64]

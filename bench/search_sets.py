@@ -24,12 +24,10 @@ from numpy.typing import NDArray
 from gatefw.biometrics.album import collect
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.runtime import Runtime
-from gatefw.biometrics.scale import DEVIATIONS, TOP, Scale
+from gatefw.biometrics.scale import DEVIATIONS, TOP, Matrix, Scale
 from gatefw.cli.command import progress
 from gatefw.errors import GateError, ModelError
 from gatefw.state import state_dir
-
-Matrix = NDArray[np.float32]
 
 MEAN_LENGTH = 1.294
 VARIANCES = """
@@ -51,7 +49,7 @@ COSINE = 0.40
 PROBES = 32
 """Of whom every second one is in the gallery."""
 MODELS = ("blazeface-short-range-int8", "dlib-resnet-int8")
-_BLOCK = 100_000
+BLOCK = 100_000
 _SEED = 20261130
 
 
@@ -74,9 +72,9 @@ class Faces:
 
 def synthetic(count: int, dim: int) -> Faces:
     vectors = np.empty((count, dim), np.float32)
-    for begin, draw in _blocks(count):
-        block = draw.standard_normal((min(_BLOCK, count - begin), dim), dtype=np.float32)
-        vectors[begin : begin + _BLOCK] = _unit(block)
+    for begin, draw in _drawing(count):
+        block = draw.standard_normal((min(BLOCK, count - begin), dim), dtype=np.float32)
+        vectors[begin : begin + BLOCK] = _unit(block)
     draw = np.random.default_rng([_SEED, 1])
     mates = _mates(count, draw)
     probes = _unit(draw.standard_normal((PROBES, dim), dtype=np.float32))
@@ -97,9 +95,9 @@ def drawn(count: int, dim: int = 128) -> Faces:
     kinds, mean = draw.standard_normal((KINDS, dim), np.float32), _unit(draw.standard_normal((1, dim), np.float32))
     axes = _axes(dim)
     vectors = np.empty((count, dim), np.float32)
-    for begin, block in _blocks(count):
-        people = _people(block, min(_BLOCK, count - begin), kinds, variances)
-        vectors[begin : begin + _BLOCK] = people @ axes + MEAN_LENGTH * mean
+    for begin, block in _drawing(count):
+        people = _people(block, min(BLOCK, count - begin), kinds, variances)
+        vectors[begin : begin + BLOCK] = people @ axes + MEAN_LENGTH * mean
     mates = _mates(count, draw)
     strangers = _people(draw, PROBES, kinds, variances) @ axes + MEAN_LENGTH * mean
     # pictures of one person differ along more axes than people do: 60 against 31 of the 128
@@ -122,6 +120,30 @@ def apart(vectors: Matrix) -> dict[float, float]:
     return {share: float(np.quantile(distances, share)) for share in QUANTILES}
 
 
+def nearest(faces: Faces, most: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The nearest rows of each probe and their L2 distances, in float64 out of the 64 of every block."""
+    near: list[NDArray[np.int64]] = []
+    for number, block in enumerate(blocks(faces.vectors)):
+        squares = np.einsum("ij,ij->i", block, block) - 2 * faces.probes @ block.T
+        near.append(np.argpartition(squares, 63, axis=1)[:, :64] + number * BLOCK)
+    ids = np.concatenate(near, 1)
+    off = faces.vectors[ids].astype(np.float64) - faces.probes[:, None].astype(np.float64)
+    far = np.linalg.norm(off, axis=2)
+    order = np.argsort(far, axis=1)[:, :most]
+    return np.take_along_axis(ids, order, 1), np.take_along_axis(far, order, 1)
+
+
+def aligned(count: int, width: int) -> NDArray[np.int8]:
+    """Room for rows that begin at a line of the processor's cache, as the product's own do."""
+    raw = np.zeros(count * width + 64, np.int8)
+    begin = -raw.ctypes.data % 64
+    return raw[begin : begin + count * width].reshape(count, width)
+
+
+def blocks(rows: NDArray[Any]) -> list[NDArray[Any]]:
+    return [rows[begin : begin + BLOCK] for begin in range(0, len(rows), BLOCK)]
+
+
 def _people(draw: np.random.Generator, count: int, kinds: Matrix, variances: Matrix) -> Matrix:
     people = draw.standard_normal((count, len(variances)), np.float32) * np.sqrt((1 - SHARED) * variances)
     people += (kinds * np.sqrt(SHARED * variances))[draw.integers(0, KINDS, count)]
@@ -140,9 +162,9 @@ def _mates(count: int, draw: np.random.Generator) -> NDArray[np.int64]:
     return mates
 
 
-def _blocks(count: int) -> Iterator[tuple[int, np.random.Generator]]:
+def _drawing(count: int) -> Iterator[tuple[int, np.random.Generator]]:
     """Every block has its own numbers, so that a larger gallery begins like a smaller one."""
-    for begin in range(0, count, _BLOCK):
+    for begin in range(0, count, BLOCK):
         yield begin, np.random.default_rng([_SEED, 3, begin])
 
 
