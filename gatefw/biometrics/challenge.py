@@ -22,7 +22,7 @@ from gatefw.biometrics.motion import Pose
 OPEN_MIN = 0.8
 CLOSED_MAX = 0.6
 """Openness of the eyes, as a share of the widest that this challenge saw. Between the two nothing is concluded."""
-STRAIGHT_MAX = 0.12
+STRAIGHT_MAX = 0.18
 TURNED_MIN = 0.25
 """Yaw, either way. Between the two nothing is concluded."""
 

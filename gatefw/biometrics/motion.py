@@ -22,6 +22,8 @@ RIGID = (
     *(127, 356, 234, 454, 93, 323, 116, 345, 123, 352, 205, 425),  # temples and cheeks
 )
 """Points that keep their distances when a face speaks or blinks; the nose stands before the others."""
+RELIEF_MIN = 0.075
+"""A face whose points a plane explains better than this, in eye distances, counts as flat."""
 
 
 @dataclass(frozen=True, slots=True)
