@@ -9,10 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatefw.biometrics import det_plot, group_rates, open_set, rates
+from gatefw.biometrics.album import Album, Shot
+from gatefw.biometrics.chain import Probe
+from gatefw.biometrics.detector import Face
 from gatefw.biometrics.open_set import Searches
+from gatefw.biometrics.quality import Quality
 from gatefw.biometrics.rates import Curve, Rate
+from gatefw.biometrics.runtime import Delegate, Maker, Runtime
 from gatefw.biometrics.scores import Scores
+from gatefw.biometrics.template import Template
 from gatefw.errors import SetupError
+from gatefw.model import Reason
 
 INF = float("inf")
 distances = st.lists(st.integers(0, 12).map(lambda n: n / 4), min_size=1, max_size=30)
@@ -188,6 +195,52 @@ def test_searches_are_counted_as_by_hand() -> None:
     none = open_set.figures(searches, [0.1])
     assert none[1] < 0.3
     assert none[2:].tolist() == pytest.approx([4 / 5, 0, 1 / 5])
+
+
+def spread(people: int, lost: int) -> Album:
+    """People ten apart, each with three pictures at most 0.2 apart; the last of them has one, and `lost` have none."""
+    face, quality = Face(0.9, *np.zeros((5, 2))), Quality(60.0, 0.2, 120.0, 0.0, 0.3, 1.0, 0.0, 0.0)
+    maker = Maker("0" * 64, Runtime.LITERT, "2", Delegate.DEFAULT)
+    shots = [
+        Shot(who, Probe(Template(np.array([10 * who, at / 10], np.float32), maker), quality, face))
+        for who in range(people)
+        for at in range(1 if who == people - 1 else 3)
+    ]
+    return Album((*shots, *(Shot(people + number, Reason.NO_FACE) for number in range(lost))), people + lost)
+
+
+def test_people_who_are_far_apart_are_all_found_and_no_stranger_is() -> None:
+    (gallery,) = open_set.galleries(spread(60, 2), (20, 21), 3, 1)
+    assert gallery.people == 20  # 21 would leave too few strangers
+    assert gallery.strangers_searches == 40 * 1000
+    assert gallery.mated_searches == pytest.approx(19.67 * 1000, rel=0.01)
+    assert gallery.rank_1 == Rate(1, 1, 1)
+    for held in gallery.held:
+        assert 9 < held.threshold.value < 11
+        assert (held.fnir.value, held.fnir.low, held.misidentified.value) == (0, 0, 0)
+        assert 0 < held.fnir.high < 0.1
+    assert not gallery.held[0].carried  # of 1,770 pairs 0.9 lie below
+
+
+def test_where_no_stranger_searched_there_is_no_figure() -> None:
+    few = open_set.Draws(spread(4, 0)).searches(4, 1, np.ones(4, np.int32), np.random.default_rng(1))
+    assert np.isnan(open_set.figures(few, [0.1])).all()
+
+
+@given(st.integers(2, 10), st.integers(0, 2**32), st.lists(st.integers(0, 2), min_size=20, max_size=20))
+def test_a_draw_enrols_only_who_was_drawn_and_never_as_a_stranger(size: int, seed: int, counts: list[int]) -> None:
+    drawn = np.array(counts, np.int32)
+    there = int((drawn > 0).sum())
+    if there <= size:
+        return
+    found = open_set.Draws(spread(20, 0)).searches(size, 1, drawn, np.random.default_rng(seed))
+    assert len(found.strangers) == there - size
+    assert found.strangers.min() > 9  # nobody of theirs is enrolled
+    assert len(found.own) <= size
+    assert (found.own < 0.3).all()
+    assert (found.own > 0.05).all()  # never the very picture that is enrolled
+    assert (found.other > 9).all()
+    assert found.weights.sum() + found.strangers_weights.sum() <= drawn.sum()
 
 
 # ---------------------------------------------------------------- the plot

@@ -113,11 +113,11 @@ def galleries(
     fpirs: Sequence[float] = FPIRS,
     told: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Iterator[Gallery]:
-    """The rates at each gallery size. One larger than half of the people there are is left out: too few strangers."""
+    """The rates at each gallery size. More than a third of the people are left out: too few strangers."""
     draws = Draws(album)
     once = np.ones(draws.people, np.int32)
     for place, size in enumerate(sizes):
-        if not 2 <= size <= draws.there // 2:
+        if not 2 <= size <= draws.there // 3:
             continue
         chance = np.random.default_rng((seed, size))
         searches = draws.searches(size, -(-ENROLLED // size), once, chance)
@@ -129,7 +129,9 @@ def galleries(
 
 
 def figures(searches: Searches, fpirs: Sequence[float]) -> Numbers:
-    """Rank-1; then threshold, FNIR, misidentified and ambiguous at each FPIR in turn."""
+    """Rank-1; then threshold, FNIR, misidentified and ambiguous at each FPIR in turn; NaN without strangers."""
+    if not len(searches.strangers):
+        return np.full(1 + _FIGURES * len(fpirs), np.nan)
     order = np.argsort(searches.strangers)
     nearest, found = searches.strangers[order], np.cumsum(searches.strangers_weights[order])
     own, other, second = searches.own, searches.other, searches.second

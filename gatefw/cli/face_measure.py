@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.plot:
         _draw(arguments.plot, arguments.model, album, found)
     if not arguments.json:
-        print("\n".join(_lines(found)))
+        print("\n".join(line.rstrip() for line in _lines(found)))
     print(json.dumps(asked | measurement.to_json(found)))
     return 0
 
@@ -115,7 +115,7 @@ def _lines(found: "Measurement") -> Iterator[str]:
         yield f"  of the list's non-mated pairs match at these thresholds: {shares} %"
     yield from _of_galleries(found.galleries)
     for size in found.galleries_left_out:
-        yield f"  {size} people: left out, more than half of those there are; too few would be strangers"
+        yield f"  {size} people: left out, more than a third of those there are; too few would be strangers"
     if found.differences:
         yield from _of_groups(found.differences, [point.fmr for point in found.rates.points])
     yield ""
