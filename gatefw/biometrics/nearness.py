@@ -76,6 +76,12 @@ class Comparisons:
         ends = zip(self.missed(distance), near, strict=True)
         return Estimate(*(missed + (1 - missed) * fpir_of(share, people - 1) for missed, share in ends))
 
+    def taken(self, distance: float, people: int) -> Estimate:
+        """The share of enrolled people who are missed, and taken for another who is as near."""
+        near = self.strangers.share(distance)
+        ends = zip(self.missed(distance), near, strict=True)
+        return Estimate(*(missed * fpir_of(share, people - 1) for missed, share in ends))
+
 
 def fpir_of(fmr: float, people: int) -> float:
     """The share of strangers who are found among so many people, each of them a stranger's chance of `fmr`.

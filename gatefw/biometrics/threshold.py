@@ -45,7 +45,8 @@ class SearchThreshold(Threshold):
 
     distances: the likeliest distance for that share, and its 95 % interval, whose low end is `distance`. extrapolated:
     the share is smaller than what was measured (fewer than ten comparisons). times_beyond: how many times it is
-    smaller than the rarest that ten comparisons stand behind; 1 where it is not.
+    smaller than the rarest that ten comparisons stand behind; 1 where it is not. taken: the share of enrolled people
+    who are expected to be taken for another (misidentification).
     """
 
     people: int
@@ -53,6 +54,7 @@ class SearchThreshold(Threshold):
     templates: int
     distances: Estimate
     times_beyond: float
+    taken: Estimate
 
     @property
     def extrapolated(self) -> bool:
@@ -137,6 +139,7 @@ def _threshold(
         templates=comparisons.templates,
         distances=distances,
         times_beyond=max(1.0, SEEN_FEWEST / comparisons.strangers.seen(share)),
+        taken=comparisons.taken(distance, people),
     )
 
 

@@ -26,6 +26,7 @@ frames fused, and people of 1 and 3 templates.
 
 alone         what a lane holds: both rates even at the strict ends of the 95 % intervals of the measurement
 likeliest     at the likeliest values instead; the bracket is what the intervals allow
+other         the share of enrolled travellers who are missed and taken for another who is as near (misidentification)
 finger        the face only names whose finger is asked for. A false accept then needs the finger sensor's FMR too,
               {FINGER_FMR:g} by its vendor's word, not measured by us; so the face may be as loose as it likes, and what
               bounds the gallery is FNIR: the looser, the more travellers have a double and are ambiguous
@@ -84,6 +85,7 @@ def _figures(held: Capacity) -> dict[str, Any]:
             "distance": round(threshold.distance, 4),
             "fmr": float(f"{threshold.fmr:.3g}"),
             "fnir_expected": round(threshold.fnmr, 4),
+            "taken_for_another": float(f"{threshold.taken.best:.2g}"),
             "times_beyond": round(threshold.times_beyond, 1),
         }
     return found
@@ -96,16 +98,15 @@ def _told(card: Card, rows: list[dict[str, Any]]) -> Iterator[str]:
     for each in rows:
         if rates != (rates := (each["fpir"], each["fnir"])):
             yield f"\nFPIR {rates[0]:g}, FNIR {rates[1]:g}: the largest gallery"
-            yield "  frames  templates      alone  distance  beyond  likeliest [95 %]                    finger"
+            yield f"  frames  templates      alone  distance  beyond    other  {'likeliest [95 %]':<34}  finger"
         alone, finger = each["alone"], each["finger"]
         low, high = alone["interval"]
         distance = f"{alone['distance']:.3f}" if "distance" in alone else "-"
-        beyond = f"{alone['times_beyond']:.0f} x" if alone.get("times_beyond", 1) > 1 else ""
+        beyond = f"{alone['times_beyond']:.2g} x" if alone.get("times_beyond", 1) > 1 else ""
+        other = f"{alone['taken_for_another']:.2%}" if "distance" in alone else "-"
         likeliest = f"{alone['likeliest']:,} [{low:,}, {high:,}]"
-        yield (
-            f"  {each['frames']:<6}  {each['templates']:<9}  {alone['people']:>9,}  {distance:>8}  {beyond:>6}  "
-            f"{likeliest:<34}  {finger['people']:>8,}"
-        )
+        used = f"{alone['people']:>9,}  {distance:>8}  {beyond:>6}  {other:>7}"
+        yield f"  {each['frames']:<6}  {each['templates']:<9}  {used}  {likeliest:<34}  {finger['people']:>6,}"
     yield from ("", *_in_words(rows), "", TRUST, "")
 
 
@@ -116,9 +117,9 @@ def _in_words(rows: list[dict[str, Any]]) -> Iterator[str]:
     finger = max(rows, key=lambda each: int(each["finger"]["people"]))
     yield (
         f"By the face alone {most['alone']['people']:,} people at most: {most['frames']} frames fused, "
-        f"{most['templates']} photographs each, FPIR {most['fpir']:g}, FNIR {most['fnir']:g}. "
-        f"Without carrying the tail beyond what was measured, {seen:,}."
+        f"{most['templates']} photographs each, FPIR {most['fpir']:g}, FNIR {most['fnir']:g}."
     )
+    yield f"Without carrying the tail beyond what was measured {seen:,}."
     yield (
         f"With a finger {finger['finger']['people']:,}: {finger['frames']} frames, {finger['templates']} photographs, "
         f"FNIR {finger['fnir']:g}."
