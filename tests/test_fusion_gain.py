@@ -9,7 +9,7 @@ from made_album import album
 from gatefw.biometrics import scores
 from gatefw.biometrics.album import Album, Shot
 from gatefw.biometrics.chain import Probe
-from gatefw.biometrics.fusion_gain import DISTANCES, MEAN, WEIGHTED, Row, Way, gains, unmirrored
+from gatefw.biometrics.fusion_gain import ALONE, DISTANCES, MEAN, WEIGHTED, Row, Way, gains, unmirrored
 from gatefw.cli.face_fusion import _figures, _line
 from gatefw.model import Reason
 
@@ -28,8 +28,8 @@ def noisier(pictures: Album) -> Album:
 def test_every_way_that_six_pictures_allow_is_there_and_no_other(rows: dict[Way, Row]) -> None:
     assert {(way.frames, way.templates) for way in rows} == {(1, 1), (1, 3), (3, 1), (3, 3), (5, 1)}
     assert {way.fused for way in rows if (way.frames, way.templates) == (1, 1)} == {MEAN}
-    assert {way.fused for way in rows if way.frames == 5} == {MEAN, WEIGHTED, "best 3", "best 1", DISTANCES}
-    assert {way.fused for way in rows if way.frames == 3} == {MEAN, WEIGHTED, "best 1", DISTANCES}
+    assert {way.fused for way in rows if way.frames == 5} == {MEAN, WEIGHTED, "best 3", "best 1", ALONE, DISTANCES}
+    assert {way.fused for way in rows if way.frames == 3} == {MEAN, WEIGHTED, "best 1", ALONE, DISTANCES}
 
 
 def test_all_ways_of_so_many_pictures_compare_the_same_number_of_them(rows: dict[Way, Row]) -> None:

@@ -8,6 +8,8 @@ WIDTH_PX, HEIGHT_PX = 900, 640
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 76, 232, 56, 64
 APART_PX = 17
 """Two names that stand beside each other."""
+STEPS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+"""Of the axis of rates: the finest that makes at most eight."""
 COLOURS = ("#a03010", "#2f6b2f", "#6a3d9a", "#8a6d00", "#0f6f6f", "#9c2a63", "#7a4a21", "#3b5bb5")
 STRONG, FAINT = "#14507a", "#777"
 
@@ -51,11 +53,12 @@ def _grid(axes: _Axes, shares: Sequence[float]) -> Iterator[str]:
         x = axes.x(share)
         yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP_PX}" y2="{bottom}" stroke="#ddd"/>'
         yield f'<text x="{x:.1f}" y="{bottom + 20}" text-anchor="middle">{100 * share:g} %</text>'
-    for step in range(5):
-        rate = axes.most * step / 4
+    step = next(each for each in STEPS if axes.most <= 8 * each)
+    for number in range(int(axes.most / step) + 1):
+        rate = number * step
         y = axes.y(rate)
         yield f'<line x1="{LEFT_PX}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>'
-        yield f'<text x="{LEFT_PX - 8}" y="{y + 4:.1f}" text-anchor="end">{100 * rate:.2f} %</text>'
+        yield f'<text x="{LEFT_PX - 8}" y="{y + 4:.1f}" text-anchor="end">{100 * rate:.3g} %</text>'
     middle_x, middle_y = (LEFT_PX + right) / 2, (TOP_PX + bottom) / 2
     yield f'<text x="{middle_x}" y="{HEIGHT_PX - 18}" text-anchor="middle">comparisons discarded</text>'
     turned = f'transform="rotate(-90 20 {middle_y})"'

@@ -22,7 +22,7 @@ from gatefw.model import Reason
 FMRS = (1e-3, 1e-4)
 FRAMES, TEMPLATES = (1, 3, 5), (1, 3)
 PEOPLE_LEAST = 10
-MEAN, WEIGHTED, DISTANCES, BEST_OF = "mean", "mean by weight", "mean of distances", "best "
+MEAN, WEIGHTED, DISTANCES, ALONE, BEST_OF = "mean", "mean by weight", "mean of distances", "first alone", "best "
 BEST = (3, 1)
 
 Numbers = NDArray[np.float64]
@@ -34,7 +34,8 @@ Sides = Sequence[tuple[int, ...]]
 class Way:
     """`frames` pictures for the probe, `templates` for the reference, and how they are made one.
 
-    The mean of distances fuses nothing: it is that of each frame to each template.
+    The mean of distances fuses nothing: it is that of each frame to each template. The first frame alone is what the
+    same people have of one.
     """
 
     frames: int
@@ -129,6 +130,7 @@ def _ways(frames: int, templates: int, single: bool) -> Iterator[Way]:
         for best in BEST:
             if best < frames:
                 yield Way(frames, templates, f"{BEST_OF}{best}")
+        yield Way(frames, templates, ALONE)
     if frames * templates > 1:
         yield Way(frames, templates, DISTANCES)
 
@@ -166,6 +168,8 @@ def _probes(album: Album, sides: Sides, way: Way) -> Vectors:
     places = np.array(sides, np.intp)
     if way.fused == DISTANCES:
         return album.vectors[places]
+    if way.fused == ALONE:
+        return album.vectors[places[:, :1]]
     weights = album.weights[places]
     if way.fused.startswith(BEST_OF):
         best = np.argsort(-weights, 1, kind="stable")[:, : int(way.fused.removeprefix(BEST_OF))]

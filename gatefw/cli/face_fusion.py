@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Fuses 1, 3 and 5 pictures of a person to a probe, and 1 and 3 others to a reference, in several ways: the plain mean of
 their vectors, the mean by quality weight, the best K by weight, and the mean of all their distances, which fuses
-nothing. Each way stands at its own distance for an FMR of 0.001 and of 0.0001; `less` is how much smaller its FNMR is
-than the plain mean's of the same pictures, in points. 95 % intervals are bootstraps over people. Nothing but numbers.
+nothing; the first alone is what the same people have of one picture. Each way stands at its own distance for an FMR of
+0.001 and of 0.0001; `less` is how much smaller its FNMR is than the plain mean's of the same pictures, in points. 95 %
+intervals are bootstraps over people. Nothing but numbers.
 
 Pictures of a folder are different photographs, more varied than the frames of one minute: a lane gains less than this.
 
