@@ -309,3 +309,4 @@ def test_without_the_kernel_numpy_searches_and_says_so() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "('numpy',) numpy True 3"
+    assert "the search kernel was not built here" in ran.stderr

@@ -13,12 +13,14 @@ them all, finds the same, and `path` says so. Of D numbers (a multiple of 64) a 
 and 13 besides: 205 for 128 numbers, 140 without the kernel.
 """
 
+import logging
 import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,9 @@ NUMPY = "numpy"
 _QUERIES = 16
 _BLOCK = 4096
 _LEAST, _GREATEST = -(2**31), 2**31 - 1
+
+
+_log = logging.getLogger(__name__)
 
 
 def paths() -> tuple[str, ...]:
@@ -86,6 +91,8 @@ class Index:
         self.path = path or paths()[0]
         if self.path not in paths():
             raise ModelError(f"index: no path is called {self.path!r} on this machine; there are {', '.join(paths())}")
+        if _kernel is None:
+            _say_slow()
         self.dim, self.scale, self.error, self.rescored = dim, scale, 0.0, 0
         self._sigma = sigma
         self._width = -(-dim // PAD) * PAD
@@ -334,6 +341,12 @@ class Index:
             self._rows, first, count, self._width, CODE_STEP, self._unit, self._plane, self._slack
         )
         return beyond
+
+
+@cache
+def _say_slow() -> None:
+    """Once."""
+    _log.warning("the search kernel was not built here: numpy searches, as exactly and slower; install a C compiler")
 
 
 def _aligned(shape: tuple[int, ...], kind: type) -> NDArray[Any]:
