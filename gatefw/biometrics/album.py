@@ -75,15 +75,15 @@ class Album:
 def collect(look: Look, folder: Path, told: Callable[[int, int], None] = lambda _done, _of: None) -> Album:
     """Every picture of `folder` through `look`: `chain.probe` as in a lane, or `central(chain)`.
 
-    told: how many are done, of how many. Raises SetupError: no directory, nobody in it, a wrong groups.csv.
+    told: how many are done, of how many. Raises SetupError: no directory, not readable, nobody in it, a wrong
+    groups.csv.
     """
     if not folder.is_dir():
         raise SetupError(f"{folder}: no directory; name one with a folder of pictures for each person")
-    found = [sorted(each for each in home.iterdir() if _is_picture(each)) for home in _homes(folder)]
-    homes, found = [pictures[0].parent for pictures in found if pictures], [pictures for pictures in found if pictures]
+    found = _pictures(folder)
     if not found:
         raise SetupError(f"{folder}: nobody is in it; a folder of pictures (.jpg, .png) for each person is wanted")
-    groups, of = _groups(folder, [home.name for home in homes]), sum(map(len, found))
+    groups, of = _groups(folder, [pictures[0].parent.name for pictures in found]), sum(map(len, found))
     shots: list[Shot] = []
     unreadable = 0
     for person, pictures in enumerate(found):
@@ -118,8 +118,14 @@ def central(chain: Chain) -> Look:
     return look
 
 
-def _homes(folder: Path) -> list[Path]:
-    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+def _pictures(folder: Path) -> list[list[Path]]:
+    """Of everyone who has any."""
+    try:
+        homes = sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+        found = [sorted(each for each in home.iterdir() if _is_picture(each)) for home in homes]
+    except OSError as error:
+        raise SetupError(f"{folder}: a folder in it cannot be read: {error.strerror}; correct its owner") from None
+    return [pictures for pictures in found if pictures]
 
 
 def _is_picture(path: Path) -> bool:
