@@ -7,6 +7,7 @@ import pytest
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.real_matcher import RealMatcher
 from gatefw.biometrics.runtime import Runtime
+from gatefw.biometrics.threshold import reach
 from gatefw.errors import ModelError, SetupError
 from gatefw.model import Enrolled, FaceCompared, FaceIdentified, Failed, Reason, SubjectId
 from gatefw.vision_settings import Searched
@@ -42,7 +43,9 @@ def test_a_traveller_is_found_and_verified_and_an_impostor_is_neither(chain: Cha
     assert matcher.people == 1
     found = matcher.identify(traveller.probes)
     assert isinstance(found, FaceIdentified)
-    assert (found.subject, found.threshold, found.frames) == (traveller.subject, 0.604, 3)
+    assert (found.subject, found.frames, found.more_evidence) == (traveller.subject, 3, False)
+    one, three = (reach(chain.embedder.card, 1, 0.01, frames)(3) for frames in (1, 3))
+    assert three < found.threshold == pytest.approx(one, abs=1e-6), "one photograph, shown three times"
     assert matcher.identify(impostor.probes) == Failed(Reason.NOT_IDENTIFIED)
     for probes, matches in ((traveller.probes, True), (impostor.probes, False)):
         for answer in (
@@ -89,8 +92,8 @@ def test_too_few_people_or_too_large_a_gallery_is_no_matcher(chain: Chain, folde
         RealMatcher(chain, folder, 1, 2, 0)
     with pytest.raises(SetupError, match="3 travellers: the gallery may hold 2"):
         RealMatcher(chain, folder, 1, 3, 0, Searched(most=2))
-    with pytest.raises(ModelError, match="it can hold 100"):
-        RealMatcher(chain, folder, 1, 1, 0, Searched(most=200, fpir=0.01, fnir=0.2))
+    with pytest.raises(ModelError, match="it can hold"):
+        RealMatcher(chain, folder, 1, 1, 0, Searched(most=5000, fpir=0.001, fnir=0.2))
 
 
 def test_of_strangers_at_a_lane_nobody_is_found_and_few_travellers_are_missed(chain: Chain, faces: Path) -> None:

@@ -238,6 +238,7 @@ def test_health_is_told_on_connection_and_when_it_changes(lane: Lane) -> None:
         "ok": True,
         "reversed": False,
         "cameras": {"camera.inside": fine, "camera.low": fine, "camera.front": fine},
+        "ailments": [],
     }
     until(lambda: {"health": works} in lane.log, "cameras that work", 30)
     assert lane.call("health")["done"] == works

@@ -2,6 +2,7 @@
 gallery; faces enrolled from a document and a living traveller; partitions; the same face under two names."""
 
 import base64
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from peers import until
 from vision_lane import FOREVER, KEY, Lane
 
 from gatefw import vision
@@ -18,6 +20,7 @@ from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.runtime import Delegate, Maker, Runtime
 from gatefw.biometrics.template import Template
+from gatefw.biometrics.threshold import reach
 from gatefw.errors import BadReply, ModelError
 from gatefw.model import FaceCompared, FaceIdentified, Failed, Reason, SubjectId
 from gatefw.vision_settings import CameraPlace, Searched, VisionSettings
@@ -76,14 +79,16 @@ def stranger(chain: Chain, seed: int) -> Template:
 # ---------------------------------------------------------------- found
 
 
-def test_a_traveller_before_the_lane_is_found_by_the_face_alone(lane: Lane, photos: Path) -> None:
+def test_a_traveller_before_the_lane_is_found_by_the_face_alone(lane: Lane, chain: Chain, photos: Path) -> None:
     enrol(lane, "anna", photos / "obama.jpg", photos / "obama3.jpg")
     enrol(lane, "bert", photos / "biden.jpg")
     lane.front.rgb = picture.load(photos / "obama2.jpg")
     found = lane.identify()
     assert isinstance(found, FaceIdentified)
-    assert (found.subject, found.threshold, found.gallery, found.fpir, found.frames) == ("anna", 0.542, 2, 0.01, 3)
+    assert (found.subject, found.gallery, found.fpir, found.frames, found.more_evidence) == ("anna", 2, 0.01, 3, False)
     assert 0 < found.score < found.threshold
+    one, three = (reach(chain.embedder.card, 3, 0.01, frames)(2) for frames in (1, 3))
+    assert three < found.threshold <= one, "three frames of one photograph are hardly more than one"
 
 
 def test_who_is_not_enrolled_is_not_identified_and_nothing_of_the_search_comes_out(lane: Lane, photos: Path) -> None:
@@ -150,16 +155,47 @@ def test_a_gallery_that_grew_past_what_the_lane_allows_is_not_searched(
     with closing(Gallery(settings.gallery, KEY)) as another:
         for number in range(3):
             another.enrol(SubjectId(f"s{number}"), [stranger(chain, number)], FOREVER)
+        until(lambda: ailments(lane) == ["gallery_too_large"], "the process to say that it is too large", 60)
         assert lane.identify() == Failed(Reason.GALLERY_TOO_LARGE)
         assert "more than 3 people are enrolled, see [gallery] most" in caplog.text
         another.revoke(SubjectId("s1"))
+    until(lambda: ailments(lane) == [], "the process to say that it fits again", 60)
     assert isinstance(lane.identify(), FaceIdentified)
 
 
+def test_where_a_finger_is_asked_for_then_a_gallery_that_grew_is_searched_and_that_is_said(
+    chain: Chain, settings: VisionSettings, photos: Path
+) -> None:
+    finger = replace(settings, searched=replace(settings.searched, most=1, outgrown="finger"))
+    with closing(Lane(chain, finger, "front")) as lane:
+        enrol(lane, "anna", photos / "obama.jpg")
+        enrol(lane, "bert", photos / "biden.jpg")
+        until(lambda: ailments(lane) == ["gallery_too_large"], "the process to say that it is too large", 60)
+        lane.front.rgb = picture.load(photos / "obama2.jpg")
+        found = lane.identify()
+        assert isinstance(found, FaceIdentified)
+        assert (found.subject, found.gallery, found.more_evidence) == ("anna", 2, True)
+
+
+def test_a_gallery_of_which_a_part_does_not_open_is_told(lane: Lane, settings: VisionSettings, photos: Path) -> None:
+    enrol(lane, "anna", photos / "obama.jpg")
+    with closing(sqlite3.connect(settings.gallery)) as database, database:
+        database.execute("UPDATE seal SET sealed = zeroblob(length(sealed))")
+        database.execute("UPDATE chunk SET version = version + 1")
+    until(lambda: ailments(lane) == ["gallery_damaged"], "the process to say that it is damaged", 60)
+    assert lane.call("health")["done"]["ok"] is False
+
+
+def ailments(lane: Lane) -> list[str]:
+    """The last that was said of the process itself."""
+    told = [message["health"]["ailments"] for message in lane.log if "health" in message]
+    return list(told[-1]) if told else []
+
+
 def test_a_lane_whose_model_cannot_hold_its_gallery_does_not_start(settings: VisionSettings) -> None:
-    large = replace(settings, cameras=(), searched=Searched(most=200, fpir=0.01, fnir=0.2))
+    large = replace(settings, cameras=(), searched=Searched(most=5000, fpir=0.001, fnir=0.2))
     vision_of_codes = replace(large, cameras=(CameraPlace("camera.front", "socket", _Nowhere(), identify=True),))
-    with pytest.raises(ModelError, match=r"among 200 people at an FPIR of 0.01 .* it can hold 100"):
+    with pytest.raises(ModelError, match=r"among 5000 people at an FPIR of 0.001 .* it can hold \d+ "):
         vision.serve(vision_of_codes, child=False)
     assert not settings.socket.exists()
 
