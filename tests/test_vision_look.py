@@ -5,14 +5,22 @@ from collections.abc import Callable
 from contextlib import closing
 from itertools import cycle
 
+import numpy as np
+import pytest
 from vision_lane import Scene
 
 from gatefw.biometrics.chain import Probe
+from gatefw.biometrics.detector import Face
+from gatefw.biometrics.runtime import Picture
 from gatefw.biometrics.sight import Hint
 from gatefw.model import Reason
 from gatefw.vision_feed import Feeds
 from gatefw.vision_look import Looking
 from gatefw.vision_server import Asked
+
+FACE = Face(
+    1.0, np.array([10.0, 10, 50, 50]), *(np.array(at, float) for at in ((20, 25), (40, 25), (30, 30), (30, 40)))
+)
 
 
 class Restless:
@@ -62,3 +70,49 @@ def test_a_question_ends_at_its_deadline_though_every_frame_is_worth_a_hint() ->
         assert until_hint(lambda: 7.9) is None
         assert until_hint(lambda: 8.0) == {"ended": "late"}
     assert wire.said[0] == {"id": 7, "hint": "too_dark"}
+
+
+class OneFace:
+    """A chain that finds the same face in every picture."""
+
+    def probe(self, _picture: object) -> Probe:
+        return Probe(template=None, quality=None, face=FACE)  # type: ignore[arg-type]
+
+
+class Compares:
+    """A look that is answered by the first face it is shown."""
+
+    def __init__(self) -> None:
+        self.compared = 0
+
+    def wants(self, _captured_s: float) -> bool:
+        return True
+
+    def seen(self, _found: Probe | Reason, _captured_s: float, _repeated: bool, _camera: str = "") -> str | None:
+        self.compared += 1
+        return "compared"
+
+    def late(self, _now_s: float) -> None:
+        return None
+
+
+@pytest.mark.parametrize("alive", [Reason.OK, Reason.NOT_LIVE, Reason.LIVENESS_UNAVAILABLE])
+def test_a_face_is_judged_before_it_is_compared_and_compared_only_if_it_lives(alive: Reason) -> None:
+    look, judged = Compares(), list[object]()
+
+    def judge(rgb: Picture, face: Face) -> Reason:
+        assert look.compared == 0
+        judged.append((rgb.shape, face))
+        return alive
+
+    with closing(Feeds({"camera.inside": Scene().open})) as feeds:
+        feeds.want(True)
+        asked = Asked(Wire(), 7, "verify", {})  # type: ignore[arg-type]
+        looking = Looking(asked, look, feeds, lambda end: {"end": end}, lambda why: {"refused": why}, judge)
+        ended, give_up_s = None, time.monotonic() + 60
+        while ended is None and time.monotonic() < give_up_s:
+            ended = looking.step(OneFace(), time.monotonic)  # type: ignore[arg-type]
+    lives = alive is Reason.OK
+    assert ended == ({"end": "compared"} if lives else {"refused": alive})
+    assert look.compared == lives
+    assert judged == [((480, 640, 3), FACE)]
