@@ -12,6 +12,7 @@ holds no threshold: the lane does not start.
 """
 
 import argparse
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -24,6 +25,16 @@ from gatefw.model import Answer, FaceCompared, FaceIdentified, Failed, Reason
 from gatefw.state import state_dir
 from gatefw.vision_settings import Searched
 
+ENDS = (
+    "found",
+    "missed",
+    "ambiguous",
+    "misidentified",
+    "strangers found",
+    "missed 1:1",
+    "strangers matched 1:1",
+)
+"""What may come of travellers and strangers. Misidentified: an enrolled one was taken for another who is enrolled."""
 MODELS = ("blazeface-short-range-int8", "dlib-resnet-int8")
 
 
@@ -33,7 +44,7 @@ def measured(matcher: RealMatcher) -> Counter[str]:
     for person in matcher.travellers:
         found = matcher.identify(person.probes)
         if isinstance(found, FaceIdentified):
-            counted["found" if found.subject == person.subject else "taken for another"] += 1
+            counted["found" if found.subject == person.subject else "misidentified"] += 1
         else:
             counted["ambiguous" if found == Failed(Reason.AMBIGUOUS) else "missed"] += 1
         counted["missed 1:1"] += not _matched(matcher.verify(person.subject, person.probes))
@@ -54,16 +65,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         chain = Chain.load(state_dir() / "models", *MODELS, Runtime.LITERT)
-        for most in options.most:
-            searched = Searched(most, options.fpir, options.fnir)
-            _print(chain, options, searched)
+        told = [_measured(chain, options, Searched(most, options.fpir, options.fnir)) for most in options.most]
     except GateError as error:
         print(f"lane_chain: {error}", file=sys.stderr)
         return 2
+    print(json.dumps(told))
     return 0
 
 
-def _print(chain: Chain, options: argparse.Namespace, searched: Searched) -> None:
+def _measured(chain: Chain, options: argparse.Namespace, searched: Searched) -> dict[str, object]:
+    """Print what came of one size of gallery, and return it; a size that the model cannot hold has its `error`."""
     counted: Counter[str] = Counter()
     try:
         for seed in range(options.seeds):
@@ -71,16 +82,22 @@ def _print(chain: Chain, options: argparse.Namespace, searched: Searched) -> Non
             counted += measured(matcher)
     except GateError as error:
         print(f"gallery {searched.most}: {error}")
-        return
-    assert matcher.search is not None
+        return {"gallery": searched.most, "error": str(error)}
+    threshold = matcher.search
+    assert threshold is not None
+    comers = options.travellers * options.seeds
     print(
-        f"gallery {searched.most}, FPIR {searched.fpir:g}: threshold {matcher.search.distance} for an FMR of "
-        f"{matcher.search.fmr:g}, FNMR of the card {matcher.search.fnmr:.1%}; of "
-        f"{options.travellers * options.seeds} travellers and as many strangers:"
+        f"gallery {searched.most}, FPIR at most {searched.fpir:g}: of one template within {threshold.distance:.3f}, "
+        f"expected FNIR {threshold.fnmr:.1%}; of {comers} travellers and as many strangers:"
     )
-    for what in ("found", "missed", "ambiguous", "taken for another", "strangers found", "missed 1:1"):
-        print(f"  {what:<24}{counted[what]:>6}")
-    print(f"  {'strangers matched 1:1':<24}{counted['strangers matched 1:1']:>6}", flush=True)
+    for what in ENDS:
+        print(f"  {what:<24}{counted[what]:>6}{counted[what] / comers:>8.1%}", flush=True)
+    return {
+        "gallery": searched.most,
+        "fpir": searched.fpir,
+        "comers": comers,
+        **{what.replace(" ", "_"): counted[what] for what in ENDS},
+    }
 
 
 def _matched(answer: Answer) -> bool:

@@ -4,24 +4,26 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatefw.biometrics.card import Threshold
+from gatefw.biometrics.real_matcher import Person
 from gatefw.cli import main
 from gatefw.config import Config
 from gatefw.crew import gate_settings
 from gatefw.eligibility import Rules
 from gatefw.errors import ModelError, SetupError
 from gatefw.events import WallTime
-from gatefw.model import Eligible, Failed, Ineligible, Reason
+from gatefw.model import Eligible, FaceIdentified, Failed, Ineligible, Reason, SubjectId
 from gatefw.rule import own_words
 from gatefw.simulate import lanes, report, table
 from gatefw.simulate.attributes import NOW, eligible, failing
 from gatefw.simulate.day import Came, Outcome, simulate
-from gatefw.simulate.real import STRANGER, RealOutcome, simulate_real
+from gatefw.simulate.real import STRANGER, RealFaces, RealOutcome, simulate_real
 from gatefw.simulate.scripted import embedder, lane_threshold, search_threshold, seen
 from gatefw.simulate.stories import PASSES, of_lane
 
@@ -203,7 +205,7 @@ def test_registered_people_pass_by_their_photographs_and_strangers_do_not(lane: 
     outcome = simulate_real(small(lane, models), faces, travellers=12, seed=2, progress=said.append)
     assert said[0] == "photographs of 1 people seen" and said[-1] == "12 of 12 have come"
     told = outcome.to_json()
-    assert list(told) == [*KEYS, "strangers", "false_rejects", "false_accepts"]
+    assert list(told) == [*KEYS, "strangers", "false_rejects", "false_accepts", "misidentified"]
     assert (told["matcher"], told["travellers"], told["strangers"], told["unexpected"]) == ("real", 12, 6, 0)
     assert told["passed"] + told["false_rejects"] == 6 + told["false_accepts"]
     assert told["passed"] >= 3
@@ -227,8 +229,31 @@ def test_a_stranger_who_is_across_is_a_false_accept_and_a_friend_who_is_not_a_fa
     ]
     threshold = Threshold(1e-4, 0.493, 0.158, (0.1, 0.2))
     outcome = RealOutcome(LANES["hetao"], threshold, "real", came)
-    assert outcome.measured == {"strangers": 2, "false_rejects": 1, "false_accepts": 1}
+    assert outcome.measured == {"strangers": 2, "false_rejects": 1, "false_accepts": 1, "misidentified": 0}
     assert [each.reasons for each in outcome.unexpected] == [("no_finger",)]
+
+
+class Showing:
+    """A world in which somebody stands in front, and a matcher that takes everybody for the same one."""
+
+    def __init__(self, shows: str, taken_for: SubjectId) -> None:
+        self._shows, self._found = shows, FaceIdentified(taken_for, 0.3, 0.4, 9, 0.01, 3)
+
+    def faces_in_front(self) -> tuple[str, ...]:
+        return (self._shows,)
+
+    def identify(self, _photos: object) -> FaceIdentified:
+        return self._found
+
+
+def test_a_registered_one_who_is_taken_for_another_is_misidentified_and_a_stranger_is_not() -> None:
+    people = {name: Person(SubjectId(name * 32), (Path("a.jpg"),), (Path("b.jpg"),)) for name in ("a", "b")}
+    people["stranger-1"] = Person(SubjectId("c" * 32), (), (Path("c.jpg"),))
+    for shows, misidentified in (("a", set()), ("b", {"b"}), ("stranger-1", set())):
+        given: Any = Showing(shows, SubjectId("a" * 32))
+        faces = RealFaces(LANES["hetao"], given, given, {}, given, people)
+        assert faces.identify() == replace(given.identify(()), subject=SubjectId("a"))
+        assert faces.misidentified == misidentified
 
 
 def test_a_lane_that_looks_at_no_face_leaves_nothing_to_the_models(tmp_path: Path) -> None:

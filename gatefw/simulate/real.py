@@ -62,6 +62,8 @@ class RealFaces(Scripted):
         self._matcher, self._faces = matcher, faces
         self._subjects = {name: person.subject for name, person in faces.items()}
         self._names = {subject: name for name, subject in self._subjects.items()}
+        self.misidentified: set[str] = set()
+        """Who is registered, and was taken for another who is."""
 
     def identify(self) -> Answer:
         found = seen(self.world.faces_in_front())
@@ -70,11 +72,11 @@ class RealFaces(Scripted):
         answer = self._matcher.identify(self._faces[found].probes)
         if not isinstance(answer, FaceIdentified):
             return answer
+        if self._faces[found].enrolled and answer.subject != self._subjects[found]:
+            self.misidentified.add(found)
         name = self._names.get(answer.subject, NEIGHBOUR)
         self._subjects[name] = answer.subject
-        return FaceIdentified(
-            SubjectId(name), answer.score, answer.threshold, answer.gallery, answer.fpir, answer.frames
-        )
+        return replace(answer, subject=SubjectId(name))
 
     def compare(self, whose: str) -> Answer:
         found = seen(self.world.faces())
@@ -93,9 +95,10 @@ class RealFaces(Scripted):
 
 @dataclass
 class RealOutcome(Outcome):
-    """With what the models made of the faces; `people` is how many were enrolled."""
+    """With what the models made of the faces; `people` is how many were enrolled, `misidentified` of those who came."""
 
     people: int = 0
+    misidentified: int = 0
 
     @property
     def strangers(self) -> list[Came]:
@@ -119,6 +122,7 @@ class RealOutcome(Outcome):
             "strangers": len(self.strangers),
             "false_rejects": len(self.false_rejects),
             "false_accepts": found,
+            "misidentified": self.misidentified,
         }
 
 
@@ -135,9 +139,12 @@ def simulate_real(
     named = {f"traveller-{number}": person for number, person in enumerate(matcher.travellers, 1)}
     strange = {f"stranger-{number}": person for number, person in enumerate(matcher.impostors, 1)}
 
+    asked = list[RealFaces]()
+
     def answers(lane: SimulatedLane) -> Callable[[Any], Any]:
         lane.people.update({name: made_up(name, config, chance, PASSES) for name in (NEIGHBOUR, *named)})
-        return RealFaces(config, lane.world, lane.judge, lane.people, matcher, {**named, **strange}).answer
+        asked.append(RealFaces(config, lane.world, lane.judge, lane.people, matcher, {**named, **strange}))
+        return asked[-1].answer
 
     lane = SimulatedLane(config, answers, seed)
     sent: list[tuple[Traveller, Story]] = [(_shows(lane.people[name], config), PASSES) for name in named]
@@ -146,7 +153,8 @@ def simulate_real(
         sent.append((Traveller(name, facts, tokens=(victim,), fingers=WORN), STRANGER))
     chance.shuffle(sent)
     play(lane, sent, lambda number: progress(come(number, travellers)))
-    outcome = RealOutcome(config, lane_threshold(config), "real", people=matcher.people)
+    taken = len(set[str]().union(*(each.misidentified for each in asked)))
+    outcome = RealOutcome(config, lane_threshold(config), "real", people=matcher.people, misidentified=taken)
     outcome.take(lane, sent)
     return outcome
 

@@ -41,6 +41,7 @@ def _of_faces(told: Mapping[str, Any]) -> Iterator[str]:
     if "false_rejects" in told:
         known = told["travellers"] - told["strangers"]
         yield f"{_count('false rejects', told['false_rejects'])} of {known} registered"
+        yield f"{_count('misidentified', told['misidentified'])} of them, taken for another who is registered"
         yield f"{_count('false accepts', told['false_accepts'])} of {told['strangers']} strangers"
 
 
