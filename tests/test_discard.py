@@ -13,8 +13,8 @@ from made_album import album
 
 from gatefw.biometrics import discard, discard_plot
 from gatefw.biometrics.album import Album, Shot
-from gatefw.biometrics.discard import RANDOM, SHARES, WEIGHT, Mates
-from gatefw.cli.face_quality import _figures
+from gatefw.biometrics.discard import RANDOM, WEIGHT, Mates
+from gatefw.cli.face_quality import figures
 from gatefw.errors import SetupError
 from gatefw.model import Reason
 
@@ -75,7 +75,7 @@ def test_an_album_without_a_face_says_so() -> None:
 def test_the_plot_names_every_curve_and_is_well_formed(tmp_path: Path) -> None:
     found = discard.mates(album(people=30, shots=3, blurred=0.2), fmr=1e-2)
     curves = discard.curves(found, replicates=5)
-    drawn = ElementTree.fromstring(discard_plot.svg(curves, SHARES, found.fmr))
+    drawn = ElementTree.fromstring(discard_plot.svg(curves, found.fmr))
     words = {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
     assert {curve.measure.replace("_", " ") for curve in curves} <= words
     named = [text for text in drawn.iter("{http://www.w3.org/2000/svg}text") if text.text in {"weight", "random"}]
@@ -88,6 +88,6 @@ def test_the_plot_names_every_curve_and_is_well_formed(tmp_path: Path) -> None:
 def test_the_line_for_machines_holds_every_curve() -> None:
     found = discard.mates(album(people=30, shots=3, blurred=0.2), fmr=1e-2)
     curves = discard.curves(found, replicates=5)
-    figures = json.loads(json.dumps(_figures(curves, SHARES, [], len(found.missed), found.distance, found.fmr)))
-    assert set(figures["by"]) == {curve.measure for curve in curves}
-    assert figures["comparisons"] == 90
+    told = json.loads(json.dumps(figures(found, curves, [])))
+    assert set(told["by"]) == {curve.measure for curve in curves}
+    assert told["comparisons"] == 90

@@ -10,7 +10,7 @@ from gatefw.biometrics import scores
 from gatefw.biometrics.album import Album, Shot
 from gatefw.biometrics.chain import Probe
 from gatefw.biometrics.fusion_gain import ALONE, DISTANCES, MEAN, WEIGHTED, Row, Way, gains, unmirrored
-from gatefw.cli.face_fusion import _figures, _line
+from gatefw.cli.face_fusion import figures, line
 from gatefw.model import Reason
 
 
@@ -83,5 +83,5 @@ def test_lost_pictures_have_no_vector_without_the_mirror_image_either() -> None:
 
 def test_each_row_is_told_to_people_and_to_machines(rows: dict[Way, Row]) -> None:
     for row in rows.values():
-        assert row.way.fused in _line(row)
-        assert len(_figures(row)["at"]) == 2
+        assert row.way.fused in line(row)
+        assert len(figures(row)["at"]) == 2

@@ -1,6 +1,8 @@
 """Each way a picture can be no good has its own reason, and a good one has none."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -210,3 +212,11 @@ def test_whatever_the_pixels_are_measures_are_finite(chip: Picture) -> None:
     assert 0 <= found.evenness <= 1.0 + 1e-9
     assert 0 <= found.dynamic_range <= 8.0 + 1e-9
     assert 0 <= found.weight <= 1
+
+
+def test_every_hint_of_a_picture_has_words_for_the_screen() -> None:
+    words = (Path(__file__).parents[1] / "docs" / "quality.md").read_text("utf-8")
+    told = set(re.findall(r"^\| `([a-z_]+)` \| [^|`]+\.\s*\|$", words, re.MULTILINE))
+    worst = Quality(1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 9.0, 90.0, evenness=0.0, dynamic_range=0.0)
+    of_pictures = {Reason.NO_FACE, Reason.TWO_FACES, Reason.TOO_DARK, Reason.TOO_BRIGHT}
+    assert told == {reason.value for reason in {*worst.failing.values(), *of_pictures}}

@@ -39,9 +39,10 @@ class Mates:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """FNMR after discarding each share of comparisons by one measure; `gain`: how much less than before."""
+    """FNMR after discarding each of `shares` of comparisons by one measure; `gain`: how much less than before."""
 
     measure: str
+    shares: tuple[float, ...]
     fnmr: tuple[Rate, ...]
     gain: tuple[Rate, ...]
 
@@ -83,12 +84,12 @@ def curves(found: Mates, shares: Sequence[float] = SHARES, replicates: int = 400
     made = []
     for measure, worse in found.worse.items():
         order = np.lexsort((chance.random(len(worse)), worse))
-        made.append(_curve(measure, np.array([_left(found, order, count, shares) for count in counts])))
+        made.append(_curve(measure, shares, np.array([_left(found, order, count, shares) for count in counts])))
     weight, *components = made
     at = min(range(len(shares)), key=lambda place: abs(shares[place] - 0.1))
     components.sort(key=lambda curve: curve.fnmr[at].value)
     orders = np.array([_left(found, chance.permutation(len(found.missed)), counts[0], shares) for _ in range(ORDERS)])
-    return [weight, *components, _curve(RANDOM, np.concatenate([orders.mean(0, keepdims=True), orders]))]
+    return [weight, *components, _curve(RANDOM, shares, np.concatenate([orders.mean(0, keepdims=True), orders]))]
 
 
 def limits(album: Album, found: Mates) -> list[Limit]:
@@ -128,11 +129,11 @@ def _left(found: Mates, order: NDArray[np.intp], counts: NDArray[np.int32], shar
     return np.asarray((missed[-1] - missed[gone]) / (made[-1] - made[gone]))
 
 
-def _curve(measure: str, drawn: Numbers) -> Curve:
+def _curve(measure: str, shares: Sequence[float], drawn: Numbers) -> Curve:
     """drawn: FNMR by share, in the first row as it is and in the others drawn again."""
     gains = drawn[:, :1] - drawn
     both = []
     for table in (drawn, gains):
         low, high = np.nanquantile(table[1:], rates.QUANTILES, 0) if len(table) > 1 else (table[0], table[0])
         both.append(tuple(Rate(*map(float, row)) for row in zip(table[0], low, high, strict=True)))
-    return Curve(measure, *both)
+    return Curve(measure, tuple(shares), *both)

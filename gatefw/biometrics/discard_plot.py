@@ -17,8 +17,8 @@ STRONG, FAINT = "#14507a", "#777"
 class _Axes:
     """Where shares and rates lie on the paper."""
 
-    def __init__(self, curves: Sequence[Curve], shares: Sequence[float]) -> None:
-        self.most_share = max(shares)
+    def __init__(self, curves: Sequence[Curve]) -> None:
+        self.most_share = max(curves[0].shares)
         self.most = 1.08 * max(rate.value for curve in curves for rate in curve.fnmr) or 1.0
 
     def x(self, share: float) -> float:
@@ -28,18 +28,18 @@ class _Axes:
         return HEIGHT_PX - BOTTOM_PX - (HEIGHT_PX - TOP_PX - BOTTOM_PX) * min(fnmr / self.most, 1.0)
 
 
-def svg(curves: Sequence[Curve], shares: Sequence[float], fmr: float) -> str:
+def svg(curves: Sequence[Curve], fmr: float) -> str:
     """The weight's curve, what random orders do with its band, and the components', each named at its end."""
-    axes = _Axes(curves, shares)
+    axes = _Axes(curves)
     return "\n".join(
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_PX}" height="{HEIGHT_PX}" '
             f'viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" font-family="sans-serif" font-size="13" fill="#222">',
             f'<rect width="{WIDTH_PX}" height="{HEIGHT_PX}" fill="#fff"/>',
             f'<text x="{LEFT_PX}" y="30" font-size="16">FNMR at an FMR of {fmr:g}, the worst discarded</text>',
-            *_grid(axes, shares),
-            *_band(axes, curves, shares),
-            *_lines(axes, curves, shares),
+            *_grid(axes, curves[0].shares),
+            *_band(axes, curves),
+            *_lines(axes, curves),
             *_names(axes, curves),
             "</svg>",
             "",
@@ -65,18 +65,18 @@ def _grid(axes: _Axes, shares: Sequence[float]) -> Iterator[str]:
     yield f'<text x="20" y="{middle_y}" {turned} text-anchor="middle">FNMR of the others</text>'
 
 
-def _band(axes: _Axes, curves: Sequence[Curve], shares: Sequence[float]) -> Iterator[str]:
+def _band(axes: _Axes, curves: Sequence[Curve]) -> Iterator[str]:
     for curve in curves:
         if curve.measure == RANDOM:
-            both = list(zip(shares, curve.fnmr, strict=True))
+            both = list(zip(curve.shares, curve.fnmr, strict=True))
             ends = [(share, rate.high) for share, rate in both] + [(share, rate.low) for share, rate in both[::-1]]
             points = " ".join(f"{axes.x(share):.1f},{axes.y(fnmr):.1f}" for share, fnmr in ends)
             yield f'<polygon points="{points}" fill="{FAINT}" fill-opacity="0.18"/>'
 
 
-def _lines(axes: _Axes, curves: Sequence[Curve], shares: Sequence[float]) -> Iterator[str]:
+def _lines(axes: _Axes, curves: Sequence[Curve]) -> Iterator[str]:
     for number, curve in reversed(list(enumerate(curves))):
-        both = zip(shares, curve.fnmr, strict=True)
+        both = zip(curve.shares, curve.fnmr, strict=True)
         points = " ".join(f"{axes.x(share):.1f},{axes.y(rate.value):.1f}" for share, rate in both)
         dashes = ' stroke-dasharray="6 4"' if curve.measure == RANDOM else ""
         style = f'stroke="{_colour(number, curve)}" stroke-width="{3.5 if curve.measure == WEIGHT else 1.5}"{dashes}'

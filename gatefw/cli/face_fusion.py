@@ -52,12 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         print(HEAD)
         for row in rows:
-            print(_line(row))
-    print(json.dumps({"mirror": mirrored, "ways": [_figures(row) for row in rows]}))
+            print(line(row))
+    print(json.dumps({"mirror": mirrored, "ways": [figures(row) for row in rows]}))
     return 0
 
 
-def _line(row: "Row") -> str:
+def line(row: "Row") -> str:
     way = row.way
     name = way.fused if way.mirror else f"{way.fused}, no mirror"
     counted = f"{way.frames:<6}  {way.templates:<9}  {name:20}  {row.mated:6}  {row.non_mated:9}"
@@ -71,7 +71,7 @@ def _told(outcome: "Outcome") -> str:
     return f"{outcome.distance.value:.3f}  {missed:20}  {gained}{'' if outcome.carried else ' (too few strangers)'}"
 
 
-def _figures(row: "Row") -> dict[str, Any]:
+def figures(row: "Row") -> dict[str, Any]:
     way = row.way
     named = {"frames": way.frames, "templates": way.templates, "fused": way.fused, "mirror": way.mirror}
     counts = {"mated": row.mated, "non_mated": row.non_mated, "people": row.people}

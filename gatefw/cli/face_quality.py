@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gatefw.cli import album_options, command
 
 if TYPE_CHECKING:
-    from gatefw.biometrics.discard import Curve, Limit
+    from gatefw.biometrics.discard import Curve, Limit, Mates
 
 DESCRIPTION = """\
 Compares all pictures of each person with each other, discards the comparisons with the worst picture (the worse of two
@@ -48,19 +48,19 @@ def run(arguments: argparse.Namespace) -> int:
         curves = discard.curves(found, replicates=arguments.bootstrap)
         limits = discard.limits(album, found)
     if arguments.plot:
-        write_atomically(arguments.plot, discard_plot.svg(curves, discard.SHARES, found.fmr).encode())
+        write_atomically(arguments.plot, discard_plot.svg(curves, found.fmr).encode())
     if not arguments.json:
         print(f"{len(found.missed)} mated comparisons, at L2 {found.distance:.3f} for an FMR of {found.fmr:g}\n")
-        print("\n".join((*_curves(curves, discard.SHARES), *_limits(limits))))
-    print(json.dumps(_figures(curves, discard.SHARES, limits, len(found.missed), found.distance, found.fmr)))
+        print("\n".join((*_curves(curves), *_limits(limits))))
+    print(json.dumps(figures(found, curves, limits)))
     return 0
 
 
-def _curves(curves: "Sequence[Curve]", shares: Sequence[float]) -> list[str]:
-    heads = "".join(f"{f'{100 * share:g} %':>8}" for share in shares)
+def _curves(curves: "Sequence[Curve]") -> list[str]:
+    heads = "".join(f"{f'{100 * share:g} %':>8}" for share in curves[0].shares)
     lines = [f"{'FNMR in %, discarded:':26}{heads}   less at 10 %"]
     for curve in curves:
-        gain = curve.gain[shares.index(0.1)]
+        gain = curve.gain[curve.shares.index(0.1)]
         values = "".join(f"{100 * rate.value:8.2f}" for rate in curve.fnmr)
         less = f"{100 * gain.value:.2f} [{100 * gain.low:.2f}, {100 * gain.high:.2f}]"
         lines.append(f"{curve.measure.replace('_', ' '):26}{values}   {less}")
@@ -76,14 +76,8 @@ def _limits(limits: "Sequence[Limit]") -> list[str]:
     return lines
 
 
-def _figures(
-    curves: "Sequence[Curve]",
-    shares: Sequence[float],
-    limits: "Sequence[Limit]",
-    comparisons: int,
-    distance: float,
-    fmr: float,
-) -> dict[str, Any]:
+def figures(found: "Mates", curves: "Sequence[Curve]", limits: "Sequence[Limit]") -> dict[str, Any]:
+    """What was measured, for machines."""
     rounded = {
         curve.measure: {
             "fnmr": [round(rate.value, 5) for rate in curve.fnmr],
@@ -100,5 +94,5 @@ def _figures(
         }
         for limit in limits
     }
-    at = {"fmr": fmr, "distance": round(distance, 4), "comparisons": comparisons}
-    return {**at, "discarded": list(shares), "by": rounded, "limits": beyond}
+    at = {"fmr": found.fmr, "distance": round(found.distance, 4), "comparisons": len(found.missed)}
+    return {**at, "discarded": list(curves[0].shares), "by": rounded, "limits": beyond}
