@@ -53,7 +53,7 @@ def test_the_strict_end_lets_no_more_strangers_through_than_were_wanted(
     assert threshold.fnmr > 0, "an FNIR of nought was measured by nobody"
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(peoples, rates, st.floats(0, 1), fused)
 def test_a_threshold_that_is_given_keeps_both_rates_and_none_is_withheld(
     people: int, fpir: float, fnir: float, kind: tuple[int, int]
@@ -104,7 +104,7 @@ def test_fused_frames_and_templates_hold_more_people_and_none_holds_a_hundred_th
     assert held[2] < 100_000
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(rates, st.floats(0.01, 0.6), st.sampled_from([(1, 1), (3, 1), (3, 3)]))
 def test_the_intervals_of_a_capacity_hold_the_likeliest_one(fpir: float, fnir: float, kind: tuple[int, int]) -> None:
     for held in (capacity(EMBEDDER, fpir, fnir, *kind), capacity_with_finger(EMBEDDER, fpir, fnir, *kind)):
@@ -114,7 +114,7 @@ def test_the_intervals_of_a_capacity_hold_the_likeliest_one(fpir: float, fnir: f
             assert held.threshold.fnmr_interval[1] <= fnir + 1e-9
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(st.floats(FINGER_FMR, 0.1), st.floats(0.02, 0.6))
 def test_with_a_finger_there_is_room_for_more_people_and_a_limit_still(fpir: float, fnir: float) -> None:
     alone, finger = (held(EMBEDDER, fpir, fnir, 3, 1).people for held in (capacity, capacity_with_finger))

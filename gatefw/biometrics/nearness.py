@@ -18,6 +18,7 @@ The line's slope is the card's own, at a share of 1e-2, where it is steeper than
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,7 +41,9 @@ class Strangers:
         return Estimate(*(math.sqrt(max(0.0, each**2 - self.shortened)) for each in distance_at(self.tail, share)))
 
     def share(self, distance: float) -> Estimate:
-        """The share of them at or below a distance. High is the safe end."""
+        """The share of them at or below a distance; nobody is at 0. High is the safe end."""
+        if distance <= 0:
+            return Estimate(0.0, 0.0, 0.0)
         return share_at(self.tail, math.sqrt(distance**2 + self.shortened))
 
     def seen(self, share: float) -> float:
@@ -59,7 +62,8 @@ class Comparisons:
 
     @classmethod
     def of(cls, card: Card, frames: int, templates: int) -> "Comparisons":
-        """Raises ModelError: the card has no tails or no mated distances, or none that these follow from."""
+        """Raises ModelError: the card has no tails or mated distances, none that these follow from, or wrong ones."""
+        _require_sound(card)
         mated = tuple(each for each in card.mated if each.frames <= frames and each.templates <= templates)
         if not mated:
             raise _unmeasured(card, frames, templates)
@@ -97,7 +101,8 @@ def share_of(fpir: float, people: int) -> float:
 
 
 def strangers(card: Card, frames: int, templates: int) -> Strangers:
-    """Raises ModelError: the card has no tails, or none of fused vectors where these are fused."""
+    """Raises ModelError: the card has no tails, none of fused vectors where these are fused, or wrong ones."""
+    _require_sound(card)
     fitting = [tail for tail in card.tail if tail.frames <= frames and tail.templates <= templates]
     if not fitting:
         raise _unmeasured(card, frames, templates)
@@ -112,6 +117,44 @@ def _unmeasured(card: Card, frames: int, templates: int) -> ModelError:
         "its rates in a search are not known: run `gatefw models install` for a model of ours, `gatefw face "
         "calibrate` for another"
     )
+
+
+def _require_sound(card: Card) -> None:
+    """Raise ModelError for tables that no measurement gives: an operator's card may say anything."""
+    for tail in card.tail:
+        if not _is_tail(tail):
+            raise ModelError(
+                f"model {card.name}: [[tail]] of {tail.frames} frames and {tail.templates} templates: shares must rise "
+                "within 0..1, distances with them, scales be above 0 and shapes within -1..1; measure it again with "
+                "`gatefw face calibrate`"
+            )
+    for mated in card.mated:
+        columns = (mated.shares, *_sides(mated))
+        if not all(_rising(column) and len(column) == len(mated.shares) > 0 for column in columns) or (
+            min(mated.frames, mated.templates) < 1 or mated.shares[0] <= 0 or mated.shares[-1] > 1 or min(mated.low) < 0
+        ):
+            raise ModelError(
+                f"model {card.name}: [[mated]] of {mated.frames} frames and {mated.templates} templates: as many "
+                "rising distances as rising shares within 0..1 are wanted; measure it again with `gatefw face "
+                "calibrate`"
+            )
+
+
+def _is_tail(tail: Tail) -> bool:
+    fitted = ((tail.share, tail.shape, tail.scale), *tail.replicates)
+    body = tail.body or ((tail.share, tail.at, tail.at, tail.at),)
+    return (
+        min(tail.frames, tail.templates, tail.comparisons) >= 1
+        and all(0 < share < 1 and -1 <= shape <= 1 and 1e-6 <= scale <= 1e6 for share, shape, scale in fitted)
+        and all(_rising(column) for column in zip(*body, strict=True))
+        and 0 < body[0][0] <= body[-1][0] <= 1
+        and body[0][2] > 0
+        and body[-1][3] <= 1e6
+    )
+
+
+def _rising(numbers: Sequence[float]) -> bool:
+    return all(first <= second for first, second in pairwise(numbers))
 
 
 def _slope(card: Card) -> float:
