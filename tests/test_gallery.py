@@ -374,7 +374,7 @@ def test_whoever_comes_takes_the_place_of_whoever_left_and_a_chunk_without_peopl
     with closing(Gallery(path, KEY)) as gallery:
         gallery.enrol_many(Member(SubjectId(f"{n:032x}"), 1e9, (template(n),)) for n in range(300))
         first = gallery.places(0.0)
-        assert [each.people for each in first] == [115, 115, 70]
+        assert [each.people for each in first] == [113, 113, 74]
         for number in range(40, 90):
             gallery.revoke(SubjectId(f"{number:032x}"))
         for number in range(300, 340):
@@ -405,13 +405,13 @@ def test_many_people_are_enrolled_in_few_chunks_and_all_of_them_are_there(path: 
     told = list[int]()
     with closing(Gallery(path, KEY)) as gallery:
         gallery.enrol(SubjectId("p00007"), [template(7)] * 3, 5.0)
-        people = (Member(SubjectId(f"p{n:05}"), 1e9 + n, (template(n % 50),) * (1 + n % 2)) for n in range(9000))
-        assert gallery.enrol_many(people, told=told.append) == 9000
-        assert told == [8192, 9000]
+        people = (Member(SubjectId(f"p{n:05}"), 1e9 + n, (template(n % 50),) * (1 + n % 2)) for n in range(17_000))
+        assert gallery.enrol_many(people, told=told.append) == 17_000
+        assert told == [16_384, 17_000]
         (main,) = gallery.partitions()
-        assert (main.people, main.templates) == (9000, 13_500)
-        assert len(gallery.places(0.0)) < 115
-        for number in (0, 7, 8191, 8999):
+        assert (main.people, main.templates) == (17_000, 25_500)
+        assert len(gallery.places(0.0)) < 215
+        for number in (0, 7, 16_383, 16_999):
             got = gallery.get(SubjectId(f"p{number:05}"), now=1e9 - 1)
             assert not isinstance(got, Reason)
             assert len(got) == 1 + number % 2
@@ -420,7 +420,7 @@ def test_many_people_are_enrolled_in_few_chunks_and_all_of_them_are_there(path: 
 
 def test_of_many_people_those_that_were_told_are_kept_when_the_next_ones_fail(path: Path) -> None:
     def people() -> Iterator[Member]:
-        for number in range(8192):
+        for number in range(16_384):
             yield Member(SubjectId(f"p{number:05}"), 1e9, (template(1),))
         yield Member(SubjectId("p90000"), 1e9, (template(1),))
         yield Member(SubjectId("p90001"), 1e9, ())
@@ -428,7 +428,7 @@ def test_of_many_people_those_that_were_told_are_kept_when_the_next_ones_fail(pa
     with closing(Gallery(path, KEY)) as gallery:
         with pytest.raises(StoreError, match="0 templates"):
             gallery.enrol_many(people())
-        assert [each.people for each in gallery.partitions()] == [8192]
+        assert [each.people for each in gallery.partitions()] == [16_384]
         with pytest.raises(Refusal, match="no partition park"):
             gallery.enrol_many([Member(ANNA, 1e9, (template(1),))], "park")
 

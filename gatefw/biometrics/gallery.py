@@ -40,8 +40,8 @@ __all__ = ["MAIN", "TEMPLATES_MAX", "Entry", "Gallery", "Partition", "keys_of"]
 
 Result = TypeVar("Result")
 
-BATCH = 8192
-"""So many people are one transaction when many are enrolled: 4 MB and more."""
+BATCH = 16_384
+"""So many people are one transaction when many are enrolled: 9 MB and more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ TEMPLATES_MAX = 8
 CHUNK_PEOPLE = 256
 """At most so many are in one chunk."""
 _HEAD = struct.Struct("<I")
+_EXPIRY_BYTES = 32
+"""As long as a time can be as text, with what stands around it."""
 _MAKER_BYTES = 256
 """More than a maker takes in the head, and the rest of the head once."""
 
@@ -79,11 +81,16 @@ class Chunk:
     @classmethod
     def of(cls, people: Sequence[Member]) -> "Chunk":
         """These people, in this order."""
+        kinds: dict[tuple[int, int], int] = {}  # by identity first: the same maker, equal or not, is hashed but once
         makers: dict[tuple[Maker, int], int] = {}
-        made = [
-            [makers.setdefault((each.maker, each.vector.size), len(makers)) for each in person.templates]
-            for person in people
-        ]
+
+        def kind(template: Template) -> int:
+            seen = id(template.maker), template.vector.size
+            if seen not in kinds:
+                kinds[seen] = makers.setdefault((template.maker, template.vector.size), len(makers))
+            return kinds[seen]
+
+        made = [[kind(template) for template in person.templates] for person in people]
         vectors = [np.asarray(each.vector, "<f4").ravel() for person in people for each in person.templates]
         values = np.concatenate(vectors) if vectors else np.zeros(0, np.float32)
         return cls([each.subject for each in people], [each.expires_at for each in people], made, list(makers), values)
@@ -167,16 +174,17 @@ class Chunk:
 
 def filled(people: Iterable[Member], most_bytes: int) -> Iterator[list[Member]]:
     """The same people, in as many together as may be one chunk of so many bytes; somebody who is too large is alone."""
-    chunk, size, makers = list[Member](), 0, set[tuple[Maker, int]]()
+    chunk, size, maker = list[Member](), 0, None
     for each in people:
-        made = {(template.maker, template.vector.size) for template in each.templates}
-        added = _bytes_of(each) + sum(_MAKER_BYTES for maker in made if maker not in makers)
+        added = _bytes_of(each)
+        for template in each.templates:
+            if template.maker is not maker:  # the same again is counted twice, and takes no more room
+                maker, added = template.maker, added + _MAKER_BYTES
         if chunk and (size + added > most_bytes or len(chunk) == CHUNK_PEOPLE):
             yield chunk
-            chunk, size, makers = [], 0, set()
-            added = _bytes_of(each) + _MAKER_BYTES * len(made)
+            chunk, size, added = [], 0, added + _MAKER_BYTES
         chunk.append(each)
-        size, makers = size + added, makers | made
+        size += added
     if chunk:
         yield chunk
 
@@ -190,8 +198,9 @@ def reference(templates: Sequence[Template]) -> Vector:
 
 def _bytes_of(member: Member) -> int:
     """At most so many bytes are added to a chunk by one more person, besides who made their templates."""
-    entry = json.dumps([member.subject, member.expires_at, [CHUNK_PEOPLE] * len(member.templates)])
-    return len(entry) + 4 * sum(template.vector.size for template in member.templates)
+    escaped = 1 if member.subject.isascii() and member.subject.isalnum() else 12
+    made = sum(4 * template.vector.size + 4 for template in member.templates)
+    return escaped * len(member.subject) + _EXPIRY_BYTES + made
 
 
 def _maker(model: str, runtime: str, version: str, delegate: str, size: int) -> tuple[Maker, int]:

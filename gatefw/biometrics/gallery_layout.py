@@ -55,7 +55,7 @@ _PAGE_BYTES, _FIRST_BYTES = 4092, 484
 """Of a long row, on an overflow page of 4,096 bytes, and on the page of the row itself beside what SQLite adds."""
 _ADDED_BYTES = 16 + len(MARK) + NONCE_BYTES
 CHUNK_BYTES = _FIRST_BYTES + 16 * _PAGE_BYTES - _ADDED_BYTES
-"""So many bytes of people fill a chunk: 115 with one template of 128 numbers each. One alone may be more."""
+"""So many bytes of people fill a chunk: 113 with one template of 128 numbers each. One alone may be more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Who is in which chunk of a gallery: every method reads or writes in the transaction that its caller opened."""
 
+import json
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -99,7 +100,10 @@ class People:
         people = tuple({each.subject: each for each in people}.values())
         for each in people:
             _check_templates(each)
-            self.take_out(each.subject)
+        query = "SELECT subject FROM person WHERE subject IN (SELECT value FROM json_each(?))"
+        subjects = json.dumps([each.subject for each in people])
+        for (subject,) in self._database.execute(query, (subjects,)).fetchall():
+            self.take_out(subject)
         chunk = Chunk.of(people)
         found = self._with_room(key, partition, chunk)
         if found is None:
