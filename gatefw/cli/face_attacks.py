@@ -103,7 +103,7 @@ def _figures(verdicts: Mapping[str, Sequence["Verdict"]]) -> dict[str, Any]:
 def _table(verdicts: Mapping[str, Sequence["Verdict"]]) -> None:
     from gatefw.biometrics.presentations import BONA_FIDE, CHECKS, errors, non_responses
 
-    print(f"{'':20}" + "".join(f"{check.replace('_', ' '):>20}" for check in (*CHECKS, "no response")))
+    print(f"{'':26}" + "".join(f"{check.replace('_', ' '):>20}" for check in (*CHECKS, "no response")))
     for name, each in sorted(verdicts.items(), key=lambda item: item[0] != BONA_FIDE):
         kind = "BPCER" if name == BONA_FIDE else f"APCER {name.replace('_', ' ')}"
         shares = [errors(each, check, attack=name != BONA_FIDE) for check in CHECKS]
