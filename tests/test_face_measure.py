@@ -108,7 +108,7 @@ def test_development_faces_err_as_the_published_figures_say(
     some = [home for home in sorted(faces.iterdir()) if home.is_dir() and len(list(home.iterdir())) == 2][:48]
     for number, home in enumerate(some):
         (tmp_path / str(number)).symlink_to(home)
-    assert run(str(tmp_path), "--central", "--gallery", "20", "--bootstrap", "30", "--json") == 0
+    assert run(str(tmp_path), "--central", "--gallery", "15", "--bootstrap", "30", "--json") == 0
     found = last_line(capsys.readouterr().out)
     assert (found["people"], found["lost"], found["mated"], found["non_mated"]) == (48, {}, 48, 48 * 47 // 2)
     point = found["rates"]["points"][0]
