@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -146,7 +147,7 @@ def _of_one(gallery: Gallery, people: int, told: Told) -> Figures:
         ("revoke", gallery.revoke, leaving),
     ):
         told(name)
-        times = [_seconds(lambda work=work, each=each: work(each)) for each in subjects]
+        times = [_seconds(partial(work, each)) for each in subjects]
         figures |= {f"{name}_p50_ms": _ms(times, 0.5), f"{name}_p99_ms": _ms(times, 0.99)}
     for subject in fresh:
         gallery.revoke(subject)

@@ -10,10 +10,10 @@ from gatefw.biometrics import picture
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import TEMPLATES_MAX, Gallery
 from gatefw.biometrics.gallery_chunk import reference
-from gatefw.biometrics.search import Search
+from gatefw.biometrics.search import Reach, Search
 from gatefw.biometrics.template import Template
-from gatefw.biometrics.threshold import loosest, strictest
-from gatefw.errors import Refusal
+from gatefw.biometrics.threshold import loosest, reach, strictest
+from gatefw.errors import ModelError, Refusal
 from gatefw.model import Reason, SubjectId
 from gatefw.vision_server import Asked
 from gatefw.vision_wire import LISTED
@@ -30,7 +30,7 @@ class Enrolment:
     def __init__(self, chain: Chain, gallery: Gallery, search: Search, twice_most: int) -> None:
         self._chain, self._gallery, self._search, self._twice_most = chain, gallery, search, twice_most
         rows = chain.embedder.card.threshold
-        self._same, self._twice = loosest(rows).distance, strictest(chain.embedder.card).distance
+        self._same = loosest(rows).distance
 
     def enrol(self, asked: Asked) -> dict[str, object]:
         """From photographs, all of one person."""
@@ -75,15 +75,25 @@ class Enrolment:
     def _others(self, subject: SubjectId, templates: Sequence[Template]) -> list[SubjectId] | None:
         """Who else has this face, nearest first; None where too many are enrolled to say so.
 
-        At the strictest threshold of the card: of N other people, N times its FMR are named by mistake. An officer
-        looks at both; nobody is refused for it.
+        At the FMR of the card's strictest threshold, and the distance that has it for so many photographs: of N other
+        people, N times that FMR are named by mistake. An officer looks at both; nobody is refused for it.
         """
         if self._search.people > self._twice_most:
             _log.warning("enrol: more than %d people: nobody is looked for who has the same face", self._twice_most)
             return None
         probe = Template(reference(templates), templates[0].maker)
-        found = self._search.candidates(probe, lambda _templates: self._twice)
+        found = self._search.candidates(probe, self._near(len(templates)))
         return [each.subject for each in found if each.subject != subject]
+
+    def _near(self, photos: int) -> Reach:
+        """The distance of the strictest threshold. A card without tails has but that of one photograph: of fused ones,
+        which lie nearer to everybody, it names more strangers."""
+        card = self._chain.embedder.card
+        strict = strictest(card)
+        try:
+            return reach(card, 1, strict.fmr, photos)
+        except ModelError:
+            return lambda _templates: strict.distance
 
     def _template_of(self, path: Path) -> Template:
         found = self._chain.probe(picture.load(path))
