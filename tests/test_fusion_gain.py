@@ -1,15 +1,18 @@
 """Fusing averages the noise of pictures away; which way gains how much is measured on the same pictures for each."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 from made_album import album
 
 from gatefw.biometrics import scores
-from gatefw.biometrics.album import Album, Shot
-from gatefw.biometrics.chain import Probe
-from gatefw.biometrics.fusion_gain import ALONE, DISTANCES, MEAN, WEIGHTED, Row, Way, gains, unmirrored
+from gatefw.biometrics.album import Album, Shot, collect
+from gatefw.biometrics.chain import Chain, Probe
+from gatefw.biometrics.fusion_gain import ALONE, DISTANCES, MEAN, WEIGHTED, Row, Way, gains, unmirrored, unmirrored_too
+from gatefw.biometrics.runtime import Runtime, Vector
+from gatefw.cli.album_options import DETECTOR, EMBEDDER
 from gatefw.cli.face_fusion import figures, line
 from gatefw.model import Reason
 
@@ -85,3 +88,20 @@ def test_each_row_is_told_to_people_and_to_machines(rows: dict[Way, Row]) -> Non
     for row in rows.values():
         assert row.way.fused in line(row)
         assert len(figures(row)["at"]) == 2
+
+
+@pytest.mark.models
+@pytest.mark.faces
+def test_three_photographs_of_a_real_person_lie_nearer_to_the_next_than_one_does(
+    tmp_path: Path, models: Path, faces: Path
+) -> None:
+    several = (home for home in sorted(faces.iterdir()) if len(list(home.glob("*.jpg"))) >= 5)
+    for number, home in enumerate(itertools.islice(several, 8)):
+        (tmp_path / str(number)).symlink_to(home, target_is_directory=True)
+    chain = Chain.load(models, DETECTOR, EMBEDDER, Runtime.LITERT)
+    vectors: list[Vector] = []
+    pictures = collect(unmirrored_too(chain, chain.probe, vectors), tmp_path)
+    one, three = (scores.mated(pictures, frames).distances for frames in (1, 3))
+    assert np.median(three) < 0.95 * np.median(one)
+    single = unmirrored(pictures, vectors)
+    assert np.median(scores.mated(single).distances) > np.median(one)
