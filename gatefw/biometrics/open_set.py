@@ -27,6 +27,8 @@ from gatefw.biometrics.scores import People, between
 FPIRS = (1e-2, 1e-3)
 ENROLLED, ENROLLED_EACH = 20_000, 2_000
 """Galleries are drawn until so many were enrolled: for the figure itself, and for each replicate of its interval."""
+DRAWS, DRAWS_EACH = 200, 40
+"""No more of them, however small."""
 _FIGURES = 4
 
 
@@ -120,11 +122,12 @@ def galleries(
         if not 2 <= size <= draws.there // 3:
             continue
         chance = np.random.default_rng((seed, size))
-        searches = draws.searches(size, -(-ENROLLED // size), once, chance)
+        searches = draws.searches(size, min(DRAWS, -(-ENROLLED // size)), once, chance)
         found, samples = figures(searches, fpirs), []
+        each = min(DRAWS_EACH, -(-ENROLLED_EACH // size))
         for number, counts in enumerate(resamples(draws.people, replicates, seed)):
             told(place * replicates + number, len(sizes) * replicates)
-            samples.append(figures(draws.searches(size, -(-ENROLLED_EACH // size), counts, chance), fpirs))
+            samples.append(figures(draws.searches(size, each, counts, chance), fpirs))
         yield _gallery(size, searches, found, np.array(samples).reshape(-1, len(found)), draws.there, fpirs)
 
 
