@@ -31,6 +31,9 @@ from gatefw.model import (
     VerifyFace,
     VerifyFinger,
 )
+from gatefw.simulate.day import tell
+from gatefw.simulate.stories import OUTGROWN
+from gatefw.simulate.stories import of_lane as stories_of
 
 ANNA = SubjectId("5" * 32)
 SAME, OTHER = FaceCompared(True, 0.3, 0.542, 1e-3, 1), FaceCompared(False, 0.8, 0.542, 1e-3, 5)
@@ -124,6 +127,18 @@ def test_a_lane_with_a_finger_sensor_and_the_time_for_it_may_ask_for_one(tmp_pat
     assert gate_settings(loaded).bears == {Reason.GALLERY_TOO_LARGE}
     hetao = config.load(FOLDER / "lanes" / "hetao.toml", hw.schema, env=ENV)
     assert (hetao.vision.searched.outgrown, gate_settings(hetao).bears) == ("close", frozenset())
+
+
+def test_in_a_simulated_lane_a_finger_is_asked_for_while_the_gallery_is_too_large_and_tells_lookalikes(
+    tmp_path: Path,
+) -> None:
+    lane = config.load(of_lane(tmp_path, "hetao", FINGER, 40.0), hw.schema, env=ENV)
+    told = {story.name: story for story in stories_of(lane, gate_settings(lane).terms)}
+    for wanted in OUTGROWN:
+        came, _ = tell(lane, told[wanted.name])
+        assert came.expected, came
+    hetao = config.load(FOLDER / "lanes" / "hetao.toml", hw.schema, env=ENV)
+    assert "outgrown" not in [story.name for story in stories_of(hetao, gate_settings(hetao).terms)]
 
 
 def test_the_lanes_time_out_stands_behind_the_finger_too(tmp_path: Path) -> None:

@@ -116,7 +116,8 @@ class Scripted:
         if self.search is None:
             return Failed(Reason.VISION_UNAVAILABLE)
         at, people = self.search.distance, len(self.cast)
-        return FaceIdentified(SubjectId(found), round(at * 0.6, 3), at, people, self.fpir, 2)
+        more = self.cast[found].outgrown
+        return FaceIdentified(SubjectId(found), round(at * 0.6, 3), at, people, self.fpir, 2, more)
 
     def compare(self, whose: str) -> Answer:
         found = seen(self.world.faces())

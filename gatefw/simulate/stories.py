@@ -97,6 +97,13 @@ IDENTIFY = (
           in_front="face_too_small"),
 )  # fmt: skip
 
+OUTGROWN = (
+    story("outgrown", "More are enrolled than a face can tell apart. Who is found shows a finger inside as well.", "ok",
+          outgrown=True),
+    story("outgrown-lookalike", "The same; who is found only looks like a registered one, and has another finger.",
+          "finger_mismatch", outgrown=True, fingers=(NEIGHBOUR,)),
+)  # fmt: skip
+
 FACE = (
     story("veiled", "A veiled traveller does not show her face to a machine. She is referred, without blame.",
           "no_face", inside=NONE),
@@ -176,6 +183,8 @@ def of_lane(config: Config, terms: Terms) -> list[Story]:
         found += told if kind in asked else ()
     if VerifyFinger in asked:
         found += finger_stories(terms)
+    elif IdentifyFace in asked and config.gallery.outgrown == "finger":
+        found += OUTGROWN
     if {VerifyFace, VerifyPortrait} & asked:
         found += [*FACE, *([SWAPPED] if IdentifyFace in asked else [IMPOSTOR])]
     if LetIn in asked and DoorId.ENTRY in shape:

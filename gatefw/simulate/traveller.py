@@ -20,7 +20,8 @@ class Traveller:
     """One person, and what they show. A text is whose face, finger or token that is: "" their own, "-" none at all.
 
     The word of a `Reason` stands for something that fails with it: the finger "finger_unclear" is a dry one, the
-    token "token_unknown" is in nobody's records. Of `fingers` and `tokens` one is shown after the other.
+    token "token_unknown" is in nobody's records. Of `fingers` and `tokens` one is shown after the other. outgrown: they
+    come while more people are enrolled than the lane's model can tell apart.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Traveller:
     enrolment: str = OWN
     does: str = "passes"
     walk_m_s: float = 1.2
+    outgrown: bool = False
 
     def shown(self, what: str) -> str:
         """Whose it is."""
