@@ -165,6 +165,18 @@ def test_capacity_as_json_is_json_alone(capsys: pytest.CaptureFixture[str]) -> N
     assert json.loads(line)["model"] == EMBEDDER.name
 
 
+def test_capacity_of_a_lane_is_for_the_rates_of_the_lane(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GATEFW_STATE", str(tmp_path))
+    lane = Path(__file__).resolve().parent.parent / "config" / "lanes" / "document-free.toml"
+    assert main(["face", "capacity", "--lane", str(lane), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["capacity"]
+    assert {(row["fpir"], row["fnir"]) for row in rows} == {(0.1, 0.2)}
+    (three,) = [row for row in rows if (row["frames"], row["templates"]) == (3, 1)]
+    assert three["alone"]["people"] >= 1000, "the lane's own gallery is held"
+
+
 @pytest.mark.parametrize("rate", ["0", "1", "-0.1", "much"])
 def test_a_rate_is_a_share(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

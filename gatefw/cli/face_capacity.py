@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hw
+from gatefw import config
 from gatefw.biometrics import card as cards
 from gatefw.biometrics.card import Card
 from gatefw.biometrics.threshold import FINGER_FMR, Capacity, capacity, capacity_with_finger
@@ -34,6 +36,7 @@ finger        the face only names whose finger is asked for. A false accept then
 example:
   gatefw face capacity
   gatefw face capacity --fpir 0.1 --fnir 0.1 --json
+  gatefw face capacity --lane config/lanes/document-free.toml
 """
 
 TRUST = """\
@@ -48,6 +51,7 @@ def add_parser(commands: Any) -> None:
     parser = command.add(commands, "capacity", "among how many people a face finds somebody", DESCRIPTION)
     parser.add_argument("--model", default=EMBEDDER, metavar="NAME", help=f"default: {EMBEDDER}")
     parser.add_argument("--card", type=Path, metavar="FILE", help="a card that is not installed")
+    parser.add_argument("--lane", type=Path, metavar="FILE", help="model, FPIR and FNIR out of a lane file")
     parser.add_argument("--fpir", type=_rate, nargs="+", default=FPIRS, metavar="X", help="0..1, default: 0.001 0.01")
     parser.add_argument("--fnir", type=_rate, nargs="+", default=FNIRS, metavar="X", help="0..1, default: 0.05 0.2")
     command.add_json(parser)
@@ -55,8 +59,11 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    card = cards.read(arguments.card or _found(arguments.model))
-    wanted = [(fpir, fnir) for fpir in arguments.fpir for fnir in arguments.fnir]
+    model, wanted = arguments.model, [(fpir, fnir) for fpir in arguments.fpir for fnir in arguments.fnir]
+    if arguments.lane:
+        lane = config.load(arguments.lane, hw.schema)
+        model, wanted = lane.vision_table.embedder, [(lane.gallery.fpir, lane.gallery.fnir)]
+    card = cards.read(arguments.card or _found(model))
     rows = []
     with command.progress(sys.stderr) as tell:
         for fpir, fnir in wanted:
@@ -98,15 +105,16 @@ def _told(card: Card, rows: list[dict[str, Any]]) -> Iterator[str]:
     for each in rows:
         if rates != (rates := (each["fpir"], each["fnir"])):
             yield f"\nFPIR {rates[0]:g}, FNIR {rates[1]:g}: the largest gallery"
-            yield f"  frames  templates      alone  distance  beyond    other  {'likeliest [95 %]':<34}  finger"
+            yield f"  frames  templates      alone  distance  beyond    other  {'likeliest [95 %]':<30}  finger [95 %]"
         alone, finger = each["alone"], each["finger"]
         low, high = alone["interval"]
         distance = f"{alone['distance']:.3f}" if "distance" in alone else "-"
         beyond = f"{alone['times_beyond']:.2g} x" if alone.get("times_beyond", 1) > 1 else ""
         other = f"{alone['taken_for_another']:.2%}" if "distance" in alone else "-"
+        with_it = f"{finger['people']:,} [{finger['people']:,}, {finger['interval'][1]:,}]"
         likeliest = f"{alone['likeliest']:,} [{low:,}, {high:,}]"
         used = f"{alone['people']:>9,}  {distance:>8}  {beyond:>6}  {other:>7}"
-        yield f"  {each['frames']:<6}  {each['templates']:<9}  {used}  {likeliest:<34}  {finger['people']:>6,}"
+        yield f"  {each['frames']:<6}  {each['templates']:<9}  {used}  {likeliest:<30}  {with_it}"
     yield from ("", *_in_words(rows), "", TRUST, "")
 
 
