@@ -107,7 +107,7 @@ class Chunk:
             return cls(
                 [each[0] for each in people], [each[1] for each in people], [e[2] for e in people], makers, values
             )
-        except (struct.error, ValueError, TypeError, LookupError) as error:
+        except (struct.error, ValueError, TypeError, LookupError, RecursionError) as error:
             raise StoreError(f"chunk: holds no people: {error}; update the software, or enrol them again") from error
 
     def packed(self) -> bytes:
