@@ -23,6 +23,7 @@ BENCHES = (
     "chip",
     "replug",
     "cameras",
+    "face_peer",
 )
 
 

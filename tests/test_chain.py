@@ -1,9 +1,6 @@
 """From photographs to decisions, with the real models: known pairs, development faces, both runtimes."""
 
 import csv
-import json
-import subprocess
-import sys
 from itertools import combinations
 from pathlib import Path
 
@@ -17,13 +14,12 @@ from gatefw.biometrics import picture
 from gatefw.biometrics.align import similarity
 from gatefw.biometrics.chain import Chain, Probe
 from gatefw.biometrics.detector import Face
-from gatefw.biometrics.runtime import Delegate, Picture, Runtime, Vector
+from gatefw.biometrics.runtime import Picture, Runtime, Vector
 from gatefw.biometrics.threshold import threshold_for
 from gatefw.errors import ModelError, Refusal
 from gatefw.model import Reason
 
 DETECTOR, EMBEDDER = "blazeface-short-range-int8", "dlib-resnet-int8"
-TFLITE = ["tflite-runtime==2.14.0", "numpy>=1.26,<2"]
 
 
 @pytest.fixture(scope="module")
@@ -150,60 +146,6 @@ def test_a_runtime_that_is_not_installed_names_its_package(tmp_path: Path, model
             Chain.load(models, DETECTOR, EMBEDDER, Runtime.TFLITE)
     else:
         pytest.skip("tflite-runtime is installed here")
-
-
-EMBED = """
-import json, sys
-from pathlib import Path
-import numpy as np
-from gatefw.biometrics import card
-from gatefw.biometrics.runtime import Delegate, Network, Runtime
-models, chips, delegate = sys.argv[1:]
-network = Network(*card.installed(Path(models), "dlib-resnet-int8"), Runtime.TFLITE, Delegate(delegate))
-vectors = [network.run(chip)[0].tolist() for chip in np.load(chips)]
-json.dump({"version": network.maker.version, "vectors": vectors}, sys.stdout)
-"""
-
-
-@pytest.fixture(scope="module")
-def tflite_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A python with tflite-runtime and this project, apart from this one: the two runtimes want different numpys."""
-    if sys.version_info >= (3, 12):
-        pytest.skip("tflite-runtime 2.14 has no wheel for this Python; 3.11 is the last")
-    home = tmp_path_factory.mktemp("tflite")
-    subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-    python = home / "bin" / "python"
-    pip = [str(python), "-m", "pip", "install", "-q", "--only-binary=:all:", *TFLITE]
-    done = subprocess.run(pip, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"tflite-runtime cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
-    return python
-
-
-@pytest.mark.models
-@pytest.mark.real
-def test_both_runtimes_give_the_same_vector_bit_by_bit_without_delegates_and_nearly_with(
-    chain: Chain, models: Path, photos: Path, tflite_python: Path, tmp_path: Path
-) -> None:
-    chips = []
-    for name in ("obama", "obama2", "obama3", "biden"):
-        rgb = picture.load(photos / f"{name}.jpg")
-        chips.append(chain.align(rgb, chain.faces(rgb)[0])[0])
-    np.save(tmp_path / "chips.npy", np.stack(chips))
-    done = subprocess.run(
-        [str(tflite_python), "-c", EMBED, str(models), str(tmp_path / "chips.npy"), Delegate.NONE],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    theirs = json.loads(done.stdout)
-    assert theirs["version"] == "2.14.0"
-    plain = Chain.load(models, DETECTOR, EMBEDDER, Runtime.LITERT, Delegate.NONE).embedder
-    for chip, vector in zip(chips, theirs["vectors"], strict=True):
-        assert plain.run(chip)[0].tolist() == vector
-        assert np.linalg.norm(chain.embedder.run(chip)[0] - vector) < 0.05
 
 
 # ---------------------------------------------------------------- parts that need no model
