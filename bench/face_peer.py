@@ -12,8 +12,9 @@ be had, ours stands alone and says why.
 
 Who is told apart by either: `python -m bench.face_peer_accuracy`.
 
-Seen in November 2026 on two x86-64 cores with AVX2 (no VNNI) under a load of 13: dlib took 6.5 times as long as ours for
-a frame and 6.3 for a photograph, enlarged once 11 and 10 times; its descriptor 5 to 6 times as long as our two passes.
+Seen in November 2026 on two x86-64 cores with AVX2 (no VNNI) under a load of 13: dlib took 6.5 times as long as ours
+for a frame and 6.3 for a photograph, enlarged once 11 and 10 times; its descriptor 5 to 6 times as long as our two
+passes.
 """
 
 import json
