@@ -16,7 +16,7 @@ Fuses 1, 3 and 5 pictures of a person to a probe, and 1 and 3 others to a refere
 their vectors, the mean by quality weight, the best K by weight, and the mean of all their distances, which fuses
 nothing; the first alone is what the same people have of one picture. Each way stands at its own distance for an FMR of
 0.001 and of 0.0001; `less` is how much smaller its FNMR is than the plain mean's of the same pictures, in points. 95 %
-intervals are bootstraps over people. Nothing but numbers.
+intervals are bootstraps over people. A figure that fewer than 10 comparisons of strangers decide has a question mark.
 
 Pictures of a folder are different photographs, more varied than the frames of one minute: a lane gains less than this.
 
@@ -68,7 +68,7 @@ def _told(outcome: "Outcome") -> str:
     fnmr, less = outcome.fnmr, outcome.gain
     missed = f"{100 * fnmr.value:5.2f} [{100 * fnmr.low:.2f}, {100 * fnmr.high:.2f}]"
     gained = f"{100 * less.value:+.2f} [{100 * less.low:+.2f}, {100 * less.high:+.2f}]"
-    return f"{outcome.distance.value:.3f}  {missed:20}  {gained}{'' if outcome.carried else ' (too few strangers)'}"
+    return f"{outcome.distance.value:.3f}  {missed:20}  {gained}{'' if outcome.carried else ' ?'}"
 
 
 def figures(row: "Row") -> dict[str, Any]:
