@@ -59,9 +59,9 @@ dlib_face_recognition_resnet_model_v1.dat. Published weights differ much between
 for East Asian faces: measure on photographs of people like yours.
 
 The weights are converted as `gatefw models install` does it (the same throw-away environment), int8 is compared with
-float, and the model is measured on DIR (a folder of pictures for each person: at least 50 people with three, hundreds
-are wanted). Its card gets the thresholds, and only then it is installed. A file of another network, a folder that is
-too small and weights that do not tell its people apart are refused.
+float, and the model is measured on DIR, a folder of pictures for each person; some 100 people with three pictures are
+the least, a thousand are wanted. Its card gets the thresholds, and only then it is installed. A file of another
+network, a folder that is too small and weights that do not tell its people apart are refused.
 
 example:
   gatefw models import-dlib --dlib-dat weights.dat --name dlib-asia-int8 --licence CC0-1.0 --measure photographs
