@@ -99,11 +99,12 @@ def drawn(count: int, dim: int = 128) -> Faces:
         people = _people(block, min(BLOCK, count - begin), kinds, variances)
         vectors[begin : begin + BLOCK] = people @ axes + MEAN_LENGTH * mean
     mates = _mates(count, draw)
-    strangers = _people(draw, PROBES, kinds, variances) @ axes + MEAN_LENGTH * mean
-    # pictures of one person differ along more axes than people do: 60 against 31 of the 128
-    apart = _unit(draw.standard_normal((PROBES, dim)) * variances**0.25) @ axes
+    others = _people(draw, PROBES, kinds, variances) @ axes
+    # another picture of a mate is as far from the mean and from strangers as any: partly the mate, partly somebody else
     far = np.clip(draw.normal(*MATED, (PROBES, 1)), 0.2, 0.6)
-    probes = np.where(mates[:, None] < 0, strangers, vectors[mates] + far * apart).astype(np.float32)
+    alike = 1 - far**2 / (2 * variances.sum())
+    mixed = alike * (vectors[mates] - MEAN_LENGTH * mean) + np.sqrt(1 - alike**2) * others
+    probes = (MEAN_LENGTH * mean + np.where(mates[:, None] < 0, others, mixed)).astype(np.float32)
     return Faces("drawn", vectors, probes, mates, Scale.fitted(vectors[:10_000]), THRESHOLDS)
 
 
