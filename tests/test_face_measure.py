@@ -92,6 +92,7 @@ def test_a_list_of_pairs_is_measured_as_it_stands_and_json_stands_alone(
         (("--gallery", "1"), "--gallery sizes 2 or more"),
         (("--bootstrap", "-1"), "0 or more"),
         (("--model", "none-such"), "none-such"),
+        (("--plot", "/nowhere/det.svg"), "its folder is not there"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
