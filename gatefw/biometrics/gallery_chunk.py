@@ -148,10 +148,15 @@ class Chunk:
         size = sizes[mine[0]]
         if (sizes[mine] != size).any():
             raise StoreError("chunk: templates of one maker have different lengths; enrol their people again")
-        rows = self.values[begins[mine][:, None] + np.arange(size)]
+        all_of_them = len(mine) == len(kinds)
+        rows = self.values.reshape(-1, size) if all_of_them else self.values[begins[mine][:, None] + np.arange(size)]
         owners = np.repeat(np.arange(len(self)), [len(each) for each in self.made])[mine]
-        at, first, counts = np.unique(owners, return_index=True, return_counts=True)
-        sums = np.add.reduceat(rows, first, axis=0, dtype=np.float64)
+        counts = np.bincount(owners, minlength=len(self))
+        at = np.flatnonzero(counts)
+        counts = counts[at]
+        if counts.max() == 1:  # the mean of one is itself
+            return References(at, counts, rows.astype(np.float32))
+        sums = np.add.reduceat(rows, np.cumsum(counts) - counts, axis=0, dtype=np.float64)
         return References(at, counts, (sums / counts[:, None]).astype(np.float32))
 
     @cached_property

@@ -71,6 +71,7 @@ class _Loaded:
     slot: int
     labels: Labels
     expires_at: NDArray[np.float64]
+    soonest_s: float
     strangers: int
 
 
@@ -212,9 +213,10 @@ class Search:
         self._slots[slot : slot + 1] = [place.number]
         labels = (slot * CHUNK_PEOPLE + references.at).astype(np.int32)
         expires_at = np.minimum(np.array(chunk.expires_at, np.float64)[references.at], place.expires_at)
-        self._loaded[place.number] = _Loaded(place, slot, labels, expires_at, len(chunk) - len(labels))
+        soonest_s, strangers = float(expires_at.min(initial=math.inf)), len(chunk) - len(labels)
+        loaded = self._loaded[place.number] = _Loaded(place, slot, labels, expires_at, soonest_s, strangers)
         self._waiting.append((labels, references.vectors))
-        self._tally(expires_at)
+        self._tally(loaded)
         if sum(len(each) for each, _ in self._waiting) >= SAMPLE:
             self._put_waiting()
         return True
@@ -253,9 +255,12 @@ class Search:
         """How many have not expired, and when the next one does."""
         self._met, self._counted_s, self._until_s = 0, self._wall_s(), math.inf
         for each in self._loaded.values():
-            self._tally(each.expires_at)
+            self._tally(each)
 
-    def _tally(self, expires_at: NDArray[np.float64]) -> None:
-        lasting = expires_at[expires_at > self._counted_s]
-        self._met += len(lasting)
-        self._until_s = min(self._until_s, float(lasting.min(initial=math.inf)))
+    def _tally(self, loaded: _Loaded) -> None:
+        lasting, soonest_s = len(loaded.labels), loaded.soonest_s
+        if soonest_s <= self._counted_s:
+            rest = loaded.expires_at[loaded.expires_at > self._counted_s]
+            lasting, soonest_s = len(rest), float(rest.min(initial=math.inf))
+        self._met += lasting
+        self._until_s = min(self._until_s, soonest_s)
