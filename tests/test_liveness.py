@@ -22,7 +22,8 @@ from gatefw.biometrics import picture
 from gatefw.biometrics.card import Attack, Card, Input, Pad
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.detector import Face
-from gatefw.biometrics.liveness import AttackDetector, required
+from gatefw.biometrics.evaluation import required
+from gatefw.biometrics.liveness import AttackDetector
 from gatefw.biometrics.runtime import Network, Picture, Runtime, Vector
 from gatefw.cli import check as check_cli
 from gatefw.cli import run as run_cli

@@ -19,9 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gatefw.biometrics import card as cards
-from gatefw.biometrics.card import Card, Pad
 from gatefw.biometrics.detector import Face
+from gatefw.biometrics.evaluation import evaluated, required
 from gatefw.biometrics.landmarks import crop
 from gatefw.biometrics.runtime import Delegate, Network, Picture, Runtime
 from gatefw.errors import ModelError
@@ -38,7 +37,7 @@ class AttackDetector:
 
     def __init__(self, network: Network) -> None:
         """Raises ModelError: the card or the model is none of an evaluated detector (`required`)."""
-        self._pad, self._network = _evaluated(network.card), network
+        self._pad, self._network = evaluated(network.card), network
         side_px = network.card.input.side_px
         self._score(np.full((side_px, side_px, 3), 128, np.uint8))
 
@@ -72,35 +71,3 @@ class AttackDetector:
 def nobody_can_tell(_rgb: Picture, _face: Face) -> Reason:
     """The judge where liveness is required and there is no detector."""
     return Reason.LIVENESS_UNAVAILABLE
-
-
-def required(models: Path, name: str) -> tuple[Card, Path]:
-    """The card and file of an installed detector that satisfies `[face] require_liveness`.
-
-    Raises ModelError with what to do: no name, not installed, no such detector, not evaluated independently.
-    """
-    if not name:
-        raise ModelError("no detector of presentation attacks is named; name an installed one in [face] pad")
-    card, path = cards.installed(models, name)
-    _evaluated(card)
-    return card, path
-
-
-def _evaluated(card: Card) -> Pad:
-    """What the card says of its evaluation. Raises ModelError where that does not satisfy a lane."""
-    pad, which = card.pad, f"model {card.name}"
-    if pad is None:
-        raise ModelError(f"{which}: is no detector of presentation attacks but of kind {card.kind!r}; name another")
-    if pad.evaluated != "independently":
-        raise ModelError(
-            f"{which}: its card says evaluated {pad.evaluated!r}, 'independently' is wanted: by a laboratory, after "
-            "ISO/IEC 30107-3; install one that was, or take require_liveness back"
-        )
-    shares = [pad.bpcer, *(attack.apcer for attack in pad.attack)]
-    told = pad.evaluator.strip() and pad.attack and all(attack.presentations > 0 for attack in pad.attack)
-    if not told or not all(0 <= share <= 1 for share in shares) or not math.isfinite(pad.threshold):
-        raise ModelError(
-            f"{which}: its card lacks who evaluated it, on how many presentations of which attacks, with which shares "
-            "of 0 to 1; complete [pad] from the laboratory's report"
-        )
-    return pad

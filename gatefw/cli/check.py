@@ -10,7 +10,7 @@ from typing import Any
 
 import hw
 from gatefw import clearance, config, config_tables, csca_store, door_table, toml_document
-from gatefw.biometrics import card, liveness
+from gatefw.biometrics import card, evaluation
 from gatefw.biometrics.threshold import require_held
 from gatefw.door_table import Row
 from gatefw.events import wall_clock
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         asked=clearance.asked,
         model=lambda name: card.installed(models, name),
         csca=_store,
-        pad=lambda name: liveness.required(models, name),
+        pad=lambda name: evaluation.required(models, name),
         holds=lambda name, size: require_held(models, name, size.most, size.fpir, size.fnir, size.frames),
     )
     doors, objections = _doors(arguments.file, findings)

@@ -47,7 +47,7 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from gatefw import door_table
-    from gatefw.biometrics import liveness
+    from gatefw.biometrics import evaluation
     from gatefw.biometrics.threshold import require_held
     from gatefw.supervisor import Supervisor
     from hw.gpio.persistence import dead_outputs
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         size = lane.gallery
         require_held(lane.vision.models, lane.vision.embedder, size.most, size.fpir, size.fnir, size.frames)
     if lane.face.require_liveness:
-        liveness.required(lane.vision.models, lane.face.pad)
+        evaluation.required(lane.vision.models, lane.face.pad)
     supervisor = Supervisor(lane)
     supervisor.stop_on_signals()
     return supervisor.run()
