@@ -8,6 +8,11 @@ sealed templates, in float32, and counts by their own reach. So nobody is missed
 The gallery on disk may be changed by anybody who shares it, so its generation is looked at before every search and
 whenever `drop_stale` is called. Rows of a chunk that changed are overwritten at once, and read anew when they are
 needed; the other chunks stay. A chunk that does not open is told (`damaged`), and the search goes on with the others.
+
+Memory, measured with a million people of one template of 128 numbers (`python -m bench.gallery`): 242 bytes a person,
+which are the rows of the index with their room to grow (twice as much just after they grew) and what is known of each
+chunk. Who has more templates takes no more. Neither ids nor float vectors are kept: a label is a chunk and the
+place in it.
 """
 
 import logging
