@@ -138,9 +138,10 @@ def _of_one(gallery: Gallery, people: int, told: Told) -> Figures:
     def enrol(subject: SubjectId) -> None:
         gallery.enrol(subject, [Template(chance.standard_normal(DIM, np.float32), MAKER)], FOREVER)
 
-    there = [_id(number, step) for number in chance.integers(people, size=LOOKUPS).tolist()]
-    fresh = [SubjectId(chance.bytes(16).hex()) for _ in range(CHANGES)]
-    leaving = sorted(set(there))[:CHANGES]
+    changes = min(CHANGES, people)
+    there = [_id(number, step) for number in chance.integers(people, size=min(LOOKUPS, 10 * people)).tolist()]
+    fresh = [SubjectId(chance.bytes(16).hex()) for _ in range(changes)]
+    leaving = sorted(set(there))[: changes // 2]
     for name, work, subjects in (
         ("look_up", look, there),
         ("enrol", enrol, fresh),
