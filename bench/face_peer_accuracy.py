@@ -6,6 +6,10 @@ DIR has a folder of photographs for each person, and stands nowhere in this proj
 more, evenly spaced, the first pictures; the central face of each, whatever its quality. Mated: all pairs of a person;
 non-mated: first pictures of all. A picture in which a way finds no face is a non-match of that way (GFRR) and left out
 of its FNMR. Intervals of 95 % by a bootstrap over people.
+
+Seen in November 2026 on 150 people of press photographs with two pictures each (150 mated comparisons: little to tell
+them apart by): ours lost no picture, dlib 2 and, enlarged, 3; GFRR at an FMR of 1e-2 2.0 % [0.0, 4.7], 4.0 % [1.3, 7.3]
+and 4.7 % [1.3, 8.0]; EER 2.0, 2.0 and 1.4 %.
 """
 
 import argparse
