@@ -211,7 +211,6 @@ class Reason(StrEnum):
     PARTIAL_FACE = "partial_face"
     LOOKING_AWAY = "looking_away"
     HEAD_TILTED = "head_tilted"
-    EYES_CLOSED = "eyes_closed"
     UNEVEN_LIGHT = "uneven_light"
     LOW_CONTRAST = "low_contrast"
     NO_FRAME = "no_frame"

@@ -56,7 +56,6 @@ CAPTURE = frozenset(
         Reason.PARTIAL_FACE,
         Reason.LOOKING_AWAY,
         Reason.HEAD_TILTED,
-        Reason.EYES_CLOSED,
         Reason.UNEVEN_LIGHT,
         Reason.LOW_CONTRAST,
         Reason.NO_FRAME,
