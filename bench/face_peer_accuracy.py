@@ -23,12 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.face_peer import DETECTOR, EMBEDDER, Peer, peer
-from gatefw.biometrics import picture, rates
-from gatefw.biometrics.album import SUFFIXES, central
+from gatefw.biometrics import picture
 from gatefw.biometrics.chain import Chain, Probe
-from gatefw.biometrics.rates import Rates
+from gatefw.biometrics.measuring import rates
+from gatefw.biometrics.measuring.album import SUFFIXES, central
+from gatefw.biometrics.measuring.rates import Rates
+from gatefw.biometrics.measuring.scores import Scores
 from gatefw.biometrics.runtime import Picture, Runtime
-from gatefw.biometrics.scores import Scores
 from gatefw.cli.command import progress
 from gatefw.errors import GateError, SetupError
 from gatefw.state import state_dir

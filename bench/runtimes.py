@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from bench.harness import Row, row, table
 from bench.peer_env import python_with
 from gatefw.biometrics import picture
-from gatefw.biometrics.album import SUFFIXES
 from gatefw.biometrics.chain import Chain
+from gatefw.biometrics.measuring.album import SUFFIXES
 from gatefw.biometrics.quality import the_face
 from gatefw.biometrics.runtime import Delegate, Picture, Runtime
 from gatefw.errors import GateError, SetupError

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gatefw.biometrics.album import collect
 from gatefw.biometrics.chain import Chain
+from gatefw.biometrics.measuring.album import collect
 from gatefw.biometrics.runtime import Runtime
 from gatefw.biometrics.scale import DEVIATIONS, TOP, Matrix, Scale
 from gatefw.cli.command import progress

@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gatefw.biometrics.album import Album, collect
-from gatefw.biometrics.calibrate import tables
 from gatefw.biometrics.card import Card
 from gatefw.biometrics.chain import Chain
+from gatefw.biometrics.measuring.album import Album, collect
+from gatefw.biometrics.measuring.calibrate import tables
+from gatefw.biometrics.measuring.scores import between, fused
 from gatefw.biometrics.runtime import Runtime
-from gatefw.biometrics.scores import between, fused
 from gatefw.biometrics.threshold import search_threshold
 from gatefw.cli import command
 from gatefw.errors import GateError

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from gatefw.biometrics.album import Album, Shot
 from gatefw.biometrics.chain import Probe
 from gatefw.biometrics.detector import Face
+from gatefw.biometrics.measuring.album import Album, Shot
 from gatefw.biometrics.quality import Quality
 from gatefw.biometrics.runtime import Delegate, Maker, Runtime
 from gatefw.biometrics.template import Template

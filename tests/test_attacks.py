@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from gatefw.biometrics import card as cards
 from gatefw.biometrics import picture
-from gatefw.biometrics.attacks import CANVAS_PX, SPECIES, Person, blinked, bona_fide
-from gatefw.biometrics.challenge import Act
 from gatefw.biometrics.detector import Detector
 from gatefw.biometrics.landmarks import POINTS, Landmarker, Numbers
-from gatefw.biometrics.motion import LEFT_EYE, RELIEF_MIN, RIGHT_EYE
-from gatefw.biometrics.presentations import (
+from gatefw.biometrics.measuring.attacks import CANVAS_PX, SPECIES, Person, blinked, bona_fide
+from gatefw.biometrics.measuring.challenge import Act
+from gatefw.biometrics.measuring.motion import LEFT_EYE, RELIEF_MIN, RIGHT_EYE
+from gatefw.biometrics.measuring.presentations import (
     CHECKS,
     Seeing,
     Share,

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from gatefw.biometrics import card as cards
-from gatefw.biometrics.album import Album, Shot
 from gatefw.biometrics.chain import Probe
 from gatefw.biometrics.detector import Face
+from gatefw.biometrics.measuring.album import Album, Shot
 from gatefw.biometrics.quality import Quality
 from gatefw.biometrics.runtime import Delegate, Maker, Runtime
 from gatefw.biometrics.template import Template

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from gatefw.biometrics import card as cards
-from gatefw.biometrics.album import Album, Shot
-from gatefw.biometrics.calibrate import distances_of, tables
 from gatefw.biometrics.card import Card
 from gatefw.biometrics.chain import Probe
 from gatefw.biometrics.detector import Face
+from gatefw.biometrics.measuring.album import Album, Shot
+from gatefw.biometrics.measuring.calibrate import distances_of, tables
+from gatefw.biometrics.measuring.scores import Scores
 from gatefw.biometrics.nearness import Comparisons, strangers
 from gatefw.biometrics.quality import Quality
 from gatefw.biometrics.runtime import Delegate, Maker, Runtime
-from gatefw.biometrics.scores import Scores
 from gatefw.biometrics.template import Template
 from gatefw.biometrics.threshold import capacity
 from gatefw.cli import main

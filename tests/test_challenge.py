@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatefw.biometrics.challenge import Act, Challenge, begin, step
-from gatefw.biometrics.motion import Pose
+from gatefw.biometrics.measuring.challenge import Act, Challenge, begin, step
+from gatefw.biometrics.measuring.motion import Pose
 
 REST = Pose(0.3, 0.0)
 DOES = {Act.BLINK: Pose(0.05, 0.0), Act.LEFT: Pose(0.3, 0.5), Act.RIGHT: Pose(0.3, -0.5)}

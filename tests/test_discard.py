@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_album import album
 
-from gatefw.biometrics import discard, discard_plot
-from gatefw.biometrics.album import Album, Shot
-from gatefw.biometrics.discard import RANDOM, WEIGHT, Mates
+from gatefw.biometrics.measuring import discard, discard_plot
+from gatefw.biometrics.measuring.album import Album, Shot
+from gatefw.biometrics.measuring.discard import RANDOM, WEIGHT, Mates
 from gatefw.cli.face_quality import figures
 from gatefw.errors import SetupError
 from gatefw.model import Reason

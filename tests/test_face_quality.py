@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gatefw import cli
-from gatefw.biometrics.fusion_gain import MEAN
+from gatefw.biometrics.measuring.fusion_gain import MEAN
 
 pytestmark = pytest.mark.models
 PEOPLE = {"one": ("obama.jpg", "obama2.jpg", "obama3.jpg"), "other": ("biden.jpg",)}

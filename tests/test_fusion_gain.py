@@ -7,10 +7,20 @@ import numpy as np
 import pytest
 from made_album import album
 
-from gatefw.biometrics import scores
-from gatefw.biometrics.album import Album, Shot, collect
 from gatefw.biometrics.chain import Chain, Probe
-from gatefw.biometrics.fusion_gain import ALONE, DISTANCES, MEAN, WEIGHTED, Row, Way, gains, unmirrored, unmirrored_too
+from gatefw.biometrics.measuring import scores
+from gatefw.biometrics.measuring.album import Album, Shot, collect
+from gatefw.biometrics.measuring.fusion_gain import (
+    ALONE,
+    DISTANCES,
+    MEAN,
+    WEIGHTED,
+    Row,
+    Way,
+    gains,
+    unmirrored,
+    unmirrored_too,
+)
 from gatefw.biometrics.runtime import Runtime, Vector
 from gatefw.cli.album_options import DETECTOR, EMBEDDER
 from gatefw.cli.face_fusion import figures, line

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatefw.biometrics.landmarks import POINTS, Numbers
-from gatefw.biometrics.motion import LEFT_EYE, NOSE_TIP, RIGHT_EYE, RIGID, planarity, pose
+from gatefw.biometrics.measuring.motion import LEFT_EYE, NOSE_TIP, RIGHT_EYE, RIGID, planarity, pose
 
 turns = st.floats(0.15, 0.6)
 

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatefw.biometrics import det_plot, group_rates, open_set, rates
-from gatefw.biometrics.album import Album, Shot
 from gatefw.biometrics.chain import Probe
 from gatefw.biometrics.detector import Face
-from gatefw.biometrics.open_set import Searches
+from gatefw.biometrics.measuring import det_plot, group_rates, open_set, rates
+from gatefw.biometrics.measuring.album import Album, Shot
+from gatefw.biometrics.measuring.open_set import Searches
+from gatefw.biometrics.measuring.rates import Curve, Rate
+from gatefw.biometrics.measuring.scores import Scores
 from gatefw.biometrics.quality import Quality
-from gatefw.biometrics.rates import Curve, Rate
 from gatefw.biometrics.runtime import Delegate, Maker, Runtime
-from gatefw.biometrics.scores import Scores
 from gatefw.biometrics.template import Template
 from gatefw.errors import SetupError
 from gatefw.model import Reason

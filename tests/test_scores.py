@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatefw.biometrics import scores
-from gatefw.biometrics.album import Album, Shot, central, collect
 from gatefw.biometrics.chain import Chain, Probe
 from gatefw.biometrics.detector import Face
+from gatefw.biometrics.measuring import scores
+from gatefw.biometrics.measuring.album import Album, Shot, central, collect
 from gatefw.biometrics.quality import Quality
 from gatefw.biometrics.runtime import Delegate, Maker, Picture, Runtime
 from gatefw.biometrics.template import Template

@@ -10,15 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatefw.biometrics.gallery import Gallery
+from gatefw.biometrics.gallery import Gallery, keys_of
 from gatefw.biometrics.gallery_chunk import Chunk, Damaged, Member, Place
 from gatefw.biometrics.index import Index
 from gatefw.biometrics.runtime import Delegate, Maker, Runtime
 from gatefw.biometrics.scale import Scale
 from gatefw.biometrics.search import SAMPLE, Candidate, Search
 from gatefw.biometrics.template import Template
-from gatefw.errors import ModelError
+from gatefw.errors import ModelError, StoreError
 from gatefw.model import Reason, SubjectId
+from gatefw.partition_keys import BLANK
 
 MAKER, OTHER = (Maker(letter * 64, Runtime.LITERT, "2.3.0", Delegate.DEFAULT) for letter in "ab")
 ANNA, BERT, CLEO = SubjectId("anna"), SubjectId("bert"), SubjectId("cleo")
@@ -52,11 +53,13 @@ def within(looked: Search, place: float, distance: float = 0.5) -> list[SubjectI
 
 
 class Shelf:
-    """A gallery in memory that tells what is read of it. `chunks` are its chunks; `torn` ones do not open."""
+    """A gallery in memory that tells what is read of it. `chunks` are its chunks; `torn` ones do not open, at
+    `failing` ones the disk fails, `missing` ones are told of and not there."""
 
     def __init__(self, *chunks: Sequence[Member]) -> None:
         self.chunks = {number: (1, Chunk.of(people)) for number, people in enumerate(chunks)}
         self.changes, self.torn, self.read = 0, set[int](), list[int]()
+        self.failing, self.missing = set[int](), set[int]()
 
     def change(self, number: int, people: Sequence[Member]) -> None:
         self.changes += 1
@@ -74,8 +77,10 @@ class Shelf:
         self.read.append(place.number)
         if place.number in self.torn:
             raise Damaged(f"chunk {place.number}: does not open")
+        if place.number in self.failing:
+            raise StoreError("the disk is busy")
         version, chunk = self.chunks[place.number]
-        return chunk if version == place.version else None
+        return chunk if version == place.version and place.number not in self.missing else None
 
     def get(self, subject: SubjectId, now: float) -> tuple[Template, ...] | Reason:
         for _, chunk in self.chunks.values():
@@ -289,3 +294,44 @@ def test_a_chunk_that_rots_after_it_was_read_is_out_of_reach_from_then_on() -> N
     shelf.torn.clear()
     shelf.change(0, [member("anna", 0.0)])
     assert (within(looked, 0.0), looked.damaged) == ([ANNA, BERT], 0)
+
+
+def test_a_gallery_that_could_not_be_read_to_its_end_is_read_again_and_nobody_is_missing() -> None:
+    shelf = Shelf([member("anna", 0.0)], [member("bert", 0.25)])
+    looked = Search(shelf, MAKER, (), 9, lambda: 0.0)
+    assert looked.people == 2
+    for number, who in enumerate(("anna", "bert", "cleo")):
+        shelf.change(number, [member(who, 0.0)])
+    shelf.failing.add(1)
+    with pytest.raises(StoreError, match="the disk is busy"):
+        within(looked, 0.0)
+    shelf.failing.clear()
+    assert (within(looked, 0.0), looked.people) == ([ANNA, BERT, CLEO], 3)
+    shelf.change(0, [])
+    assert (within(looked, 0.0), looked.people) == ([BERT, CLEO], 2)
+
+
+def test_a_chunk_that_is_told_of_and_never_there_is_damaged_and_ends_no_search() -> None:
+    shelf = Shelf([member("anna", 0.0)], [member("bert", 0.25)])
+    shelf.missing.add(1)
+    looked = Search(shelf, MAKER, (), 9, lambda: 0.0)
+    assert (within(looked, 0.0), looked.damaged) == ([ANNA], 1)
+    shelf.missing.add(0)
+    assert (within(looked, 0.0), looked.damaged) == ([], 2)
+    shelf.missing.clear()
+    for number, who in enumerate(("anna", "bert")):
+        shelf.change(number, [member(who, 0.0)])
+    assert (within(looked, 0.0), looked.damaged) == ([ANNA, BERT], 0)
+
+
+def test_a_partition_whose_destruction_was_interrupted_ends_no_search_and_leaves_no_rows(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    gallery.make_partition("cx100", FOREVER)
+    gallery.enrol(ANNA, [template(0.0)], FOREVER, "cx100")
+    gallery.enrol(BERT, [template(0.25)], FOREVER)
+    with closing(search(gallery)) as looked:
+        assert within(looked, 0.0) == [ANNA, BERT]
+        with (keys_of(tmp_path / "gallery.db").directory / "cx100.key").open("r+b") as file:
+            file.write(BLANK)
+        assert (within(looked, 0.0), looked.people, looked.damaged) == ([BERT], 1, 0)

@@ -21,13 +21,13 @@ import numpy as np
 
 from gatefw.biometrics import admit, converter, fetch, picture
 from gatefw.biometrics import card as cards
-from gatefw.biometrics.album import SUFFIXES
-from gatefw.biometrics.calibrate import calibrated
 from gatefw.biometrics.card import Card
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.convert import dlib_network
 from gatefw.biometrics.converter import Converted
 from gatefw.biometrics.fetch import Say
+from gatefw.biometrics.measuring.album import SUFFIXES
+from gatefw.biometrics.measuring.calibrate import calibrated
 from gatefw.biometrics.quality import the_face
 from gatefw.biometrics.runtime import Network, Picture, Runtime
 from gatefw.errors import ModelError, Refusal, SetupError

@@ -179,7 +179,7 @@ class People:
             return layout.unseal(key, partition, number, version, row[0])
         except Damaged:
             raise
-        except StoreError as error:
+        except (StoreError, TypeError) as error:  # a rotten row: what should be bytes is nothing, or a number
             raise Damaged(f"{self._chunk(number)}: does not open: {error}") from error
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:

@@ -128,6 +128,7 @@ class Index:
     def remove(self, labels: Sequence[int] | Labels) -> None:
         """Overwrite rows; those that are not there are none of our business."""
         with self._lock:
+            touched = set[int]()
             for label in labels:
                 at = int(self._at[label]) if 0 <= label < len(self._at) else -1
                 if at < 0:
@@ -140,7 +141,8 @@ class Index:
                     self._at[self._labels[at]] = at
                 self._rows[last] = 0
                 self._norms[last] = self._labels[last] = 0
-                self._pack(np.array([at, last] if at != last else [last]))
+                touched |= {at, last}
+            self._pack(np.array(sorted(touched), np.int64))
 
     def nearest(self, probes: Matrix, most: int, within: float = math.inf) -> list[list[Hit]]:
         """For each probe the `most` nearest rows at `within` or nearer (int8 distance), nearest first.

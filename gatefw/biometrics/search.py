@@ -134,7 +134,6 @@ class Search:
         """Overwrite what has changed in the gallery since it was read: whom it lost is nowhere then."""
         if (self._loaded or self._damaged) and self._gallery.generation() != self._generation:
             self._drop_changed()
-            self._complete = False
 
     def close(self) -> None:
         """Overwrite what is in memory."""
@@ -178,6 +177,7 @@ class Search:
         self._free: list[int] = []
         self._waiting: list[tuple[Labels, Matrix]] = []
         self._generation: object = None
+        self._gone: tuple[Place, object] | None = None
         self._complete = False
         self._counted_s, self._until_s = math.inf, -math.inf
 
@@ -189,13 +189,16 @@ class Search:
                 return
             places = self._drop_changed()
             self._count()
-            self._complete = all(self._load(place) for place in places if self._wanted(place))
-            self._put_waiting()
+            try:
+                self._complete = all(self._load(place) for place in places if self._wanted(place))
+            finally:  # what is among the loaded has its rows, though a later chunk could not be read
+                self._put_waiting()
             if self._index is not None and self._sample < SAMPLE and len(self._index) > GROWN * self._sample:
                 self.close()  # the scale was that of too few: a finer one leaves less to compare again
 
     def _drop_changed(self) -> Sequence[Place]:
         """Overwrite the rows of chunks that changed or are to be met no more. All that may be met now."""
+        self._complete = False  # until all is read: whoever fails on the way leaves it so
         self._generation = self._gallery.generation()  # before the rest is read: a change meanwhile makes it stale
         places = {each.number: each for each in self._gallery.places(self._wall_s(), self._patterns)}
         for number, loaded in tuple(self._loaded.items()):
@@ -229,7 +232,11 @@ class Search:
     def _opened(self, place: Place) -> Chunk | None:
         """None: it has changed, or does not open and is among the damaged from now on."""
         try:
-            return self._gallery.opened(place)
+            chunk = self._gallery.opened(place)
+            if chunk is None:
+                self._complete = False  # its key went, perhaps, and nothing else changed
+                self._require_change(place)
+            return chunk
         except Damaged as error:
             _log.error("%s; %d people are not found until they are enrolled again", error, place.people)
             if place.number in self._loaded:
@@ -237,6 +244,12 @@ class Search:
             self._damaged[place.number] = place
             self._complete = False
             return None
+
+    def _require_change(self, place: Place) -> None:
+        """Raise Damaged for a chunk that is told of again, in a gallery that did not change, and again is not there."""
+        gone, self._gone = self._gone, (place, self._generation)
+        if gone == self._gone:
+            raise Damaged(f"chunk {place.number}: is told of and not there; the gallery is damaged")
 
     def _unload(self, number: int) -> None:
         loaded = self._loaded.pop(number)

@@ -11,8 +11,8 @@ from gatefw.cli import command
 from gatefw.state import state_dir
 
 if TYPE_CHECKING:
-    from gatefw.biometrics.album import Album, Look
     from gatefw.biometrics.chain import Chain
+    from gatefw.biometrics.measuring.album import Album, Look
 
 DETECTOR, EMBEDDER = "blazeface-short-range-int8", "dlib-resnet-int8"
 
@@ -34,8 +34,8 @@ def collected(
 
     Raises ModelError, SetupError (see `album.collect`).
     """
-    from gatefw.biometrics.album import central, collect
     from gatefw.biometrics.chain import Chain
+    from gatefw.biometrics.measuring.album import central, collect
     from gatefw.biometrics.runtime import Delegate, Runtime
 
     runtime, delegate = Runtime(arguments.runtime), Delegate(arguments.delegate)

@@ -13,7 +13,7 @@ from gatefw.errors import Refusal
 from gatefw.state import state_dir
 
 if TYPE_CHECKING:
-    from gatefw.biometrics.presentations import Share, Verdict
+    from gatefw.biometrics.measuring.presentations import Share, Verdict
 
 DETECTOR, LANDMARK = "blazeface-short-range-int8", "face-landmark"
 SIMULATED = """\
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     from gatefw.biometrics import card as cards
     from gatefw.biometrics.detector import Detector
     from gatefw.biometrics.landmarks import Landmarker
-    from gatefw.biometrics.presentations import Seeing, measured, people
+    from gatefw.biometrics.measuring.presentations import Seeing, measured, people
     from gatefw.biometrics.runtime import Network, Runtime
 
     if not arguments.folder.is_dir():
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _figures(verdicts: Mapping[str, Sequence["Verdict"]]) -> dict[str, Any]:
     """APCER and BPCER of every check, as numbers."""
-    from gatefw.biometrics.presentations import BONA_FIDE, CHECKS, errors, non_responses
+    from gatefw.biometrics.measuring.presentations import BONA_FIDE, CHECKS, errors, non_responses
 
     def plain(share: "Share") -> dict[str, Any]:
         low, high = share.interval
@@ -101,7 +101,7 @@ def _figures(verdicts: Mapping[str, Sequence["Verdict"]]) -> dict[str, Any]:
 
 
 def _table(verdicts: Mapping[str, Sequence["Verdict"]]) -> None:
-    from gatefw.biometrics.presentations import BONA_FIDE, CHECKS, errors, non_responses
+    from gatefw.biometrics.measuring.presentations import BONA_FIDE, CHECKS, errors, non_responses
 
     print(f"{'':26}" + "".join(f"{check.replace('_', ' '):>20}" for check in (*CHECKS, "no response")))
     for name, each in sorted(verdicts.items(), key=lambda item: item[0] != BONA_FIDE):

@@ -37,7 +37,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from gatefw.biometrics.calibrate import tables
+    from gatefw.biometrics.measuring.calibrate import tables
 
     chain, album = album_options.collected(arguments)
     dataset = arguments.dataset or arguments.folder.resolve().name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gatefw.cli import album_options, command
 
 if TYPE_CHECKING:
-    from gatefw.biometrics.fusion_gain import Outcome, Row
+    from gatefw.biometrics.measuring.fusion_gain import Outcome, Row
     from gatefw.biometrics.runtime import Vector
 
 DESCRIPTION = """\
@@ -41,7 +41,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from gatefw.biometrics.fusion_gain import gains, unmirrored, unmirrored_too
+    from gatefw.biometrics.measuring.fusion_gain import gains, unmirrored, unmirrored_too
 
     vectors: list[Vector] = []
     chain, album = album_options.collected(arguments, lambda chain, look: unmirrored_too(chain, look, vectors))

@@ -11,11 +11,11 @@ from gatefw.cli import album_options, command
 from gatefw.errors import SetupError
 
 if TYPE_CHECKING:
-    from gatefw.biometrics.album import Album
-    from gatefw.biometrics.group_rates import Differences, Ratio
-    from gatefw.biometrics.measurement import Measurement
-    from gatefw.biometrics.open_set import Gallery
-    from gatefw.biometrics.rates import Rate
+    from gatefw.biometrics.measuring.album import Album
+    from gatefw.biometrics.measuring.group_rates import Differences, Ratio
+    from gatefw.biometrics.measuring.measurement import Measurement
+    from gatefw.biometrics.measuring.open_set import Gallery
+    from gatefw.biometrics.measuring.rates import Rate
 
 MEASURE = """\
 Runs every picture of a folder through the models and compares: each person with themselves, and with everybody else.
@@ -58,7 +58,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from gatefw.biometrics import measurement
+    from gatefw.biometrics.measuring import measurement
 
     if arguments.bootstrap < 0 or arguments.seed < 0 or min(arguments.gallery) < 2:
         raise SetupError("--bootstrap and --seed are 0 or more, --gallery sizes 2 or more; correct what is less")
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _draw(path: Path, model: str, album: "Album", found: "Measurement") -> None:
-    from gatefw.biometrics import det_plot
+    from gatefw.biometrics.measuring import det_plot
 
     title = f"{model}: {album.people:,} people, {len(album.shots):,} pictures"
     groups = found.differences.groups if found.differences else ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gatefw.cli import album_options, command
 
 if TYPE_CHECKING:
-    from gatefw.biometrics.discard import Curve, Limit, Mates
+    from gatefw.biometrics.measuring.discard import Curve, Limit, Mates
 
 DESCRIPTION = """\
 Compares all pictures of each person with each other, discards the comparisons with the worst picture (the worse of two
@@ -37,7 +37,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from gatefw.biometrics import discard, discard_plot
+    from gatefw.biometrics.measuring import discard, discard_plot
     from gatefw.biometrics.fetch import write_atomically
 
     _, album = album_options.collected(arguments)

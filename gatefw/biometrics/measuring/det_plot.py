@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from statistics import NormalDist
 
-from gatefw.biometrics.group_rates import Group
-from gatefw.biometrics.rates import Rates
+from gatefw.biometrics.measuring.group_rates import Group
+from gatefw.biometrics.measuring.rates import Rates
 
 WIDTH_PX, HEIGHT_PX = 900, 680
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 84, 32, 64, 72

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gatefw.biometrics.rates import CARRIED, QUANTILES, Numbers, Rate, rate, resamples
-from gatefw.biometrics.scores import People, Scores
+from gatefw.biometrics.measuring.rates import CARRIED, QUANTILES, Numbers, Rate, rate, resamples
+from gatefw.biometrics.measuring.scores import People, Scores
 
 SHUFFLES = 200
 

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gatefw.biometrics.album import Album
-from gatefw.biometrics.rates import CARRIED, Numbers, Rate, rate, resamples
-from gatefw.biometrics.scores import People, between
+from gatefw.biometrics.measuring.album import Album
+from gatefw.biometrics.measuring.rates import CARRIED, Numbers, Rate, rate, resamples
+from gatefw.biometrics.measuring.scores import People, between
 
 FPIRS = (1e-2, 1e-3)
 ENROLLED, ENROLLED_EACH = 20_000, 2_000

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from gatefw.biometrics import picture
-from gatefw.biometrics.attacks import SPECIES, Person, bona_fide
-from gatefw.biometrics.challenge import Act, Challenge, step
 from gatefw.biometrics.detector import Detector, Face
 from gatefw.biometrics.landmarks import PRESENCE_MIN, Landmarker, Numbers
-from gatefw.biometrics.motion import RELIEF_MIN, planarity, pose
+from gatefw.biometrics.measuring.attacks import SPECIES, Person, bona_fide
+from gatefw.biometrics.measuring.challenge import Act, Challenge, step
+from gatefw.biometrics.measuring.motion import RELIEF_MIN, planarity, pose
 from gatefw.biometrics.quality import the_face
 from gatefw.biometrics.runtime import Picture
 from gatefw.errors import Refusal

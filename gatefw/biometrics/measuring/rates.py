@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gatefw.biometrics.scores import People, Scores
+from gatefw.biometrics.measuring.scores import People, Scores
 from gatefw.errors import SetupError
 
 FMRS = (1e-2, 1e-3, 1e-4, 1e-5)

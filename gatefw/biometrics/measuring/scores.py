@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gatefw.biometrics.album import Album, rows
 from gatefw.biometrics.chain import Probe
 from gatefw.biometrics.fusion import fuse
+from gatefw.biometrics.measuring.album import Album, rows
 from gatefw.errors import SetupError
 
 MATED_MOST = 15

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatefw import __version__
-from gatefw.biometrics.album import Album, collect
 from gatefw.biometrics.card import Card, Mated, Measured, Tail, Threshold
 from gatefw.biometrics.chain import Chain
-from gatefw.biometrics.scores import Scores, mated, non_mated
+from gatefw.biometrics.measuring.album import Album, collect
+from gatefw.biometrics.measuring.scores import Scores, mated, non_mated
 from gatefw.biometrics.tail import INTERVAL, fit
 from gatefw.errors import SetupError
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from gatefw.biometrics.discard import RANDOM, WEIGHT, Curve
+from gatefw.biometrics.measuring.discard import RANDOM, WEIGHT, Curve
 
 WIDTH_PX, HEIGHT_PX = 900, 640
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 76, 232, 56, 64

@@ -12,10 +12,10 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from gatefw.biometrics import rates, scores
-from gatefw.biometrics.album import Album
 from gatefw.biometrics.chain import Probe
-from gatefw.biometrics.rates import Rate
+from gatefw.biometrics.measuring import rates, scores
+from gatefw.biometrics.measuring.album import Album
+from gatefw.biometrics.measuring.rates import Rate
 from gatefw.errors import SetupError
 from gatefw.model import Reason
 

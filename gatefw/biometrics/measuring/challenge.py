@@ -17,7 +17,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from gatefw.biometrics.motion import Pose
+from gatefw.biometrics.measuring.motion import Pose
 
 OPEN_MIN = 0.8
 CLOSED_MAX = 0.6

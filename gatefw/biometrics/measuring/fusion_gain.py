@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gatefw.biometrics import rates, scores
-from gatefw.biometrics.album import Album, Look
 from gatefw.biometrics.chain import Chain, Probe
-from gatefw.biometrics.rates import Rate
+from gatefw.biometrics.measuring import rates, scores
+from gatefw.biometrics.measuring.album import Album, Look
+from gatefw.biometrics.measuring.rates import Rate
+from gatefw.biometrics.measuring.scores import Scores, Split
 from gatefw.biometrics.runtime import Picture, Vector
-from gatefw.biometrics.scores import Scores, Split
 from gatefw.model import Reason
 
 FMRS = (1e-3, 1e-4)

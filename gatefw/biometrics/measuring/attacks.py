@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gatefw.biometrics.challenge import Act
 from gatefw.biometrics.landmarks import Numbers
-from gatefw.biometrics.motion import LEFT_EYE, RIGHT_EYE
+from gatefw.biometrics.measuring.challenge import Act
+from gatefw.biometrics.measuring.motion import LEFT_EYE, RIGHT_EYE
 from gatefw.biometrics.runtime import Picture
 
 CANVAS_PX = 320

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from gatefw.biometrics import group_rates, open_set, rates, scores
-from gatefw.biometrics.album import Album
-from gatefw.biometrics.group_rates import Differences
-from gatefw.biometrics.open_set import Gallery
-from gatefw.biometrics.rates import Rate, Rates
+from gatefw.biometrics.measuring import group_rates, open_set, rates, scores
+from gatefw.biometrics.measuring.album import Album
+from gatefw.biometrics.measuring.group_rates import Differences
+from gatefw.biometrics.measuring.open_set import Gallery
+from gatefw.biometrics.measuring.rates import Rate, Rates
 from gatefw.model import Reason
 
 Told = Callable[[str, int, int], None]
