@@ -147,7 +147,7 @@ class Search:
         index = self._index
         if index is None or not len(index):
             return []
-        return index.within(vector, farthest + index.error + index.error_of(vector) + _SLACK)
+        return index.reachable(vector, farthest + _SLACK)
 
     def _compared(self, vector: Vector, reach: Reach, hits: Iterable[Hit]) -> list[Candidate] | None:
         """Who of those hit is near enough by their sealed templates; None when the gallery changed meanwhile."""
