@@ -5,7 +5,7 @@
     distance^2 = step^2 (|probe|^2 - score)
 
 What is found is exact *for these int8 rows*, ties going to the lower label. How far an int8 distance may be from the
-distance of the float vectors is known (`error`, `error_of`): whoever needs the float one searches that much farther and
+distance of the float vectors is known, so whoever needs the float one is given all whom it may reach (`reachable`), and
 compares again.
 
 The compiled kernel (`kernel/kernel.c`) reads half of the bytes and misses nothing; where it was not built numpy reads
@@ -41,7 +41,7 @@ PAD = 64
 """Rows are zeros from `dim` up to a multiple of so many numbers."""
 MOST = 1024
 """Rows that `nearest` is asked for at most."""
-CODE_STEP = 11
+CODE_STEP = 7
 """Of the plane's four bits, in int8 steps: about a third of a standard deviation leaves the least residual."""
 NUMPY = "numpy"
 _QUERIES = 16
@@ -94,6 +94,7 @@ class Index:
         if _kernel is None:
             _say_slow()
         self.dim, self.scale, self.error, self.rescored = dim, scale, 0.0, 0
+        self._clipped: dict[int, float] = {}
         self._sigma = sigma
         self._width = -(-dim // PAD) * PAD
         self._lock = threading.Lock()
@@ -113,12 +114,12 @@ class Index:
 
     def put(self, labels: Sequence[int] | Labels, vectors: Matrix) -> None:
         """Add rows, or replace those of the same labels. Raises ModelError: a label twice, or not one."""
-        rows, error = self.rounded(vectors)
+        rows, errors = self.rounded(vectors)
         names = np.asarray(labels, np.int64)
         if len(names) != len(rows) or len(np.unique(names)) != len(names) or (len(names) and names.min() < 0):
             raise ModelError(f"index: {len(rows)} rows under {len(names)} labels; each wants one of its own, from 0 on")
         with self._lock:
-            self.error = max(self.error, error)
+            self._know(names, errors)
             at = self._places(names)
             self._rows[at] = rows
             self._norms[at] = np.square(rows.astype(np.int32)).sum(1)
@@ -134,6 +135,7 @@ class Index:
                 if at < 0:
                     continue
                 self._at[label] = -1
+                self._clipped.pop(int(label), None)
                 self._count = last = self._count - 1
                 if at != last:
                     for part in (self._rows, self._norms, self._labels):
@@ -170,11 +172,33 @@ class Index:
             scores, labels = self._within(rounded, self._least(lengths, distance))
             return self._hits(lengths, [scores], [labels])[0]
 
-    def error_of(self, probe: NDArray[np.float32]) -> float:
-        """How far this probe's int8 distances may be from its float ones, for any row there is."""
-        return self.error + self.rounded(probe[None])[1]
+    def reachable(self, probe: NDArray[np.float32], distance: float) -> list[Hit]:
+        """Every row whose vector may be at `distance` or nearer to the probe, in float32; in no order.
 
-    def rounded(self, vectors: Matrix) -> tuple[NDArray[np.int8], float]:
+        Rounding moves all rows by about the same (`error`); those that were clipped are looked at singly, by how far
+        each was moved, so that a single odd vector does not make every search go farther.
+        """
+        rounded, errors = self.rounded(probe[None])
+        off = float(errors[0])
+        hits = {hit.label: hit for hit in self.within(probe, distance + self.error + off)}
+        with self._lock:
+            clipped = {label: error for label, error in self._clipped.items() if label not in hits}
+            rows = self._rows[self._at[list(clipped)]].astype(np.int64)
+        far = np.sqrt(np.square(rows - rounded.astype(np.int64)).sum(1)) * self.scale.step
+        singly = (Hit(label, float(each)) for label, each in zip(clipped, far, strict=True))
+        return [*hits.values(), *(hit for hit in singly if hit.distance <= distance + clipped[hit.label] + off)]
+
+    def _know(self, labels: NDArray[np.int64], errors: NDArray[np.float64]) -> None:
+        """Remember how far rows are from their vectors."""
+        usual = errors <= self.scale.rounding(self.dim)
+        self.error = max(self.error, float(errors[usual].max(initial=0.0)))
+        for label, error, within in zip(labels.tolist(), errors.tolist(), usual.tolist(), strict=True):
+            if not within:
+                self._clipped[label] = error
+            else:
+                self._clipped.pop(label, None)
+
+    def rounded(self, vectors: Matrix) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
         """As `Scale.rounded`, as wide as the rows. Raises ModelError: vectors of another length, or not finite."""
         if vectors.ndim != 2 or vectors.shape[1] != self.dim:
             raise ModelError(f"index: vectors are {vectors.shape}, rows have {self.dim} numbers")
@@ -189,6 +213,7 @@ class Index:
             for part in (self._rows, self._norms, self._floors, self._labels, self._plane, self._slack):
                 part.fill(0)
             self._at = np.full(0, -1, np.int32)
+            self._clipped.clear()
             if self._workers is not None:
                 self._workers.shutdown()
                 self._workers = None
