@@ -722,3 +722,20 @@ def test_lanes_that_start_together_bring_a_gallery_up_to_date_once(path: Path) -
     for thread in threads:
         thread.join()
     assert entries == [[Entry(ANNA, 2, 100.0), Entry(BERT, 1, 100.0)]] * 4
+
+
+@pytest.mark.parametrize("rotten", [None, 5, "text"])
+def test_a_seal_that_is_no_bytes_any_more_is_damage_and_leaves_the_others_alone(path: Path, rotten: object) -> None:
+    with closing(Gallery(path, KEY)) as gallery:
+        gallery.make_partition(FLIGHT, 1e9)
+        gallery.enrol(ANNA, [template(1)], 1e9, FLIGHT)
+        gallery.enrol(BERT, [template(2)], 1e9)
+    with closing(sqlite3.connect(path)) as database:  # as bits that flip in the head of a row: STRICT looks at writes
+        database.execute("PRAGMA writable_schema = ON")
+        lax = "CREATE TABLE seal (chunk INTEGER PRIMARY KEY, sealed)"
+        database.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'seal'", (lax,))
+        database.commit()
+    edit(path, "UPDATE seal SET sealed = ? WHERE chunk = (SELECT chunk FROM person WHERE subject = 'anna')", rotten)
+    with closing(Gallery(path, KEY)) as gallery:
+        assert gallery.get(ANNA, 1.0) is Reason.GALLERY_DAMAGED
+        assert not isinstance(gallery.get(BERT, 1.0), Reason)

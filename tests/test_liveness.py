@@ -181,6 +181,12 @@ def test_a_model_that_fails_later_finds_nobody_alive(
     assert "model redness failed" in caplog.text
 
 
+def test_a_face_of_which_no_crop_can_be_made_does_not_live(install: Callable[..., Path]) -> None:
+    detector = AttackDetector.load(install(), NAME, Runtime.LITERT)
+    flat = replace(FACE, box=np.array([20.0, 20.0, 20.0, 20.0]))
+    assert detector.judge(coloured(200, 0), flat) is Reason.LIVENESS_UNAVAILABLE
+
+
 # ---------------------------------------------------------------- the lane
 
 
