@@ -129,16 +129,27 @@ def test_whatever_is_added_replaced_and_removed_a_search_finds_what_is_there_now
             assert index.nearest(vectors[:1], 50)[0] == wanted, index.path
 
 
-def test_the_int8_distance_is_as_near_to_the_float_one_as_the_index_says() -> None:
-    chance = np.random.default_rng(3)
-    vectors = (chance.standard_normal((2000, 128)) * 0.05 + 0.1).astype(np.float32)
-    vectors[7] *= 9  # far outside: clipped, and its own error counts
-    probe = vectors[3] + np.float32(0.01)
-    with closing(Index(128, Scale.fitted(vectors))) as index:
-        index.put(range(2000), vectors)
-        off = index.error_of(probe)
-        for hit in index.nearest(probe[None], 1024)[0]:
-            assert abs(hit.distance - float(np.linalg.norm(vectors[hit.label] - probe))) <= off
+@settings(max_examples=30)
+@given(st.integers(0, 99), st.floats(0, 2), st.integers(0, 5))
+def test_everybody_whom_a_float_distance_reaches_is_given_and_an_odd_row_makes_no_other_search_longer(
+    seed: int, share: float, odd: int
+) -> None:
+    chance = np.random.default_rng(seed)
+    vectors = (chance.standard_normal((400, 128)) * 0.05 + 0.1).astype(np.float32)
+    scale = Scale.fitted(vectors)
+    vectors[:odd] *= np.float32(90)  # far outside: clipped, and moved by more than the whole gallery is wide
+    probe = vectors[7] + 0.02 * chance.standard_normal(128).astype(np.float32)
+    reach = share * 0.05 * math.sqrt(2 * 128)
+    with closing(Index(128, scale)) as index:
+        index.put(range(400), vectors)
+        assert index.error <= scale.rounding(128)
+        far = np.linalg.norm(vectors.astype(np.float64) - probe, axis=1)
+        given_ = {hit.label for hit in index.reachable(probe, reach)}
+        assert set(np.flatnonzero(far <= reach).tolist()) <= given_
+        near = np.flatnonzero(far <= reach + 4 * scale.rounding(128))
+        assert given_ - set(range(odd)) <= set(near.tolist())
+        index.remove(range(odd))
+        assert {hit.label for hit in index.reachable(probe, math.inf)} == set(range(odd, 400))
 
 
 @pytest.mark.skipif(not COMPILED, reason="no kernel was built here: numpy reads every row")

@@ -192,11 +192,9 @@ class Index:
         """Remember how far rows are from their vectors."""
         usual = errors <= self.scale.rounding(self.dim)
         self.error = max(self.error, float(errors[usual].max(initial=0.0)))
-        for label, error, within in zip(labels.tolist(), errors.tolist(), usual.tolist(), strict=True):
-            if not within:
-                self._clipped[label] = error
-            else:
-                self._clipped.pop(label, None)
+        for label in self._clipped.keys() & set(labels.tolist()):
+            del self._clipped[label]
+        self._clipped.update(zip(labels[~usual].tolist(), errors[~usual].tolist(), strict=True))
 
     def rounded(self, vectors: Matrix) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
         """As `Scale.rounded`, as wide as the rows. Raises ModelError: vectors of another length, or not finite."""
