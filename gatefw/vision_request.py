@@ -12,9 +12,9 @@ from gatefw.vision_server import Asked
 
 
 def text(asked: Asked, name: str, shown: bool = True) -> str:
-    """A text that is not empty. `shown`: what it is instead may stand in the message."""
+    """A text that is not empty, and can be written. `shown`: what it is instead may stand in the message."""
     value = asked.fields.get(name)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or not value.isprintable():  # half a surrogate pair fits into no store
         raise Refusal(f"{asked.do}: {name} must be a text" + (f", it is {value!r}" if shown else ""))
     return value
 

@@ -25,8 +25,9 @@ def load(path: Path) -> Picture:
             raise Refusal(f"photograph {path}: cannot be read: is no regular file; copy it into one")
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise Refusal(f"photograph {path}: cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # the latter: a path that no file can have
+        why = error.strerror if isinstance(error, OSError) else error
+        raise Refusal(f"photograph {path}: cannot be read: {why}") from error
     if len(content) > FILE_BYTES_MAX:
         raise Refusal(f"photograph {path}: more than {FILE_BYTES_MAX // 2**20} MB; make it smaller")
     return decode(content, str(path))
