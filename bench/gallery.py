@@ -57,6 +57,10 @@ def main() -> int:
     options = parser.parse_args()
     if options.people < 1:
         parser.error(f"--people {options.people}: at least 1 is wanted")
+    if options.store and not options.store.is_file():
+        parser.error(f"--store {options.store}: not there; name the gallery.sqlite that this bench made")
+    if options.dir and not options.dir.is_dir():
+        parser.error(f"--dir {options.dir}: no directory; make it, or name another")
     with progress(sys.stderr) as told:
         if options.store:
             print(json.dumps(_measured(options.store, options.people, told)))

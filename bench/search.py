@@ -42,7 +42,7 @@ def cell_of(name: str) -> tuple[str, int, int]:
     """Set, people and numbers of a cell's name. Raises SetupError with what there is."""
     found = re.fullmatch(r"(drawn_)?(\w+)x(128|512)", name)
     if not found or found[2] not in SIZES or (found[1] and found[3] != "128"):
-        raise SetupError(f"bench search: no cell is called {name!r}; there are {', '.join(CELLS)}")
+        raise SetupError(f"no cell is called {name!r}; there are {', '.join(CELLS)}")
     return "drawn" if found[1] else "synthetic", SIZES[found[2]], int(found[3])
 
 
@@ -57,11 +57,9 @@ def run(name: str, python: Path, quick: bool, rounds: int | None) -> dict[str, A
     try:
         done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, timeout=CELL_S)
     except subprocess.TimeoutExpired as late:
-        raise SetupError(
-            f"bench search: cell {name} took longer than {CELL_S:.0f} s; leave it out with --cells"
-        ) from late
+        raise SetupError(f"cell {name} took longer than {CELL_S:.0f} s; leave it out with --cells") from late
     if done.returncode:
-        raise SetupError(f"bench search: cell {name} ended with {done.returncode}; is there memory enough for it?")
+        raise SetupError(f"cell {name} ended with {done.returncode}; is there memory enough for it?")
     *shown, last = done.stdout.splitlines()
     print("\n".join(shown), flush=True)
     return dict(json.loads(last))

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gatefw import cli
 from gatefw.biometrics import card as cards
 from gatefw.biometrics import picture
 from gatefw.biometrics.detector import Detector
@@ -184,3 +185,9 @@ def test_what_is_told_says_that_it_satisfies_nothing(capsys: pytest.CaptureFixtu
     shown = capsys.readouterr().out
     assert "APCER cut out eyes" in shown
     assert "Such figures never satisfy" in shown
+
+
+def test_two_people_are_the_least(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["face", "attacks", "folder", "--people", "-1"])
+    assert "-1: a whole number of 2 or more is wanted" in capsys.readouterr().err

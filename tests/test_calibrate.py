@@ -181,4 +181,11 @@ def test_capacity_of_a_lane_is_for_the_rates_of_the_lane(
 def test_a_rate_is_a_share(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["face", "capacity", "--fpir", rate])
-    assert "--fpir" in capsys.readouterr().err
+    assert f"--fpir: {rate}: a share between 0 and 1" in capsys.readouterr().err
+
+
+def test_a_card_that_cannot_be_written_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["face", "calibrate", str(tmp_path), "--out", str(tmp_path / "none" / "card.toml")]) == 2
+    assert "its folder is not there; make it" in capsys.readouterr().err

@@ -52,3 +52,22 @@ def test_fusion_tells_what_the_mirror_image_is_worth(folder: Path, capsys: pytes
 @pytest.mark.parametrize("name", ["quality", "fusion"])
 def test_a_folder_without_people_is_refused(name: str, tmp_path: Path, models: Path) -> None:
     assert cli.main(["face", name, str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize(("plot", "told"), [("none/plot.svg", "its folder is not there"), ("folder", "is a folder")])
+def test_a_plot_that_cannot_be_written_is_refused_before_anything_is_measured(
+    plot: str, told: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["face", "quality", str(folder), "--plot", str(tmp_path / plot)]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("fusion", "--seed"), ("fusion", "--bootstrap"), ("quality", "--bootstrap")])
+@pytest.mark.parametrize("number", ["-1", "many"])
+def test_replicates_and_seeds_are_whole_numbers(
+    words: tuple[str, str], number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(["face", words[0], "folder", words[1], number])
+    assert left.value.code == 2
+    assert f"{number}: a whole number of 0 or more is wanted" in capsys.readouterr().err

@@ -24,6 +24,7 @@ from gatefw.biometrics.measuring.fusion_gain import (
 from gatefw.biometrics.runtime import Runtime, Vector
 from gatefw.cli.album_options import DETECTOR, EMBEDDER
 from gatefw.cli.face_fusion import figures, line
+from gatefw.errors import SetupError
 from gatefw.model import Reason
 
 
@@ -115,3 +116,9 @@ def test_three_photographs_of_a_real_person_lie_nearer_to_the_next_than_one_does
     assert np.median(three) < 0.95 * np.median(one)
     single = unmirrored(pictures, vectors)
     assert np.median(scores.mated(single).distances) > np.median(one)
+
+
+@pytest.mark.parametrize("people", [0, 5])
+def test_without_two_pictures_of_one_person_there_is_nothing_to_compare(people: int) -> None:
+    with pytest.raises(SetupError, match="nothing to compare: two pictures of one person"):
+        list(gains(album(people=people, shots=1)))

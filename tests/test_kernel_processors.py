@@ -51,3 +51,10 @@ def test_it_says_what_it_does() -> None:
     command = [sys.executable, str(ROOT / "tests" / "kernel" / "run"), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and "cortex-a76" in done.stdout
+
+
+@pytest.mark.parametrize(("option", "value"), [("--cases", "0"), ("--kernel", "nowhere")])
+def test_nothing_is_no_pass(option: str, value: str) -> None:
+    command = [sys.executable, str(ROOT / "tests" / "kernel" / "run"), "--target", "host", option, value]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and option in done.stderr and "passed" not in done.stdout

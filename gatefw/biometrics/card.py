@@ -212,9 +212,14 @@ def read(path: Path) -> Card:
             raise ModelError(f"model card {path}: longer than {CARD_BYTES_MAX} bytes; a card is a few thousand")
         table = tomllib.loads(content.decode("utf-8"))
     except FileNotFoundError:
-        raise ModelError(f"model card {path}: not there; run `gatefw models install`") from None
+        raise ModelError(
+            f"model card {path}: not there; run `gatefw models install` for a model of ours, `gatefw models add` for "
+            "another, or correct its name"
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"model card {path}: cannot be read: {error}; run `gatefw models install`") from error
+        raise ModelError(
+            f"model card {path}: cannot be read: {error}; correct it, or run `gatefw models install` for a card of ours"
+        ) from error
     card: Card = card_toml.build(Card, table, f"model card {path}")
     if problem := _problem(card):
         raise ModelError(f"model card {path}: {problem}")

@@ -29,7 +29,19 @@ def build(kind: Any, value: Any, where: str) -> Any:
         return float(value)
     if kind in (str, int, bool) and type(value) is kind:
         return value
-    raise ModelError(f"{where}: {value!r} is not what belongs there ({kind})")
+    raise ModelError(f"{where}: {value!r} is not {_wanted(kind)}")
+
+
+def _wanted(kind: Any) -> str:
+    """A type in the words of somebody who writes TOML."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return f"one of {', '.join(map(_value, arguments))}"
+    if origin is tuple and arguments[-1] is ...:
+        return f"a list, each {_wanted(arguments[0])}"
+    if origin is tuple:
+        return f"a list of {len(arguments)}, each {_wanted(arguments[0])}"
+    return {str: "a text", bool: "true or false", int: "a whole number", float: "a finite number"}.get(kind, "a table")
 
 
 def text(record: Any) -> str:

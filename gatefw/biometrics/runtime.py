@@ -78,7 +78,10 @@ class Network:
             package = PACKAGE[runtime]
             raise ModelError(f"runtime {runtime!r}: not usable ({error}); install {package!r} here") from error
         except (RuntimeError, ValueError) as error:
-            raise ModelError(f"model {path}: {runtime} cannot load it: {error}; run `gatefw models install`") from error
+            raise ModelError(
+                f"model {path}: {runtime} cannot load it: {error}; the file is damaged or no TFLite model "
+                "(`gatefw models install` makes ours anew)"
+            ) from error
         self.maker = Maker(card.fingerprint, runtime, version(PACKAGE[runtime]), delegate)
         inputs, self._outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         wanted, found = [1, card.input.side_px, card.input.side_px, 3], [[int(d) for d in t["shape"]] for t in inputs]

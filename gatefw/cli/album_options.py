@@ -3,11 +3,13 @@
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatefw.cli import command
+from gatefw.errors import SetupError
 from gatefw.state import state_dir
 
 if TYPE_CHECKING:
@@ -25,6 +27,30 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runtime", choices=("litert", "tflite"), default="litert", help="default: litert")
     parser.add_argument("--delegate", choices=("default", "none"), default="default", help="default: default")
     parser.add_argument("--central", action="store_true", help="the central face, good or not; else as a lane looks")
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """The type of an option that is a whole number of `least` or more."""
+
+    def number(text: str) -> int:
+        if not text.removeprefix("-").isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text}: a whole number of {least} or more is wanted")
+        return int(text)
+
+    return number
+
+
+def require_writable(option: str, path: Path) -> None:
+    """Raise SetupError when no file can be written there, before minutes of measuring rather than after them."""
+    if not path.parent.is_dir():
+        raise SetupError(f"{option} {path}: its folder is not there; make it, or name another file")
+    if path.is_dir():
+        raise SetupError(f"{option} {path}: is a folder; name a file")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise SetupError(f"{option} {path}: cannot be written: {error.strerror}; name another file") from error
 
 
 def collected(

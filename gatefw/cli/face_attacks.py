@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatefw.cli import command
+from gatefw.cli import album_options, command
 from gatefw.errors import Refusal
 from gatefw.state import state_dir
 
@@ -41,8 +41,10 @@ def add_parser(commands: Any) -> None:
     """Add `attacks`."""
     parser = command.add(commands, "attacks", "simulated attacks: what blink, turn and planarity find out", DESCRIPTION)
     parser.add_argument("folder", type=Path, metavar="DIR", help="a folder for each person, with their photographs")
-    parser.add_argument("--people", type=int, default=60, metavar="N", help="at most so many, drawn (default: 60)")
-    parser.add_argument("--seed", type=int, default=1, help="of every draw (default: 1)")
+    parser.add_argument(
+        "--people", type=album_options.at_least(2), default=60, metavar="N", help="at most so many, drawn (default: 60)"
+    )
+    parser.add_argument("--seed", type=album_options.at_least(0), default=1, help="of every draw (default: 1)")
     parser.add_argument("--runtime", choices=("litert", "tflite"), default="litert", help="default: litert")
     command.add_json(parser)
     parser.set_defaults(run=run)

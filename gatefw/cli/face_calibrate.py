@@ -39,6 +39,8 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from gatefw.biometrics.measuring.calibrate import tables
 
+    if arguments.out:
+        album_options.require_writable("--out", arguments.out)
     chain, album = album_options.collected(arguments)
     dataset = arguments.dataset or arguments.folder.resolve().name
     with command.progress(sys.stderr) as tell:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -143,7 +144,10 @@ def _found(name: str) -> Path:
 
 
 def _rate(text: str) -> float:
-    rate = float(text)
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
     if not 0 < rate < 1:
         raise argparse.ArgumentTypeError(f"{text}: a share between 0 and 1 is wanted")
     return rate

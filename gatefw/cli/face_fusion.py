@@ -34,8 +34,14 @@ def add_parser(commands: Any) -> None:
     """Add `fusion`."""
     parser = command.add(commands, "fusion", "what several frames and templates are worth", DESCRIPTION)
     album_options.add(parser)
-    parser.add_argument("--bootstrap", type=int, default=100, metavar="N", help="replicates over people (default: 100)")
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
+    parser.add_argument(
+        "--bootstrap",
+        type=album_options.at_least(0),
+        default=100,
+        metavar="N",
+        help="replicates over people (default: 100)",
+    )
+    parser.add_argument("--seed", type=album_options.at_least(0), default=0, help="of what is drawn (default: 0)")
     command.add_json(parser)
     parser.set_defaults(run=run)
 

@@ -62,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.bootstrap < 0 or arguments.seed < 0 or min(arguments.gallery) < 2:
         raise SetupError("--bootstrap and --seed are 0 or more, --gallery sizes 2 or more; correct what is less")
-    if arguments.plot and not arguments.plot.parent.is_dir():
-        raise SetupError(f"--plot {arguments.plot}: its folder is not there; make it, or name another file")
+    if arguments.plot:
+        album_options.require_writable("--plot", arguments.plot)
     chain, album = album_options.collected(arguments)
     with command.progress(sys.stderr) as tell:
         found = measurement.measure(

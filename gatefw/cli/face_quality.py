@@ -31,15 +31,23 @@ def add_parser(commands: Any) -> None:
     parser = command.add(commands, "quality", "what discarding the worst pictures is worth", DESCRIPTION)
     album_options.add(parser)
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="the curves as a picture")
-    parser.add_argument("--bootstrap", type=int, default=400, metavar="N", help="replicates over people (default: 400)")
+    parser.add_argument(
+        "--bootstrap",
+        type=album_options.at_least(0),
+        default=400,
+        metavar="N",
+        help="replicates over people (default: 400)",
+    )
     command.add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from gatefw.biometrics.measuring import discard, discard_plot
     from gatefw.biometrics.fetch import write_atomically
+    from gatefw.biometrics.measuring import discard, discard_plot
 
+    if arguments.plot:
+        album_options.require_writable("--plot", arguments.plot)
     _, album = album_options.collected(arguments)
     with command.progress(sys.stderr) as tell:
         tell("comparing")

@@ -137,6 +137,8 @@ def _ways(frames: int, templates: int, single: bool) -> Iterator[Way]:
 
 def _mated(album: Album, splits: Sequence[Split], way: Way) -> Scores:
     people = np.array([split.person for split in splits], np.int32)
+    if not splits:
+        return Scores(np.empty(0, np.float32), people, people)
     probes = _probes(album, [split.probe for split in splits], way)
     references = _references(album, [split.reference for split in splits], way)
     pairs = [(one, other) for one in range(probes.shape[1]) for other in range(references.shape[1])]
@@ -148,6 +150,9 @@ def _non_mated(album: Album, way: Way) -> Scores:
     """The first pictures of everyone with enough against the last ones of everyone else; 1:1, each pair once."""
     shots = list(enumerate(album.of_people()))
     ours, theirs = ([(person, own) for person, own in shots if len(own) >= n] for n in (way.frames, way.templates))
+    if not ours or not theirs:
+        nobody = np.empty(0, np.int32)
+        return Scores(np.empty(0, np.float32), nobody, nobody)
     probes = _probes(album, [tuple(own[: way.frames]) for _, own in ours], way)
     single = way.frames == way.templates == 1
     asked = [tuple(own[:1] if single else own[-way.templates :]) for _, own in theirs]
