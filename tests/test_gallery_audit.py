@@ -183,8 +183,20 @@ def test_a_list_that_says_otherwise_than_the_seals_is_a_problem(
 def test_a_key_that_is_not_the_gallerys_is_told(gallery: Gallery, state: Path) -> None:
     (state / "keys" / "gallery.key").write_bytes(b"7" * 32)
     found = audited(state)
-    assert [each for each in found.problems if each.startswith("gallery key: is not the one")]
+    (problem,) = [each for each in found.problems if each.startswith("gallery key: is not the one")]
+    assert "Restore the key from backup, and enrol nobody again before" in problem
     assert found.damaged == 1
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, but long enough to be asked" * 99, None])
+def test_a_file_that_is_damaged_is_told_from_one_that_cannot_be_opened(
+    gallery: Gallery, state: Path, content: bytes | None
+) -> None:
+    gallery.close()
+    path = state / "gallery.sqlite"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3] if content is None else content)
+    with pytest.raises(StoreError, match=r"is damaged: .*restore it from backup"):
+        audited(state)
 
 
 def test_of_many_damaged_chunks_the_first_twenty_are_named(gallery: Gallery, state: Path) -> None:
@@ -232,8 +244,9 @@ def test_a_key_that_others_may_read_is_a_problem_and_its_partition_is_not_called
     assert [each.key for each in found.partitions if each.name == (MAIN if name == "gallery.key" else PARK)] == [
         Key.UNUSABLE
     ]
-    (problem,) = found.problems
-    assert "open to others" in problem
+    mode, reach = found.problems
+    assert "open to others" in mode
+    assert reach.endswith(": 1 people are out of reach until its key can be used")
     assert found.notes == []
 
 
@@ -304,7 +317,7 @@ def test_the_command_names_problems_and_ends_with_1(
     assert cli.main(["gallery", "audit", "--dir", str(state)]) == 1  # the flight left half a century ago
     told = capsys.readouterr().out
     assert f"PROBLEM: partition {FLIGHT}: its time is over" in told
-    assert "1 problems" in told
+    assert "1 problem\n" in told
 
 
 def test_machines_get_the_same_as_json_without_infinities(

@@ -173,7 +173,10 @@ def _prove(database: sqlite3.Connection, held: Mapping[str, bytes], result: Audi
         if MAIN in held:
             layout.prove(database, held[MAIN])
     except StoreError as error:
-        result.problems.append(f"gallery key: is not the one this gallery was made with: {error}")
+        result.problems.append(
+            f"gallery key: is not the one this gallery was made with: {error}. Restore the key from backup, and enrol "
+            "nobody again before: nothing but the key may be wrong"
+        )
 
 
 def _tally(trials: Iterable[Trial], found: Mapping[str, Holding], held: Set[str], chunks: int, told: Told) -> Audit:
@@ -206,6 +209,8 @@ def _some(problems: Sequence[str]) -> Iterator[str]:
 
 
 def _wrong(found: Holding, now: float) -> Iterator[str]:
+    if found.key is Key.UNUSABLE and found.people:
+        yield f"partition {found.name}: {found.people} people are out of reach until its key can be used"
     if found.strangers:
         yield f"partition {found.name}: {found.strangers} templates open with another partition's key; destroy both"
     if found.opens and found.expires_at <= now:
@@ -265,7 +270,17 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 def _guarded(path: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise _unreadable(path, error) from error
         raise StoreError(
-            f"gallery {path}: cannot be read: {error}; give the lane file or state directory, and be the gate's user"
+            f"gallery {path}: is damaged: {error}; restore it from backup, or set it aside and enrol people again"
         ) from error
+    except (sqlite3.Error, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"gallery {path}: cannot be read: {error}; give the lane file or state directory, and be the gate's user"
+    )

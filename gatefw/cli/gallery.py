@@ -128,7 +128,8 @@ def _report(found: Audit) -> None:
         print(f"note: {note}")
     for problem in found.problems:
         print(f"PROBLEM: {problem}")
-    print(f"{len(found.problems)} problems" if found.problems else "nothing opens that should not")
+    count = len(found.problems)
+    print(f"{count} problem{'' if count == 1 else 's'}" if count else "nothing opens that should not")
 
 
 def _paths(arguments: argparse.Namespace) -> Paths:
