@@ -185,6 +185,7 @@ def test_what_is_told_says_that_it_satisfies_nothing(capsys: pytest.CaptureFixtu
     shown = capsys.readouterr().out
     assert "APCER cut out eyes" in shown
     assert "Such figures never satisfy" in shown
+    assert "APCER: attacks taken for a living face" in shown
 
 
 def test_two_people_are_the_least(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,7 @@ def test_two_people_are_measured_told_and_drawn_without_their_names(
     assert "5 pictures" in told
     assert "FTA 20" in told
     assert "too few to say" in told
+    assert "\n?: fewer than 10 comparisons decide this figure" in told
     drawn = plot.read_text()
     ElementTree.fromstring(drawn)
     for name in ("Some", "Body", "obama", "biden"):

@@ -257,6 +257,11 @@ def test_the_plot_is_well_formed_whatever_a_group_is_called() -> None:
     assert "nan" not in drawn
 
 
+@pytest.mark.parametrize(("people", "words"), [(60, "marked: the threshold"), (5, "too few to mark a threshold")])
+def test_the_plot_says_whether_a_threshold_is_marked(people: int, words: str) -> None:
+    assert words in det_plot.svg("any", rates.measured(Curve(*crowd(people, 9)), people, 5))
+
+
 @settings(max_examples=25)
 @given(distances, distances)
 def test_a_plot_of_any_scores_can_be_drawn(own: list[float], others: list[float]) -> None:

@@ -111,6 +111,7 @@ def _table(verdicts: Mapping[str, Sequence["Verdict"]]) -> None:
         shares = [errors(each, check, attack=name != BONA_FIDE) for check in CHECKS]
         print(f"{kind:26}"[:26] + "".join(f"{_short(share):>20}" for share in (*shares, non_responses(each))))
     print(f"\n{len(verdicts[BONA_FIDE])} presentations of each kind, one a person; percent, 95 % intervals (Wilson).")
+    print("APCER: attacks taken for a living face; BPCER: living faces taken for an attack; no response: no face seen.")
     print(f"\n{SIMULATED}")
 
 

@@ -121,6 +121,10 @@ def _lines(found: "Measurement") -> Iterator[str]:
     if found.differences:
         yield from _of_groups(found.differences, [point.fmr for point in found.rates.points])
     yield ""
+    held = [row.carried for gallery in found.galleries for row in gallery.held]
+    if not all([*held, *(point.carried for point in found.rates.points)]):
+        yield "?: fewer than 10 comparisons decide this figure; more people are wanted"
+        yield ""
 
 
 def _of_galleries(galleries: "Sequence[Gallery]") -> Iterator[str]:

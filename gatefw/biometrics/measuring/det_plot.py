@@ -47,7 +47,7 @@ def svg(title: str, rates: Rates, groups: Sequence[Group] = ()) -> str:
             *_curve(axes, rates),
             *_points(axes, rates),
             *_groups(axes, groups),
-            *_legend(groups),
+            *_legend(rates, groups),
             "</svg>",
             "",
         )
@@ -102,11 +102,11 @@ def _groups(axes: _Axes, groups: Sequence[Group]) -> Iterator[str]:
                 yield f'<rect x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8" fill="{colour}"/>'
 
 
-def _legend(groups: Sequence[Group]) -> Iterator[str]:
+def _legend(rates: Rates, groups: Sequence[Group]) -> Iterator[str]:
     x = LEFT_PX + 0.0
     yield f'<circle cx="{x + 5}" cy="47" r="4.5" fill="{CURVE}"/>'
-    yield f'<text x="{x + 15}" y="51">all, with 95 % band; marked: the threshold</text>'
-    x += 300
+    yield f'<text x="{x + 15}" y="51">all, with 95 % band; {_marks(rates)}</text>'
+    x += 530
     yield f'<line x1="{x}" x2="{x + 24}" y1="47" y2="47" stroke="#888" stroke-dasharray="5 4"/>'
     yield f'<text x="{x + 30}" y="51">equal errors</text>'
     for number, group in enumerate(groups):
@@ -115,6 +115,12 @@ def _legend(groups: Sequence[Group]) -> Iterator[str]:
         colour = GROUP_COLOURS[number % len(GROUP_COLOURS)]
         yield f'<rect x="{right - 8}" y="{y - 9}" width="8" height="8" fill="{colour}"/>'
         yield f'<text x="{right - 16}" y="{y}" text-anchor="end">{escape(group.name)}</text>'
+
+
+def _marks(rates: Rates) -> str:
+    """What is marked on the curve, and what a curve on the lower edge says."""
+    marked = "marked: the threshold" if any(point.carried for point in rates.points) else "too few to mark a threshold"
+    return f"{marked}; at the lower edge: none" if any(rate.value == 0 for _, rate in rates.det) else marked
 
 
 def _share(rate: float, least: float) -> float:

@@ -36,7 +36,8 @@ def svg(curves: Sequence[Curve], fmr: float) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_PX}" height="{HEIGHT_PX}" '
             f'viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" font-family="sans-serif" font-size="13" fill="#222">',
             f'<rect width="{WIDTH_PX}" height="{HEIGHT_PX}" fill="#fff"/>',
-            f'<text x="{LEFT_PX}" y="30" font-size="16">FNMR at an FMR of {fmr:g}, the worst discarded</text>',
+            f'<text x="{LEFT_PX}" y="24" font-size="16">FNMR at an FMR of {fmr:g}, the worst discarded</text>',
+            f'<text x="{LEFT_PX}" y="44" fill="{FAINT}">below the grey band: better than chance can be (95 %)</text>',
             *_grid(axes, curves[0].shares),
             *_band(axes, curves),
             *_lines(axes, curves),
