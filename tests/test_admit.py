@@ -16,7 +16,7 @@ import tiny_models as tiny  # noqa: E402
 from gatefw.biometrics import admit, picture  # noqa: E402
 from gatefw.biometrics import card as cards  # noqa: E402
 from gatefw.biometrics.align import QUALITY, align  # noqa: E402
-from gatefw.biometrics.card import Card, Grid, Input, Threshold  # noqa: E402
+from gatefw.biometrics.card import Card, Grid, Input, Pad, Threshold  # noqa: E402
 from gatefw.biometrics.chain import Chain, Probe  # noqa: E402
 from gatefw.biometrics.detector import Detector  # noqa: E402
 from gatefw.biometrics.embedder import Embedder  # noqa: E402
@@ -106,6 +106,16 @@ WRONG = {
         "an embedder has one row of numbers",
     ),
     "an embedder called landmarks": (CONTENT, replace(FITS, kind="landmark", alignment=None), "landmarks are 1404"),
+    "a number that is not there": (
+        CONTENT,
+        replace(FITS, kind="pad", alignment=None, pad=Pad("independently", "a laboratory", 0.5, 0.1, (), number=16)),
+        "takes number 16, it gives 16; they count from 0",
+    ),
+    "a number before the first": (
+        CONTENT,
+        replace(FITS, kind="pad", alignment=None, pad=Pad("independently", "a laboratory", 0.5, 0.1, (), number=-1)),
+        "pad: number -1: numbers of an output count from 0",
+    ),
     "infinity": (tiny.embedder(gain=np.inf), FITS, "made no usable numbers|not finite"),
     "always the same": (tiny.embedder(gain=0.0), replace(FITS, metric="l2"), "the same vector of every picture"),
     "no direction": (tiny.embedder(gain=0.0), FITS, "made no usable numbers"),

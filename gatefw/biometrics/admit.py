@@ -112,6 +112,11 @@ def examine(card: Card, file: Path, runtime: Runtime) -> None:
         raise ModelError(f"model {card.name}: gives {sizes} numbers; landmarks are {3 * POINTS}, and 1 for presence")
     if card.kind == "pad" and len(sizes) != 1:
         raise ModelError(f"model {card.name}: has {len(sizes)} outputs; a detector of attacks has one")
+    if card.pad and not card.pad.number < sizes[0]:
+        raise ModelError(
+            f"model {card.name}: its card takes number {card.pad.number}, it gives {sizes[0]}; they count from 0, "
+            "correct [pad] number"
+        )
     for picture in _pictures(card.input.side_px):
         if not all(np.isfinite(output).all() for output in network.run(picture)):
             raise ModelError(f"model {card.name}: gives numbers that are not finite; convert it anew")

@@ -287,4 +287,6 @@ def _problem(card: Card) -> str:
         return "grid: 1 to 128 cells and 1 to 16 anchors in each are wanted"
     if (card.kind == "pad") != (card.pad is not None):
         return "a detector of attacks, and nothing else, has [pad]"
+    if card.pad and card.pad.number < 0:
+        return f"pad: number {card.pad.number}: numbers of an output count from 0"
     return ""
