@@ -68,6 +68,7 @@ def test_a_rate_nobody_measured_has_no_threshold() -> None:
         ("side_px = 150", "side_px = 100000", "1 to 1024 px"),
         ('name = "dlib', 'name = "Dlib', "lower case letters"),
         ('sha256 = "8da1', 'sha256 = "8DA1', "64 hexadecimal digits"),
+        ("distance = 0.604", "distance = 12.5", "a distance of 12.5"),
         ("[alignment]", "[[grid]]\ncells = 16\neach = 2\n[alignment]", "a detector, and nothing else, has .*grid"),
     ],
 )

@@ -50,6 +50,11 @@ def test_the_threshold_itself_matches_and_anything_above_does_not() -> None:
         assert outcome.matched is matches
 
 
+def test_a_face_that_is_farther_than_can_be_told_is_another_one_all_the_same() -> None:
+    outcome = Verification([template(0.0)], THRESHOLD, Rules(1, 0.0), 0.0, 8.0).seen(probe(7.5), 1.0, False)
+    assert outcome == Outcome(False, Reason.FACE_MISMATCH, 4.0, 0.542, 1e-3, 1)
+
+
 def test_a_mismatch_is_declared_after_five_good_frames_and_not_before() -> None:
     running = verification()
     for turn in range(4):

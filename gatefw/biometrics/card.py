@@ -17,6 +17,8 @@ from gatefw.errors import ModelError
 SHIPPED = Path(__file__).resolve().parent.parent / "data" / "models"
 CARD_BYTES_MAX = 1_000_000
 SIDE_MAX_PX = 1024
+THRESHOLD_MAX = 2.0
+"""Vectors of length 1 are no farther apart. Of longer ones distances could be that no event can hold."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,79}")
 
 Point = tuple[float, float]
@@ -281,6 +283,10 @@ def _problem(card: Card) -> str:
         return f"input: 1 to {SIDE_MAX_PX} px and low < high are wanted, not {card.input}"
     if embeds != (card.alignment is not None) or (not embeds and (card.threshold or card.tail or card.mated)):
         return "an embedder, and nothing else, has [alignment] and [[threshold]]"
+    if far := [row.distance for row in card.threshold if not 0 < row.distance <= THRESHOLD_MAX]:
+        return (
+            f'threshold: a distance of {far[0]:g}, above 0 and up to {THRESHOLD_MAX:g} are possible; metric = "cosine"'
+        )
     if (card.kind == "detect") != bool(card.grid):
         return "a detector, and nothing else, has [[grid]]: its anchors; other layouts than BlazeFace's cannot be read"
     if any(not (1 <= grid.cells <= 128 and 1 <= grid.each <= 16) for grid in card.grid):

@@ -17,6 +17,9 @@ from gatefw.biometrics.sight import Hint, Rules, Sight
 from gatefw.biometrics.template import Template, distance_to_all
 from gatefw.model import Reason
 
+FARTHEST = 4.0
+"""The largest distance that is told; thresholds are below (`card.THRESHOLD_MAX`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -68,7 +71,7 @@ class Verification:
         return Outcome(
             matched=reason is Reason.OK,
             reason=reason,
-            score=min(self._distances, default=None),
+            score=min([*self._distances, FARTHEST]) if self._distances else None,
             threshold=self._threshold.distance,
             fmr=self._threshold.fmr,
             frames=len(self._distances),
