@@ -177,6 +177,14 @@ def test_capacity_of_a_lane_is_for_the_rates_of_the_lane(
     assert three["alone"]["people"] >= 1000, "the lane's own gallery is held"
 
 
+def test_capacity_says_in_words_when_rates_hold_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    card = cards.SHIPPED / f"{EMBEDDER.name}.toml"
+    assert main(["face", "capacity", "--card", str(card), "--fpir", "1e-9", "--fnir", "1e-9"]) == 0
+    told = capsys.readouterr().out
+    assert "one person enrolled is too many already" in told
+    assert "people at most" not in told
+
+
 @pytest.mark.parametrize("rate", ["0", "1", "-0.1", "much"])
 def test_a_rate_is_a_share(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

@@ -110,7 +110,8 @@ def _told(card: Card, rows: list[dict[str, Any]]) -> Iterator[str]:
         alone, finger = each["alone"], each["finger"]
         low, high = alone["interval"]
         distance = f"{alone['distance']:.3f}" if "distance" in alone else "-"
-        beyond = f"{alone['times_beyond']:.2g} x" if alone.get("times_beyond", 1) > 1 else ""
+        times = alone.get("times_beyond", 1)
+        beyond = f"{times:{'.0f' if times >= 10 else '.2g'}} x" if times > 1 else ""
         other = f"{alone['taken_for_another']:.2%}" if "distance" in alone else "-"
         with_it = f"{finger['people']:,} [{finger['people']:,}, {finger['interval'][1]:,}]"
         likeliest = f"{alone['likeliest']:,} [{low:,}, {high:,}]"
@@ -124,6 +125,9 @@ def _in_words(rows: list[dict[str, Any]]) -> Iterator[str]:
     most = max(rows, key=lambda each: int(each["alone"]["people"]))
     seen = max((each["alone"]["people"] for each in rows if each["alone"].get("times_beyond", 2) <= 1), default=0)
     finger = max(rows, key=lambda each: int(each["finger"]["people"]))
+    if not finger["finger"]["people"]:
+        yield "At these rates a face finds nobody, alone or with a finger: one person enrolled is too many already."
+        return
     yield (
         f"By the face alone {most['alone']['people']:,} people at most: {most['frames']} frames fused, "
         f"{most['templates']} photographs each, FPIR {most['fpir']:g}, FNIR {most['fnir']:g}."
