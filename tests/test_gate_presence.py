@@ -231,13 +231,13 @@ def test_virtual_time_goes_on_while_somebody_waits_before_an_idle_lane() -> None
     assert [round(b - a) for a, b in pairwise(begun)] == [6, 11]
 
 
-def test_a_bag_that_stands_there_for_a_day_does_not_fill_the_journal() -> None:
+def test_a_bag_that_stands_there_for_hours_does_not_fill_the_journal() -> None:
     runner = VirtualRunner(presence().gate, Still(), lambda _question: (1.0, Failed(Reason.NO_FACE)))
     runner.boot()
-    runner.run(24 * 3600.0)
+    runner.run(3 * 3600.0)
     begun = [at for at, fact in runner.facts if fact.kind is FactKind.PASSAGE_STARTED]
     assert {round(b - a) for a, b in pairwise(begun)} == {6, 11, 21, 31}
-    assert len(runner.facts) < 15_000
+    assert len(runner.facts) < 15_000 / 8  # of a day
 
 
 def test_who_comes_after_a_bag_was_taken_away_is_looked_at_as_often_as_anybody() -> None:
