@@ -211,7 +211,7 @@ def test_photographs_of_two_people_or_half_a_face_enrol_nobody(lane: Lane, photo
         ("verify", {"subject": "anna", "deadline_s": True}, "deadline_s must be a number"),
         ("verify", {"subject": "\ud800", "deadline_s": 1}, "subject must be a text"),
         ("enrol", {"subject": "anna", "expires_at": 1, "photos": "x"}, "photos must be a list"),
-        ("enrol", {"subject": "anna", "expires_at": 1, "photos": ["/a\0b"]}, "cannot be read: embedded null"),
+        ("enrol", {"subject": "anna", "expires_at": 1, "photos": ["/a\0b"]}, "embedded null"),
         ("enrol", {"subject": "anna", "expires_at": 1, "photos": ["/\ud800"]}, "cannot be read"),
         ("cancel", {"of": "x"}, "of must be a number"),
         ("codes", {"wanted": "yes"}, "wanted must be true or false"),
