@@ -9,7 +9,7 @@ import pytest
 import hw
 from gatefw import config
 from gatefw.biometrics import card as cards
-from gatefw.biometrics.threshold import for_gallery, people_held
+from gatefw.biometrics.threshold import capacity, for_gallery
 from gatefw.cli import check as check_cli
 from gatefw.cli import run as run_cli
 from gatefw.config import Finding
@@ -51,7 +51,7 @@ def test_a_camera_for_codes_looks_at_no_face(check: Callable[..., list[Finding]]
 def test_a_gallery_that_the_model_cannot_hold_is_named_by_its_line_with_how_many_it_can(
     check: Callable[..., list[Finding]],
 ) -> None:
-    held = people_held(EMBEDDER, 0.01, 0.2, frames=3)
+    held = capacity(EMBEDDER, 0.01, 0.2, frames=3).people
     (found,) = check('identify = "inside"', f"most = {held + 1}\nfpir = 0.01\nfnir = 0.2")
     assert (found.key, found.warning) == ("gallery.most", False)
     assert found.line is not None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gatefw.biometrics import card as cards
 from gatefw.biometrics.card import Mated, Tail
 from gatefw.biometrics.nearness import Comparisons, strangers
-from gatefw.biometrics.threshold import capacity_with_finger, people_held, reach, search_threshold
+from gatefw.biometrics.threshold import capacity, capacity_with_finger, reach, search_threshold
 from gatefw.errors import ModelError
 
 EMBEDDER = next(card for card in cards.shipped() if card.kind == "embed")
@@ -50,7 +50,7 @@ def test_whatever_a_card_says_is_understood_or_refused(
         return
     assert 0 <= threshold.distance <= threshold.distances.best <= threshold.distances.high
     assert 0 <= threshold.fnmr_interval[0] <= threshold.fnmr_interval[1] <= 1
-    assert people_held(card, 0.01, 0.2, frames, templates) >= 0
+    assert capacity(card, 0.01, 0.2, frames, templates).people >= 0
     assert capacity_with_finger(card, 0.01, 0.2, frames, templates).people >= 0
 
 

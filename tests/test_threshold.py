@@ -15,8 +15,6 @@ from gatefw.biometrics.threshold import (
     capacity_with_finger,
     for_gallery,
     loosest,
-    nearest_stranger,
-    people_held,
     reach,
     search_threshold,
     strictest,
@@ -47,8 +45,9 @@ def test_the_strict_end_lets_no_more_strangers_through_than_were_wanted(
     kind: tuple[int, int], fpir: float, people: int
 ) -> None:
     threshold = search_threshold(EMBEDDER, people, fpir, *kind)
-    chance = nearest_stranger(EMBEDDER, *kind, people, threshold.distance)
-    assert 0 <= chance.low <= chance.best <= fpir * 1.001
+    chance = [fpir_of(share, people) for share in strangers(EMBEDDER, *kind).share(threshold.distance)]
+    best, low, _ = chance
+    assert 0 <= low <= best <= fpir * 1.001
     assert 0 <= threshold.fnmr_interval[0] <= threshold.fnmr <= threshold.fnmr_interval[1] <= 1
     assert threshold.fnmr > 0, "an FNIR of nought was measured by nobody"
 
@@ -58,7 +57,7 @@ def test_the_strict_end_lets_no_more_strangers_through_than_were_wanted(
 def test_a_threshold_that_is_given_keeps_both_rates_and_none_is_withheld(
     people: int, fpir: float, fnir: float, kind: tuple[int, int]
 ) -> None:
-    held = people_held(EMBEDDER, fpir, fnir, *kind)
+    held = capacity(EMBEDDER, fpir, fnir, *kind).people
     try:
         threshold = for_gallery(EMBEDDER, people, fpir, fnir, *kind)
     except ModelError as refused:
@@ -98,7 +97,7 @@ def test_a_share_that_nobody_measured_is_called_extrapolated() -> None:
 
 
 def test_fused_frames_and_templates_hold_more_people_and_none_holds_a_hundred_thousand() -> None:
-    held = [people_held(EMBEDDER, 0.01, 0.2, frames, templates) for frames, templates in ((1, 1), (3, 1), (3, 3))]
+    held = [capacity(EMBEDDER, 0.01, 0.2, frames, templates).people for frames, templates in ((1, 1), (3, 1), (3, 3))]
     assert held == sorted(held)
     assert held[0] < 500
     assert held[2] < 100_000

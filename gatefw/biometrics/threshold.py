@@ -24,7 +24,7 @@ from pathlib import Path
 
 from gatefw.biometrics import card as cards
 from gatefw.biometrics.card import Card, Threshold
-from gatefw.biometrics.nearness import Comparisons, fpir_of, share_of, strangers
+from gatefw.biometrics.nearness import Comparisons, share_of, strangers
 from gatefw.biometrics.tail import Estimate
 from gatefw.errors import ModelError
 
@@ -161,11 +161,6 @@ def reach(card: Card, people: int, fpir: float, frames: int = 1, strict: bool = 
     return distance
 
 
-def nearest_stranger(card: Card, frames: int, templates: int, people: int, distance: float) -> Estimate:
-    """The chance that the nearest of so many strangers is at or below a distance, 0..1."""
-    return Estimate(*(fpir_of(share, people) for share in strangers(card, frames, templates).share(distance)))
-
-
 def capacity(card: Card, fpir: float, fnir: float, frames: int = 1, templates: int = 1) -> Capacity:
     """The largest gallery that holds both rates. Raises ModelError when the card cannot say."""
     comparisons = Comparisons.of(card, frames, templates)
@@ -219,11 +214,6 @@ def _people_of(rate: float, share: float) -> float:
     if rate >= 1 or share <= 0:
         return MOST
     return math.floor(math.log1p(-rate) / math.log1p(-share) * _ROUNDING)
-
-
-def people_held(card: Card, fpir: float, fnir: float, frames: int = 1, templates: int = 1) -> int:
-    """The size of the largest gallery that the model can search at these rates; 0 for none at all."""
-    return capacity(card, fpir, fnir, frames, templates).people
 
 
 def require_held(models: Path, embedder: str, people: int, fpir: float, fnir: float, frames: int = 1) -> None:

@@ -6,7 +6,6 @@
 #define GF_MOST 1024   /* rows asked for at once */
 #define GF_QUERIES 16  /* queries in one pass */
 #define GF_WIDTH 1024  /* numbers in a row */
-#define GF_CODES 16    /* of the plane: four bits */
 
 /* rows: `count` rows of `width` numbers -127..127, width a multiple of 64.
    plane: four bits a number, in blocks of 16 rows; NULL: every row is compared in full.
