@@ -105,8 +105,8 @@ def test_a_card_is_read_over_a_serial_line_and_the_reader_shows_the_phase(line: 
 def test_a_reader_is_back_after_its_plug_was_pulled_and_tells_nothing_of_meanwhile(line: Line) -> None:
     until(line.card_is_read, "a card is read", WAIT_S)
     with line:
+        line.came.clear()  # before the plug: the worker, which runs on, tells of it at once
         line.line.unplug()
-        line.came.clear()
     until(line.is_gone, "it is gone", WAIT_S)
     line.act("present", code=b"card:26:FFFFFF40")
     with line:
