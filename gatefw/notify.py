@@ -2,7 +2,8 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 
 class Notifier:
@@ -23,3 +24,36 @@ class Notifier:
                 speaker.sendto("\n".join(lines).encode(), self._address)
             except OSError:
                 return
+
+
+class Progress(Protocol):
+    """Whoever counts the turns of work that it has done."""
+
+    name: str
+    progress: int
+
+    @property
+    def device(self) -> object | None: ...
+
+
+class Watchdog:
+    """Feeds systemd's, and only when every worker on the door path did real work since the last time.
+
+    A worker whose device is lost does none, and keeps nobody from feeding: the lane knows that it is lost.
+    """
+
+    def __init__(self, notifier: Notifier, door_path: Sequence[Progress]) -> None:
+        self._notifier, self._door_path = notifier, door_path
+        self._fed: dict[str, int] = {}
+        self._fed_s = 0.0
+        self.fed = 0
+
+    def feed(self, now_s: float, status: str) -> None:
+        """From the loop, at each of its ticks; never from a timer of its own."""
+        if not self._notifier.watchdog_s or now_s - self._fed_s < self._notifier.watchdog_s / 4:
+            return
+        progress = {worker.name: worker.progress for worker in self._door_path if worker.device is not None}
+        if all(self._fed.get(name) != count for name, count in progress.items()):
+            self._fed, self._fed_s = progress, now_s
+            self.fed += 1
+            self._notifier.say("WATCHDOG=1", f"STATUS={status}")

@@ -10,18 +10,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from types import FrameType
 
 import hw
 from gatefw import __version__
-from gatefw.authority_desk import AuthorityDesk
 from gatefw.bus import Bus
-from gatefw.clearance import face_follows, load
-from gatefw.clearance_records import ClearanceRecords
-from gatefw.clearance_writer import ClearanceWriter
-from gatefw.clerk import Clerk, HouseRules
+from gatefw.clearance import load
 from gatefw.config import Config
 from gatefw.control import CLEAR, Order
 from gatefw.control_server import ControlServer
@@ -29,10 +24,8 @@ from gatefw.counter_desk import CounterDesk
 from gatefw.crew import gate_settings, muster
 from gatefw.device_desk import VERBS, DeviceDesk, LaneAccess
 from gatefw.display import Display
-from gatefw.eligibility import Rules
 from gatefw.errors import GateError, Overflow
-from gatefw.events import new_run, wall_clock
-from gatefw.fingers import Fingerprint, Fingers
+from gatefw.events import new_run
 from gatefw.gate import Gate
 from gatefw.gate_terms import (
     Answered,
@@ -53,7 +46,6 @@ from gatefw.gate_terms import (
     Tick,
 )
 from gatefw.inbox import Inbox
-from gatefw.keys import load_or_create
 from gatefw.leases import NEEDS_COMMIT
 from gatefw.model import (
     Beam,
@@ -72,18 +64,13 @@ from gatefw.model import (
     Reason,
     RunId,
     Started,
-    SubjectId,
     Verb,
     VerifyFace,
     VerifyPortrait,
 )
-from gatefw.notify import Notifier
+from gatefw.notify import Notifier, Watchdog
+from gatefw.office import Office
 from gatefw.order_desk import OrderDesk, Reply, lane_status
-from gatefw.passage_tally import Where
-from gatefw.records import Records
-from gatefw.scribe import Scribe
-from gatefw.seen_tokens import SeenTokens
-from gatefw.token_check import TokenCheck, TokenTerms
 from gatefw.vision_child import VisionChild
 from gatefw.vision_desk import VisionDesk
 from hw import gpio
@@ -117,8 +104,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._stop_by_s: float | None = None
         self._hint = ""
-        self._fed: dict[str, int] = {}
-        self._fed_s = self._ticked_s = 0.0
+        self._ticked_s = 0.0
         self._files = ExitStack()
         try:
             self._open()
@@ -132,44 +118,21 @@ class Supervisor:
         config, files = self._config, self._files
         for directory in (config.paths.state, config.paths.run):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        journal_key = load_or_create(config.paths.key("journal"), config.paths.journal.exists())
-        records_key = load_or_create(config.paths.key("records"), config.paths.records.exists())
-        where = Where(config.lane.system or config.lane.name, config.port.direction or "", config.port.timezone)
-        self._scribe = Scribe(config.paths.journal, config.lane.name, journal_key, self._inbox.put, where)
-        files.callback(self._scribe.close)
-        records = Records(config.paths.records, records_key, config.people.partitions.split())
-        files.callback(records.close)
+        self._office = office = Office(config, self._inbox.put, files)
+        self._scribe, self._authorities = office.scribe, office.authorities
         if config.gpio is not None:
             gpio.open_factory(config.gpio.factory)
             files.callback(gpio.close_factory)
-        fingers = self._opened_fingers()
-
-        def now() -> float:
-            return self._scribe.journal.now().ns / 1e9
-
-        def finger_of(subject: SubjectId) -> Fingerprint | Reason:
-            return fingers.get(subject, now()) if fingers else Reason.FINGER_NOT_ENROLLED
-
-        self._authorities = self._opened_authorities(records, now)
-        self._crew = muster(config, self._inbox.put, finger_of, self._authorities)
+        self._crew = muster(config, self._inbox.put, office.finger_of, self._authorities)
+        self._watchdog = Watchdog(self._notifier, self._crew.door_path)
         clear = load(config.lane.procedure)
         self.gate = Gate(gate_settings(config), clear, new_run, self._scribe.latch)
         bus = Bus(self._scribe.journal, config.bus.events, config.bus.replay, self._bus_failed)
         files.callback(bus.close)
-        seen = SeenTokens(config.paths.tokens)
-        files.callback(seen.close)
-        # The bare clock: the journal's never goes back, and one wrong jump ahead would end every token for good.
-        check = TokenCheck(
-            TokenTerms.of(config.lane.name, config.tokens, face_follows(config.lane.procedure)), seen, wall_clock
-        )
-        rules = Rules(config.rules, config.port, config.lane.name, wall_clock)
-        house = HouseRules(config.lane.name, rules.judge, config.people, config.tries, self._vouched)
-        self._clerk = Clerk(
-            records, check.take, self._inbox.put, self._scribe.append, now, house, fingers, self._crew.finger_sensor
-        )
+        self._clerk = office.employ_clerk(self._crew.finger_sensor)
         self._counter = CounterDesk(self._scribe.journal, self._clerk.passed)
         files.callback(self._counter.close)
-        self._display = Display(config.paths.display, records.facts, self._inbox.put)
+        self._display = Display(config.paths.display, office.records.facts, self._inbox.put)
         files.callback(self._display.close)
         self._orders = OrderDesk(self._inbox.put, self._stopping.set, self._order_elsewhere)
         lane = LaneAccess(
@@ -180,32 +143,6 @@ class Supervisor:
             lambda do, heard: self._desk.request(do, heard),
         )
         self._devices = DeviceDesk(config.devices, self._crew.all, self._crew.installers, lane, config.paths.run)
-
-    def _vouched(self) -> float | None:
-        """The bare clock, while somebody vouches for it or the port does without."""
-        at = wall_clock()
-        return at.ns / 1e9 if at.synchronised or not self._config.port.require_synchronised else None
-
-    def _opened_fingers(self) -> Fingers | None:
-        """The store of fingers, where the lane has a sensor for them or had one: what is revoked must go from it."""
-        paths = self._config.paths
-        if not (self._config.having("finger") or paths.fingers.exists()):
-            return None
-        fingers = Fingers(paths.fingers, load_or_create(paths.key("fingers"), paths.fingers.exists()))
-        self._files.callback(fingers.close)
-        return fingers
-
-    def _opened_authorities(self, records: Records, now: Callable[[], float]) -> AuthorityDesk | None:
-        """Who asks the authorities, where the lane file has some, and keeps the records that are for them."""
-        config, scribe = self._config, self._scribe
-        if not config.having("authority"):
-            return None
-        clearance = ClearanceRecords(config.paths.clearance_records)
-        self._files.callback(clearance.close)
-        writer = ClearanceWriter(
-            clearance, config.port.direction or "", scribe.append, scribe.journal.head, scribe.journal.read
-        )
-        return AuthorityDesk(config.authorities, clearance, writer, records.facts, self._inbox.put, scribe.append, now)
 
     # ------------------------------------------------------------ running
 
@@ -300,16 +237,7 @@ class Supervisor:
         self._handle(Tick())
         self._beat()
         self._publish_status()
-        self._feed_watchdog(now_s)
-
-    def _feed_watchdog(self, now_s: float) -> None:
-        """Only when every worker on the door path did real work since the last time; never from a timer of its own."""
-        if not self._notifier.watchdog_s or now_s - self._fed_s < self._notifier.watchdog_s / 4:
-            return
-        progress = {worker.name: worker.progress for worker in self._crew.door_path if worker.device is not None}
-        if all(self._fed.get(name) != count for name, count in progress.items()):
-            self._fed, self._fed_s = progress, now_s
-            self._notifier.say("WATCHDOG=1", f"STATUS={self.gate.state.phase.value}")
+        self._watchdog.feed(now_s, self.gate.state.phase.value)
 
     def _finished(self) -> bool:
         """Told to stop, and nobody is under way or shut in, or the time for that is over."""

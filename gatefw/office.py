@@ -1,0 +1,92 @@
+"""Behind the lane: its stores, the scribe, the clerk who knows its people, and who speaks for it to the authorities."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from gatefw.authority_desk import AuthorityDesk
+from gatefw.clearance import face_follows
+from gatefw.clearance_records import ClearanceRecords
+from gatefw.clearance_writer import ClearanceWriter
+from gatefw.clerk import Clerk, HouseRules
+from gatefw.config import Config
+from gatefw.eligibility import Rules
+from gatefw.events import wall_clock
+from gatefw.finger_worker import FingerWorker
+from gatefw.fingers import Fingerprint, Fingers
+from gatefw.gate_terms import GateInput
+from gatefw.keys import load_or_create
+from gatefw.model import Reason, SubjectId
+from gatefw.passage_tally import Where
+from gatefw.records import Records
+from gatefw.scribe import Scribe
+from gatefw.seen_tokens import SeenTokens
+from gatefw.token_check import TokenCheck, TokenTerms
+
+
+class Office:
+    """Of one lane. What it opens is closed with `files`, the last one first. Raises StoreError, SetupError."""
+
+    def __init__(self, config: Config, put: Callable[[GateInput], None], files: ExitStack) -> None:
+        self._config, self._put, self._files = config, put, files
+        paths = config.paths
+        journal_key = load_or_create(paths.key("journal"), paths.journal.exists())
+        records_key = load_or_create(paths.key("records"), paths.records.exists())
+        where = Where(config.lane.system or config.lane.name, config.port.direction or "", config.port.timezone)
+        self.scribe = Scribe(paths.journal, config.lane.name, journal_key, put, where)
+        files.callback(self.scribe.close)
+        self.records = Records(paths.records, records_key, config.people.partitions.split())
+        files.callback(self.records.close)
+        self._fingers = self._opened_fingers()
+        self.authorities = self._opened_authorities()
+
+    def now(self) -> float:
+        """Wall time of the journal, in seconds since 1970 UTC: it never goes back."""
+        return self.scribe.journal.now().ns / 1e9
+
+    def finger_of(self, subject: SubjectId) -> Fingerprint | Reason:
+        return self._fingers.get(subject, self.now()) if self._fingers else Reason.FINGER_NOT_ENROLLED
+
+    def employ_clerk(self, finger_sensor: FingerWorker | None) -> Clerk:
+        """Who answers what the lane asks about people; not started yet."""
+        seen = SeenTokens(self._config.paths.tokens)
+        self._files.callback(seen.close)
+        take = self._token_check(self._config, seen).take
+        house = self._house_rules(self._config)
+        return Clerk(self.records, take, self._put, self.scribe.append, self.now, house, self._fingers, finger_sensor)
+
+    def _token_check(self, config: Config, seen: SeenTokens) -> TokenCheck:
+        # The bare clock: the journal's never goes back, and one wrong jump ahead would end every token for good.
+        terms = TokenTerms.of(config.lane.name, config.tokens, face_follows(config.lane.procedure))
+        return TokenCheck(terms, seen, wall_clock)
+
+    def _house_rules(self, config: Config) -> HouseRules:
+        rules = Rules(config.rules, config.port, config.lane.name, wall_clock)
+        return HouseRules(config.lane.name, rules.judge, config.people, config.tries, self._vouched)
+
+    def _vouched(self) -> float | None:
+        """The bare clock, while somebody vouches for it or the port does without."""
+        at = wall_clock()
+        return at.ns / 1e9 if at.synchronised or not self._config.port.require_synchronised else None
+
+    def _opened_fingers(self) -> Fingers | None:
+        """The store of fingers, where the lane has a sensor for them or had one: what is revoked must go from it."""
+        paths = self._config.paths
+        if not (self._config.having("finger") or paths.fingers.exists()):
+            return None
+        fingers = Fingers(paths.fingers, load_or_create(paths.key("fingers"), paths.fingers.exists()))
+        self._files.callback(fingers.close)
+        return fingers
+
+    def _opened_authorities(self) -> AuthorityDesk | None:
+        """Who asks the authorities, where the lane file has some, and keeps the records that are for them."""
+        config, scribe = self._config, self.scribe
+        if not config.having("authority"):
+            return None
+        clearance = ClearanceRecords(config.paths.clearance_records)
+        self._files.callback(clearance.close)
+        writer = ClearanceWriter(
+            clearance, config.port.direction or "", scribe.append, scribe.journal.head, scribe.journal.read
+        )
+        return AuthorityDesk(
+            config.authorities, clearance, writer, self.records.facts, self._put, scribe.append, self.now
+        )
