@@ -118,6 +118,17 @@ RUN = Code(r"[0-9a-f]{16}", "64 random bits, new for each passage")
 EPOCH = Code(r"[0-9a-f]{16}", "64 random bits, new for each journal")
 LANE = Code(r"[a-z0-9\-]{1,40}", "the lane's name in its file")
 AIM = Code(r"(\][A-Za-z][0-9A-Za-z])?", "AIM symbology prefix (ISO/IEC 15424), empty when the reader sends none")
+SHA256 = Code(r"[0-9a-f]{64}", "a SHA-256 digest")
+_ROW = r"lane=[a-z0-9\-]{1,40} epoch=[0-9a-f]{16} n=(0|[1-9][0-9]{0,15}) hash=[0-9a-f]{64}"
+_SIGNED = r"key=[0-9a-f]{64} signature=[0-9a-f]{128}"
+ANCHOR = Code(
+    rf"gatefw-checkpoint-1 {_ROW} time=[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9:.]{{15}}Z clock=(un)?synchronised "
+    rf"previous=[0-9a-f]{{64}} {_SIGNED}",
+    "a signed checkpoint of the journal, in one line; see audit.md",
+)
+RECEIPT = Code(
+    rf"(gatefw-receipt-1 {_ROW} {_SIGNED})?", "what the archive signed; empty where its word is an operator's"
+)
 VERSION = Code(r"[0-9]{1,3}(\.[0-9]{1,3}){2}((a|b|rc|\.dev|\.post)[0-9]{1,3})?", "the version of gatefw")
 # Every order over the control socket that changes something: those of the lane, and the others.
 ORDERS = Word(
@@ -149,6 +160,7 @@ BY_HAND = Word(
 """Why the counter's officer cleared somebody whom the lane referred."""
 
 _PEOPLE = Number(0, 100_000_000, whole=True)
+_EVENTS = Number(0, 9_007_199_254_740_991, whole=True)
 _DOOR, _REASON, _PHASE = _any(DoorId), _any(Reason), _any(Phase)
 
 FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
@@ -210,6 +222,10 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.CLEARANCE_QUEUED: {"authority": DEVICE},
     FactKind.CLEARANCE_DELIVERED: {"authority": DEVICE},
     FactKind.CLEARANCE_ERASED: {"authority": DEVICE, "records": _PEOPLE},
+    FactKind.CONFIG_LOADED: {"sha256": SHA256, "version": VERSION, "reversed": Truth()},
+    FactKind.JOURNAL_CHECKPOINT: {"anchor": ANCHOR},
+    FactKind.JOURNAL_ACKNOWLEDGED: {"upto": _EVENTS, "hash": SHA256, "by": OPERATOR, "receipt": RECEIPT},
+    FactKind.JOURNAL_REMOVED: {"upto": _EVENTS},
 }
 
 

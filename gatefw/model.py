@@ -302,6 +302,8 @@ class Reason(StrEnum):
     CAMERA_FROZEN = "camera_frozen"
     OVERFLOW = "overflow"
     JOURNAL_BROKEN = "journal_broken"
+    JOURNAL_FILLING = "journal_filling"  # nearly as large as it may be, or the disk nearly full
+    JOURNAL_FULL = "journal_full"
     SOFTWARE = "software"
     RESTARTED = "restarted"
     # the interlock's own words
@@ -830,6 +832,10 @@ class FactKind(StrEnum):
     CLEARANCE_QUEUED = "authority.record_queued"
     CLEARANCE_DELIVERED = "authority.record_delivered"
     CLEARANCE_ERASED = "authority.record_erased"
+    CONFIG_LOADED = "config.loaded"
+    JOURNAL_CHECKPOINT = "journal.checkpoint"
+    JOURNAL_ACKNOWLEDGED = "journal.acknowledged"
+    JOURNAL_REMOVED = "journal.removed"
 
 
 @dataclass(frozen=True, slots=True)
