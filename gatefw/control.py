@@ -22,7 +22,7 @@ from gatefw.errors import BadReply, DeviceLost, GateError, Refusal
 from gatefw.events import ORDERS
 from gatefw.model import Phase
 
-VERBS = frozenset((*ORDERS.words, "status", "subjects", "partitions", "devices"))
+VERBS = frozenset((*ORDERS.words, "status", "subjects", "partitions", "devices", "keys"))
 CLEAR = "clear_by_hand"
 EXPIRES_S = 10.0
 LONGEST_S = 3600.0
@@ -39,6 +39,8 @@ class Rejection(StrEnum):
     OVERSIZE = "oversize"  # a line beyond the limit; the connection is closed
     UNKNOWN_VERB = "unknown_verb"
     EXPIRED = "expired"  # no outcome in time
+    NOT_PERMITTED = "not_permitted"  # over the bus: the key may not do that
+    REPLAYED = "replayed"  # over the bus: its nonce is not good, or not any more
     REFUSED = "refused"  # understood and not done: the message says why
     UNAVAILABLE = "unavailable"  # the daemon is ending, or has too many connections
     FAILED = "failed"  # the daemon could not do it, through no fault of the request
@@ -46,7 +48,10 @@ class Rejection(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What somebody wants done. `by` is `uid-<number>`, told by the kernel; `deadline_s` is monotonic."""
+    """What somebody wants done. `deadline_s` is monotonic.
+
+    by: `uid-<number>`, told by the kernel, or `bus-<name of the key>`.
+    """
 
     verb: str
     args: Mapping[str, Any]
@@ -82,13 +87,20 @@ def parse(line: bytes, by: str, now_s: float) -> tuple[RequestId, Order | Reject
         message = wire_json.decode(line)
     except BadReply as error:
         return None, Rejected(Rejection.MALFORMED, str(error))
-    request_id = message.get("id")
-    if type(request_id) not in (int, str) or len(str(request_id)) > 64:
+    request_id = request_id_of(message)
+    if request_id is None:
         return None, Rejected(Rejection.MALFORMED, "id: a number or a text of at most 64 characters is wanted")
-    return request_id, _order(message, by, now_s)
+    return request_id, understand(message, by, now_s)
 
 
-def _order(message: dict[str, Any], by: str, now_s: float) -> Order | Rejected:
+def request_id_of(message: Mapping[str, Any]) -> RequestId:
+    """Its id, None where that is none."""
+    request_id = message.get("id")
+    return request_id if type(request_id) in (int, str) and len(str(request_id)) <= 64 else None
+
+
+def understand(message: Mapping[str, Any], by: str, now_s: float) -> Order | Rejected:
+    """The order in a decoded request, whose id was looked at."""
     verb, args, expires_s = message.get("verb"), message.get("args", {}), message.get("expires_s", EXPIRES_S)
     expects = message.get("expects")
     if unknown := message.keys() - _FIELDS:
@@ -147,12 +159,17 @@ def call(
             raise DeviceLost(
                 f"gatefw at {path}: {verb} got no answer: {error.strerror or error}; is `gatefw run` running there?"
             ) from error
+    return outcome(answer, verb, str(path))
+
+
+def outcome(answer: Mapping[str, Any], verb: str, where: str) -> dict[str, Any]:
+    """The result in an answer. Raises Refusal (the daemon said no: the message is its own), BadReply."""
     match answer:
         case {"ok": True, "result": dict(result)}:
             return result
         case {"ok": False, "error": error, "message": message}:
             raise Refusal(f"{verb}: {error}: {message}")
-    raise BadReply(f"gatefw at {path}: its answer to {verb} is neither ok nor an error; is it another version?")
+    raise BadReply(f"gatefw at {where}: its answer to {verb} is neither ok nor an error; is it another version?")
 
 
 def _receive(sock: socket.socket, path: Path) -> bytes:

@@ -109,9 +109,10 @@ def _any(words: type[StrEnum]) -> Word:
 # A run of four digits is where a document number begins: no device of ours is called so.
 DEVICE = Code(r"(?!.*[0-9]{4})[a-z0-9_.\-]{1,40}", "a device's name in the lane file")
 OPERATOR = Code(
-    r"uid-[0-9]{1,10}|key-switch|lane",
-    "who ordered it: a user of this machine by number, whoever has the key, or the lane by itself",
+    r"uid-[0-9]{1,10}|key-switch|lane|bus-(?!.*[0-9]{4})[a-z][a-z0-9\-]{0,29}",
+    "who ordered it: a user of this machine by number, whoever has the key, the lane by itself, a bus key by name",
 )
+KEY_NAME = Code(r"(?!.*[0-9]{4})[a-z][a-z0-9\-]{0,29}", "a bus key's name: of a desk or program, never a person's")
 RULE = Code(r"(?!.*[0-9]{4})[a-z][a-z0-9_\-]{0,39}", "a rule's name in the lane file")
 PARTITION = Code(r"[a-z0-9][a-z0-9\-]{0,39}", "a partition's name: a flight, a permit class, a park; never a person's")
 RUN = Code(r"[0-9a-f]{16}", "64 random bits, new for each passage")
@@ -150,6 +151,9 @@ ORDERS = Word(
         "device_trace_raw",
         "device_renew_secret",
         "device_install",
+        "key_new",
+        "key_revoke",
+        "key_rotate",
     ),
 )
 
@@ -207,6 +211,8 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.FAULT_LATCHED: {"reason": _REASON},
     FactKind.FAULT_RESET: {"by": OPERATOR},
     FactKind.OPERATOR_ORDERED: {"verb": ORDERS, "by": OPERATOR, "accepted": Truth(), "reason": _REASON},
+    FactKind.KEY_GRANTED: {"key": KEY_NAME, "read": Truth(), "operate": Truth(), "maintain": Truth(), "by": OPERATOR},
+    FactKind.KEY_REVOKED: {"key": KEY_NAME, "by": OPERATOR},
     FactKind.SUBJECT_ENROLLED: {"by": OPERATOR},
     FactKind.SUBJECT_REVOKED: {"by": OPERATOR},
     FactKind.FINGER_ENROLLED: {"by": OPERATOR},

@@ -290,6 +290,9 @@ class Reason(StrEnum):
     MAINTENANCE = "maintenance"
     RESET = "reset"
     NOT_NOW = "not_now"
+    NOT_PERMITTED = "not_permitted"
+    ORDER_EXPIRED = "order_expired"
+    ORDER_REPLAYED = "order_replayed"
     # the machine
     DEVICE_LOST = "device_lost"
     DEVICE_WRONG = "device_wrong"
@@ -821,6 +824,8 @@ class FactKind(StrEnum):
     FAULT_LATCHED = "fault.latched"
     FAULT_RESET = "fault.reset"
     OPERATOR_ORDERED = "operator.ordered"
+    KEY_GRANTED = "bus_key.granted"
+    KEY_REVOKED = "bus_key.revoked"
     SUBJECT_ENROLLED = "subject.enrolled"
     SUBJECT_REVOKED = "subject.revoked"
     FINGER_ENROLLED = "subject.finger_enrolled"
