@@ -6,7 +6,7 @@ who answers about tokens and faces is handed in. What is recorded is kept in `fa
 
 import heapq
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
@@ -60,6 +60,8 @@ class Site(Protocol):
 
 Answers = Callable[[Question], tuple[float, Answer] | None]
 """A request's delay in seconds and its reply; None when no answer ever comes."""
+Watch = Callable[[GateInput, Sequence[Effect], float], None]
+"""Is told every input that the gate took, what it said, and when, after that was done."""
 
 AT_REST = (Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.FAULT, Phase.DEGRADED, Phase.EVACUATED)
 
@@ -74,6 +76,7 @@ class VirtualRunner:
     commit_s: float = 0.005
     tick_s: float = 0.25
     reader: str = "reader.front"
+    watch: Watch = lambda _event, _effects, _now_s: None
     now_s: float = 0.0
     handled: int = 0
     facts: list[tuple[float, Fact]] = field(default_factory=list)
@@ -100,8 +103,10 @@ class VirtualRunner:
     def take(self, event: GateInput) -> None:
         """Give the gate an input now and do what it says."""
         self.handled += 1
-        for effect in self.gate.handle(event, self.now_s):
+        effects = self.gate.handle(event, self.now_s)
+        for effect in effects:
             self._do(effect)
+        self.watch(event, effects, self.now_s)
         if not self._ticks and not self._rests():
             self._ticks = True
             self.at(self.now_s + self.tick_s, Tick())

@@ -84,7 +84,7 @@ class Outcome:
         """Add what came of these in this lane."""
         self.came += [came_of(lane, traveller.name, story) for traveller, story in sent]
         self.seconds += lane.now_s - min((runs[0].began_s for runs in lane.runs.values()), default=lane.now_s)
-        self.violations += [str(entry["violation"]) for entry in lane.world.history.of("violation")]
+        self.violations += lane.violations()
 
 
 def simulate(config: Config, travellers: int, seed: int, progress: Progress = lambda _words: None) -> Outcome:

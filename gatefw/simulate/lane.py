@@ -25,6 +25,7 @@ from gatefw.model import (
     RunId,
 )
 from gatefw.simulate.attributes import NOW
+from gatefw.simulate.judge import Judge
 from gatefw.simulate.traveller import Traveller
 from gatefw.simulate.walks import come, slip_in
 from gatefw.virtual import Answers, VirtualRunner
@@ -74,7 +75,8 @@ class SimulatedLane:
         self._answers = answers(self)
         self.gate = Gate(settings, load(config.lane.procedure), self._new_run)
         reader = next((device.label for device in config.having("reader")), "")
-        self.runner = VirtualRunner(self.gate, self.site, self._answer, reader=reader)
+        self.judging = Judge(self.gate, self.world)
+        self.runner = VirtualRunner(self.gate, self.site, self._answer, reader=reader, watch=self.judging.saw)
         self.runner.boot()
         self.run_until(lambda: self.phase is Phase.IDLE)
 
@@ -89,6 +91,11 @@ class SimulatedLane:
     def judge(self, facts: Mapping[str, str], document: DocumentRead | None) -> Eligible | Ineligible:
         """By the rules of the lane file, at the simulation's own time."""
         return self._rules.judge({**facts, **(document_facts(document) if document else {})})
+
+    def violations(self) -> list[str]:
+        """What must never happen, as the world saw it and as the invariants of every step say."""
+        seen = [str(entry["violation"]) for entry in self.world.history.of("violation")]
+        return seen + [str(each) for each in self.judging.violations]
 
     # ------------------------------------------------------------ time
 

@@ -26,6 +26,7 @@ from gatefw.model import (
     Timer,
     VerifyFace,
 )
+from gatefw.simulate.judge import Judge, Violation
 from gatefw.virtual import VirtualRunner
 from hw.sim.history import Entry
 from hw.sim.people import SCRIPTS, send_in
@@ -66,7 +67,8 @@ class Lane:
         required = REQUIRED - {f"door.{door}" for door in DoorId if door not in doors}
         settings = GateSettings(self.policy, TIMERS, Terms(face_deadline_s=6.0), required, in_service=True)
         self.gate = Gate(settings, load("contactless"), lambda: RunId(f"{next(runs):016x}"), self.latched)
-        self.runner = VirtualRunner(self.gate, self.site, self._answer)
+        self.judge = Judge(self.gate, self.world)
+        self.runner = VirtualRunner(self.gate, self.site, self._answer, watch=self.judge.saw)
 
     def _answer(self, request: LookUpRecord | CheckEligibility | VerifyFace) -> tuple[float, Answer]:
         if isinstance(request, CheckEligibility):
@@ -107,8 +109,8 @@ class Lane:
         for _, fact in self.runner.facts:
             check(fact)
 
-    def violations(self) -> list[Entry]:
-        return list(self.world.history.of("violation"))
+    def violations(self) -> list[Entry | Violation]:
+        return [*self.world.history.of("violation"), *self.judge.violations]
 
     def facts(self, kind: FactKind) -> list[Fact]:
         return [fact for _, fact in self.runner.facts if fact.kind is kind]
