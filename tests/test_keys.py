@@ -43,7 +43,7 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> Non
 def test_a_key_of_another_length_is_refused(tmp_path: Path, size: int) -> None:
     path = tmp_path / "key"
     path.touch(0o600)
-    path.write_bytes(bytes(size))
+    path.write_bytes(b"k" * size)
     with pytest.raises(StoreError, match="not 32"):
         load_or_create(path, store_exists=True)
 
