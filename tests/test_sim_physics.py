@@ -475,3 +475,19 @@ def test_a_year_of_an_empty_lane_costs_nothing() -> None:
 def test_a_wrong_setting_is_refused_with_its_key(table: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message.replace(".", r"\.")):
         parse(table)
+
+
+def test_a_walk_is_played_only_where_something_begins_ends_or_crosses_a_border() -> None:
+    world, thoughts = World(WorldSettings(walk_m_s=1.0)), []
+
+    def walks(_world: World) -> float:
+        thoughts.append(_world.now_s)
+        _world.people["anna"].target_m = 0.0
+        return float("inf")
+
+    world.enter("anna", walks)
+    world.advance(0.75)
+    assert world.people["anna"].at_m == pytest.approx(-0.25)
+    world.advance(5.0)
+    assert world.people["anna"].at_m == 0.0
+    assert len(thoughts) < 20, "of a hundred ticks"

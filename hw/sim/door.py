@@ -13,6 +13,10 @@ BODY = 0.5
 """The part of the opening that a body keeps free: the leaf stops there on somebody whom no beam has seen."""
 
 
+EDGES = (0.0, BODY, 1.0)
+"""Openings at which a leaf stops, or lets through."""
+
+
 @dataclass(slots=True)
 class Door:
     """The relay releases the lock, then the leaf opens; without it the leaf closes, and locks when closed.
@@ -36,6 +40,9 @@ class Door:
     opening: float = 0.0
     locked: bool = True
     timed_out: bool = False
+    was_open: float = 0.0
+    pace: float = 0.0
+    """How far it was open when the world last looked, and what a tick adds until then; below zero: it closes."""
     _relay_since_s: float = field(default=math.inf, repr=False)
     _locks_at_s: float = field(default=math.inf, repr=False)
 
@@ -55,12 +62,17 @@ class Door:
             return Position.OPEN
         return Position.SECURED if self.locked else Position.CLOSED
 
-    def step(self, now_s: float, *, fire: bool, stop: bool, beam_clear: bool, somebody: bool) -> bool:
-        """Let one tick pass; whether anything changed. `fire` cuts the lock's supply, `stop` the drive's.
+    @property
+    def stand(self) -> tuple[object, ...]:
+        """All of it that changes at once, not bit by bit."""
+        return (*(self.opening > edge for edge in EDGES), self.opening < 1.0, self.locked, self.timed_out, self.pace)
+
+    def step(self, now_s: float, *, fire: bool, stop: bool, beam_clear: bool, somebody: bool) -> None:
+        """Let one tick pass. `fire` cuts the lock's supply, `stop` the drive's.
 
         Fire and crowbar win over stop: stop ends powered motion and releases nothing, but never locks anybody in.
         """
-        before = (self.opening, self.locked, self.timed_out)
+        before = self.opening
         freed = fire or self.forced
         released = freed or (self._powered(now_s) and not stop)
         if released:
@@ -71,7 +83,8 @@ class Door:
             elif self.motor_open is not self.motor_close:
                 self._move(opens=self.motor_open, somebody=somebody)
         self._lock(now_s, released)
-        return before != (self.opening, self.locked, self.timed_out)
+        self.was_open = self.opening
+        self.pace = 0.0 if self.opening == before else math.copysign(TICK_S / self.travel_s, self.opening - before)
 
     def wake_s(self) -> float:
         """When something will change by itself though nothing moves."""

@@ -1,19 +1,22 @@
 """The lane as matter: its doors, the people before and between them, loops that are closed or open. Time is handed in.
 
-The world advances on a fixed grid of ticks, so what happens does not depend on how often `advance` is called; while
-nothing moves and nobody waits it skips ahead, so hours of an empty lane cost nothing.
+The world advances on a fixed grid of ticks, so what happens does not depend on how often `advance` is called. While
+nothing moves and nobody waits it skips ahead, so hours of an empty lane cost nothing; while people walk and leaves
+swing evenly it glides: a tick is played only where something begins, ends, or crosses a border.
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 
 from gatefw.model import Beam, DoorId, Input, Occupancy, Position, Signal, Zone
 from hw.sim.audit import Audit
-from hw.sim.door import BODY, TICK_S, Door
+from hw.sim.door import BODY, EDGES, TICK_S, Door
 from hw.sim.history import History
-from hw.sim.places import DOOR_M, HALF_BODY_M, PLACE_M, Person, Place, place_in_front, place_inside
+from hw.sim.places import BORDERS_M, DOOR_M, HALF_BODY_M, PLACE_M, Person, Place, place_in_front, place_inside
 from hw.sim.settings import INPUTS, WorldSettings, bounded, motorised
 
+_BEAM = {door: f"{door}.beam" for door in DoorId}
 Mind = Callable[["World"], float]
 """What moves a person: called every tick, answers when it wants to be called again though nothing else happens."""
 
@@ -47,6 +50,9 @@ class World:
         self._minds: dict[str, Mind] = {}
         self._audit = Audit(self)
         self._start_s, self._tick, self._stirred, self._wake_s = start_s, 0, True, math.inf
+        self._glides_until: float = 0  # the last tick before which nothing begins, ends or crosses a border
+        self._played = 0  # the last tick that was played
+        self._stands: object = None
 
     # ------------------------------------------------------------ time
 
@@ -56,44 +62,71 @@ class World:
 
     def next_s(self) -> float:
         """When something will happen next; infinite while the world rests."""
-        if self._stirred:
-            return self._start_s + (self._tick + 1) * TICK_S
-        if math.isinf(self._wake_s):
-            return math.inf
-        due = max(self._tick + 1, math.ceil((self._wake_s - self._start_s) / TICK_S - 1e-6))
-        return self._start_s + due * TICK_S
+        due = self._due()
+        return self._start_s + due * TICK_S if due < math.inf else math.inf
 
     def advance(self, now_s: float) -> None:
         """Let everything happen that is due until `now_s`. Time never goes back."""
         last = math.floor((now_s - self._start_s) / TICK_S + 1e-6)
-        while (due_s := self.next_s()) < math.inf:
-            due = round((due_s - self._start_s) / TICK_S)
-            if due > last:
-                break
-            self._tick = due
+        while (due := self._due()) <= last:
+            self._glide(int(due) - 1)
+            self._tick = int(due)
             self._pass_tick()
-        self._tick = max(self._tick, last)
+        self._glide(last)
+
+    def _due(self) -> float:
+        """The tick that must be played next; infinite while the world rests."""
+        if self._stirred:
+            return self._tick + 1
+        wakes = self._wake_s
+        if wakes < math.inf:
+            wakes = max(self._tick + 1, math.ceil((wakes - self._start_s) / TICK_S - 1e-6))
+        return min(wakes, self._glides_until + 1)
+
+    def _glide(self, tick: int) -> None:
+        """Pass ticks in which everything goes on evenly. Into how many parts they are cut changes nothing."""
+        if tick <= self._tick:
+            return
+        self._tick, ticks = tick, tick - self._played
+        for person in self.people.values():
+            if person.step_m:
+                person.at_m = person.was_m + person.step_m * ticks
+        for door in self.doors.values():
+            if door.pace:
+                door.opening = door.was_open + door.pace * ticks
 
     def _pass_tick(self) -> None:
-        self._stirred, self._wake_s = False, math.inf
+        self._stirred, self._wake_s, self._played = False, math.inf, self._tick
         for name, mind in list(self._minds.items()):
             wake_s = mind(self)
             if name in self._minds:
                 self._wake_s = min(self._wake_s, wake_s)
-        moved = [self._walk(person) for person in self.people.values()]
+        for person in self.people.values():
+            self._walk(person)
+        fire, stop = self._alarmed(Input.FIRE), self._alarmed(Input.STOP)
         for door in self.doors.values():
-            moved.append(
-                door.step(
-                    self.now_s,
-                    fire=door.name in self.settings.escape and self._alarmed(Input.FIRE),
-                    stop=self._alarmed(Input.STOP),
-                    beam_clear=self.circuit(f"{door.name}.beam"),
-                    somebody=self._obstructed(door.name),
-                )
+            door.step(
+                self.now_s,
+                fire=fire and door.name in self.settings.escape,
+                stop=stop,
+                beam_clear=self.circuit(_BEAM[door.name]),
+                somebody=self._obstructed(door.name),
             )
             self._wake_s = min(self._wake_s, door.wake_s())
         self._audit.look()
-        self._stirred = self._stirred or any(moved)
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """How long everything goes on evenly; not at all after a tick in which something began, ended or crossed."""
+        stands = (*(_stand(person) for person in self.people.values()), *(door.stand for door in self.doors.values()))
+        changed, self._stands = stands != self._stands, stands
+        if changed:
+            self._glides_until = self._tick
+            return
+        ticks = [_even_ticks(person.at_m, person.step_m, BORDERS_M) for person in self.people.values()]
+        ticks += [_even_ticks(person.at_m, person.step_m, (person.target_m,)) for person in self.people.values()]
+        ticks += [_even_ticks(door.opening, door.pace, EDGES) for door in self.doors.values()]
+        self._glides_until = self._tick + min(ticks, default=math.inf)
 
     # ------------------------------------------------------------ people
 
@@ -124,21 +157,24 @@ class World:
         """A person wants nothing any more; the body stays where it is."""
         self._minds.pop(name, None)
 
-    def _walk(self, person: Person) -> bool:
+    def _walk(self, person: Person) -> None:
         """One tick of walking. A doorway is stepped into only while its leaf is fully open."""
+        person.step_m, person.was_m = 0.0, person.at_m
         if person.at_m == person.target_m:
-            return False
+            return
         step_m = person.walk_m_s * TICK_S
         way = 1.0 if person.target_m > person.at_m else -1.0
         to_m = person.at_m + way * min(step_m, abs(person.target_m - person.at_m))
         for door, body in self.doors.items():
             if not person.stands_in(door) and abs(to_m - DOOR_M[door]) < HALF_BODY_M and not body.passable:
                 to_m = DOOR_M[door] - way * HALF_BODY_M
-        moved, before = to_m != person.at_m, person.place
-        person.at_m = to_m
+        if to_m == person.at_m:
+            return
+        before = person.place
+        person.at_m = person.was_m = to_m
+        person.step_m = way * step_m
         if person.place is not before:
             self._note_step(person, before)
-        return moved
 
     def _note_step(self, person: Person, before: Place) -> None:
         crossed = {DoorId.ENTRY: {Place.FRONT, Place.AIRLOCK}, DoorId.EXIT: {Place.AIRLOCK, Place.BEHIND}}
@@ -220,18 +256,24 @@ class World:
             return self.stuck[name]
         place, _, line = name.partition(".")
         if line:
-            door = self.doors[DoorId(place)]
-            somebody = self._obstructed(door.name)
-            return {
-                "closed": door.closed,
-                "locked": door.locked,
-                "beam": not somebody,
-                "opened": door.passable,
-                "edge": not (somebody and door.opening <= BODY),
-            }[line]
+            return self._door_circuit(self.doors[DoorId(place)], line)
         if name.startswith("zone_"):
             return self._zone(name)
         return (name in self.active) != (name in self.settings.normally_closed)
+
+    def _door_circuit(self, door: Door, line: str) -> bool:
+        match line:
+            case "closed":
+                return door.closed
+            case "locked":
+                return door.locked
+            case "beam":
+                return not self._obstructed(door.name)
+            case "opened":
+                return door.passable
+            case "edge":
+                return not (door.opening <= BODY and self._obstructed(door.name))
+        raise KeyError(line)
 
     def occupancy(self) -> Occupancy:
         """How many people are between the doors, truly."""
@@ -250,7 +292,7 @@ class World:
         return self.circuit(f"zone_{zone}")
 
     def beam(self, door: DoorId) -> Beam:
-        return Beam.CLEAR if door not in self.doors or self.circuit(f"{door}.beam") else Beam.BROKEN
+        return Beam.CLEAR if door not in self.doors or self.circuit(_BEAM[door]) else Beam.BROKEN
 
     def signal(self, which: Input) -> Signal:
         return Signal.ON if self._alarmed(which) else Signal.OFF
@@ -284,4 +326,19 @@ class World:
         return sum(person.place is place for person in self.people.values())
 
     def _obstructed(self, door: DoorId) -> bool:
-        return any(person.stands_in(door) for person in self.people.values())
+        middle_m = DOOR_M[door]
+        return any(abs(person.at_m - middle_m) < HALF_BODY_M for person in self.people.values())
+
+
+def _stand(person: Person) -> tuple[int, int, float, float]:
+    """On which side of every border somebody is, on their way or not."""
+    at_m = person.at_m
+    return bisect_left(BORDERS_M, at_m), bisect_right(BORDERS_M, at_m), person.target_m, person.step_m
+
+
+def _even_ticks(at: float, step: float, borders: tuple[float, ...]) -> float:
+    """For how many ticks something that moves so far a tick stays clear of the next border ahead of it."""
+    if not step:
+        return math.inf
+    ahead = [(border - at) / step for border in borders if (border - at) / step >= 0]
+    return max(0, math.floor(min(ahead, default=0)) - 1)

@@ -25,6 +25,8 @@ class Place(StrEnum):
     GONE = "gone"
 
 
+BORDERS_M = (-0.5, 0.75, 1.0, 1.25, 2.75, 3.0, 3.25, 4.5)
+"""Where a body that walks on is somewhere else: in another place, or in a doorway or out of it."""
 PLACE_M = {Place.AWAY: -1.0, Place.FRONT: 0.0, Place.AIRLOCK: 2.0, Place.BEHIND: 4.0, Place.GONE: 5.0}
 
 
@@ -47,13 +49,18 @@ class Person:
     target_m: float
     walk_m_s: float
     photo: str | None = None
+    was_m: float = 0.0
+    step_m: float = 0.0
+    """Where they were when the world last looked, and how far they go a tick until it does again; below zero: back."""
 
     @property
     def place(self) -> Place:
-        borders = ((-0.5, Place.AWAY), (DOOR_M[DoorId.ENTRY], Place.FRONT), (4.5, Place.BEHIND))
-        if DOOR_M[DoorId.ENTRY] < self.at_m < DOOR_M[DoorId.EXIT]:
+        at_m = self.at_m
+        if at_m <= 1.0:
+            return Place.AWAY if at_m <= -0.5 else Place.FRONT
+        if at_m < 3.0:
             return Place.AIRLOCK
-        return next((place for border_m, place in borders if self.at_m <= border_m), Place.GONE)
+        return Place.BEHIND if at_m <= 4.5 else Place.GONE
 
     def stands_in(self, door: DoorId) -> bool:
         """Whether the body is in the way of this door's leaf and beam."""
