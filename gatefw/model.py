@@ -299,6 +299,9 @@ class Reason(StrEnum):
     DEVICE_NOT_SET_UP = "device_not_set_up"
     DEVICE_STUCK = "device_stuck"
     DEVICE_FLOODS = "device_floods"
+    DEVICE_AWAY = "device_away"  # tried often and in vain; it goes on being tried
+    STALLED = "stalled"  # a thread of the gate that has work and does none
+    PROCESS_STUCK = "process_stuck"  # killed and still there: it hangs in the kernel
     CAMERA_DARK = "camera_dark"
     CAMERA_BLINDED = "camera_blinded"
     CAMERA_COVERED = "camera_covered"

@@ -33,14 +33,25 @@ from gatefw.model import (
 
 BLIND = frozenset({Reason.CAMERA_DARK, Reason.CAMERA_BLINDED, Reason.CAMERA_COVERED, Reason.CAMERA_FROZEN})
 """What keeps new passages out once it is said of every camera that does the same."""
-KEEPS_OUT = frozenset({Reason.MAINS_LOST, Reason.GALLERY_TOO_LARGE, Reason.JOURNAL_FULL})
+KEEPS_OUT = frozenset({Reason.MAINS_LOST, Reason.STALLED, Reason.GALLERY_TOO_LARGE, Reason.JOURNAL_FULL})
 """What keeps new passages out though it is said of one device alone, unless the lane `bears` it."""
 KEEPS_OUT_INPUTS = frozenset({Input.MAINS_LOST})
 """Inputs that keep new passages out while they are on."""
 ALARMING = frozenset(
-    {Reason.TAMPERED, Reason.MAINS_LOST, Reason.GALLERY_DAMAGED, Reason.JOURNAL_FILLING, Reason.JOURNAL_FULL}
+    {
+        Reason.TAMPERED,
+        Reason.MAINS_LOST,
+        Reason.GALLERY_DAMAGED,
+        Reason.JOURNAL_FILLING,
+        Reason.JOURNAL_FULL,
+        Reason.DEVICE_AWAY,
+        Reason.STALLED,
+        Reason.PROCESS_STUCK,
+    }
 )
 """What raises an alarm as soon as a device says it."""
+ABOUT_ABSENCE = frozenset({Reason.DEVICE_AWAY, Reason.PROCESS_STUCK})
+"""What is said of a device that is missing."""
 
 News = Fact | Alarm | LaneEvent
 
@@ -91,10 +102,10 @@ class Senses:
         return blind or impaired or bool(self.pressed & KEEPS_OUT_INPUTS)
 
     def device_went(self, event: DeviceWent) -> list[News]:
-        """It is missing from now on, and what was said of how it works is void."""
+        """It is missing from now on, and what was said of how it works is void; what is said of its absence is not."""
         if event.device in self.required:
             self.missing.add(event.device)
-        self.impaired.pop(event.device, None)
+        self.impaired[event.device] = self.impaired.get(event.device, set()) & ABOUT_ABSENCE
         return [Fact(FactKind.DEVICE_LOST, None, (("device", event.device), ("reason", event.reason)))]
 
     def device_came(self, device: str) -> list[News]:

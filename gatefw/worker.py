@@ -3,7 +3,9 @@
 A worker only ever puts inputs into the inbox. A device that fails is gone (`DeviceWent`) from that moment, and back
 (`DeviceCame`) after it was opened again and has answered once; before that, its readings are already in the inbox.
 While it is gone, each reason why is told once: a device that was lost and then found wrong is both.
-`progress` counts turns of real work: the watchdog is fed only while the workers on the door path go on.
+`progress` counts turns of real work: the watchdog is fed only while the workers on the door path go on. A device that
+was tried often in vain is an alarm (`DEVICE_AWAY`), once; it goes on being tried, and the alarm is over when the device
+has worked for a while. Only then is its next loss tried at once: one that comes and goes is tried less and less often.
 
 A driver may hang in a call that never returns, and a thread cannot be ended from outside. So the loop looks at each
 tick whether a turn is `overdue`, and leaves such a thread behind (`give_up`): the device is gone, a fresh thread opens
@@ -23,10 +25,11 @@ from typing import Generic, TypeVar
 
 from gatefw.backoff import Backoff
 from gatefw.errors import DeviceError, DeviceLost, GateError, SetupError, WrongDevice
-from gatefw.gate_terms import DeviceCame, DeviceWent, GateInput
+from gatefw.gate_terms import DeviceCame, DeviceImpaired, DeviceWent, GateInput
 from gatefw.loan import Loan
 from gatefw.model import Reason
 from gatefw.ports import Device
+from gatefw.vitals import Vitals
 
 STUCK_S = 5.0  # a turn, a drive or a close that takes longer will not end any more
 OPEN_S = 30.0  # an opening may wait for a device that starts, resets or proves itself
@@ -54,6 +57,9 @@ class Worker(Generic[D]):
         self.there: Callable[[], bool] = lambda: False  # whether the device's node exists, where it has one
         self.trouble = ""  # in words, why it is not there now
         self._open, self._inbox = open_device, put
+        self.vitals = Vitals()
+        self._alerted = False
+        self._rested_s = 0.0  # of the turn under way, spent waiting for something to do
         self._backoff = Backoff()
         self._failure: Exception | None = None
         self._told: frozenset[Reason] = frozenset()  # why the device is gone, as far as it was told
@@ -108,6 +114,7 @@ class Worker(Generic[D]):
             if Reason.DEVICE_STUCK not in self._told:
                 self._told |= {Reason.DEVICE_STUCK}
                 self._inbox(DeviceWent(self.name, Reason.DEVICE_STUCK))
+            self._count_failure("Stuck", stuck=True)
         self._end_loans()
         if served is not None:
             self.ended(stuck=True)
@@ -162,10 +169,12 @@ class Worker(Generic[D]):
 
     def _rest(self, seconds: float) -> None:
         """Until an edge, a failure, the end, or so long; however many edges there are, no oftener than `CHATTER_S`."""
+        began_s = time.monotonic()
         self._wake.wait(seconds)
         self._ending.wait(max(0.0, self._woken_s + CHATTER_S - time.monotonic()))
         self._wake.clear()
         self._woken_s = time.monotonic()
+        self._rested_s += self._woken_s - began_s
 
     def _allow(self, seconds: float) -> None:
         """What the thread does now is stuck when it takes longer."""
@@ -196,11 +205,11 @@ class Worker(Generic[D]):
         except LeftBehind:
             raise
         except DeviceError as error:
-            self._went(Reason.DEVICE_WRONG if isinstance(error, WrongDevice) else Reason.DEVICE_LOST, error)
+            self._failed(Reason.DEVICE_WRONG if isinstance(error, WrongDevice) else Reason.DEVICE_LOST, error)
         except SetupError as error:  # a key file, a library: what this machine lacks, not the device
-            self._went(Reason.DEVICE_NOT_SET_UP, error)
+            self._failed(Reason.DEVICE_NOT_SET_UP, error)
         except Exception as error:  # noqa: BLE001  one driver's mistake must not take the lane with it
-            self._went(Reason.SOFTWARE, error)
+            self._failed(Reason.SOFTWARE, error)
 
     def _serve(self, device: D) -> None:
         came = False
@@ -211,19 +220,43 @@ class Worker(Generic[D]):
             self.began(device)
             while not self._ending.is_set():
                 self._allow(STUCK_S)
-                self.turn(device)
-                with self._ours():
-                    self._told, self.trouble = frozenset(), ""  # heard: that it goes again must be told again
-                    self.progress += 1
+                self._take_turn(device)
                 if self._failure is not None:
                     raise self._failure
                 if not came:
                     came = True
-                    self._backoff.reset()
-                    self._put(DeviceCame(self.name))
+                    self._came()
+                elif self.vitals.steadied():
+                    self._steadied()
                 self._carry_out_loans(device)
         finally:
             self._let_go(device)
+
+    def _take_turn(self, device: D) -> None:
+        began_s, self._rested_s = time.monotonic(), 0.0
+        self.turn(device)
+        with self._ours():
+            self._told, self.trouble = frozenset(), ""  # heard: that it goes again must be told again
+            self.progress += 1
+            self.vitals.turned(max(0.0, time.monotonic() - began_s - self._rested_s))
+
+    def _came(self) -> None:
+        with self._ours():
+            self.vitals.came()
+        self._put(DeviceCame(self.name))
+
+    def _steadied(self) -> None:
+        """It has worked for a while: what was said of its absence is over."""
+        self._backoff.reset()
+        if self._alerted:
+            self._alerted = False
+            self._put(DeviceImpaired(self.name, Reason.DEVICE_AWAY, False))
+
+    def _count_failure(self, error: str, stuck: bool = False) -> None:
+        """To be called with the tenure held."""
+        if self.vitals.failed(error, stuck):
+            self._alerted = True
+            self._inbox(DeviceImpaired(self.name, Reason.DEVICE_AWAY, True))
 
     def _let_go(self, device: D) -> None:
         """Close the device; what else was served with it ends first, if that is still ours to end."""
@@ -252,6 +285,11 @@ class Worker(Generic[D]):
             self._loans.clear()
         for loan in loans:
             loan.fail(DeviceLost(f"{self.name}: went away before it could be used; try again"))
+
+    def _failed(self, reason: Reason, error: Exception) -> None:
+        self._went(reason, error)
+        with self._ours():
+            self._count_failure(type(error).__name__)
 
     def _went(self, reason: Reason, error: Exception) -> None:
         """Say that the device is gone, and each reason once, not at every failed try to get it back."""
