@@ -47,6 +47,7 @@ class Contents:
     rules: tuple[Rule, ...]
     reversible: bool
     reversed: bool
+    sha256: str
 
 
 class Reading:
@@ -114,7 +115,9 @@ class Reading:
         self._apply_rules(_by_role(tables), sections, rules)
         if any(not found.warning for found in self.findings):
             return None
-        return Contents(state, run, sections, tuple(devices), rules, self.reversible, self._reverse)
+        return Contents(
+            state, run, sections, tuple(devices), rules, self.reversible, self._reverse, self._document.sha256
+        )
 
     def _substituted(self, value: Any, place: Place, run: str) -> Any:
         if isinstance(value, dict):

@@ -1,5 +1,6 @@
 """A TOML file with the line of every key, which the standard parser does not tell."""
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterator
@@ -18,11 +19,13 @@ Place = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`table` as tomllib reads it; `lines` holds the first line of every table and key, from 1."""
+    """`table` as tomllib reads it; `lines` holds the first line of every table and key, from 1. `sha256` is of
+    the file's bytes, hex."""
 
     file: str
     table: dict[str, Any]
     lines: dict[Place, int]
+    sha256: str = ""
 
     def line(self, place: Place) -> int | None:
         """The line of a key, or of the nearest table around it that is written down."""
@@ -51,7 +54,7 @@ def read(path: Path) -> Document:
         raise ConfigError(str(path), int(found[1]) if found else None, "", f"is not TOML: {error}") from error
     except RecursionError as error:
         raise ConfigError(str(path), None, "", "is nested too deeply; is it a lane file?") from error
-    return Document(str(path), table, _lines(text.replace("\r\n", "\n")))
+    return Document(str(path), table, _lines(text.replace("\r\n", "\n")), hashlib.sha256(content).hexdigest())
 
 
 def _lines(text: str) -> dict[Place, int]:
