@@ -1,17 +1,35 @@
 """Has written down what the lane does and why it is latched, and says what could not be: a FAULT, once."""
 
 import logging
+import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from gatefw import __version__
+from gatefw.control import Answer, Done, Order, Rejected
 from gatefw.errors import GateError, JournalBroken, Overflow
 from gatefw.events import wall_clock
-from gatefw.gate_terms import Committed, GateInput
+from gatefw.gate_terms import Committed, DeviceImpaired, GateInput
 from gatefw.journal import Journal
+from gatefw.journal_keeping import JournalTerms
 from gatefw.model import Fact, FactKind, Faulted, Reason
+from gatefw.order_args import text
 from gatefw.passage_tally import Where
 
+JOURNAL = "journal"
+"""Its name among the devices, in events and status."""
+ACKNOWLEDGE = "journal_acknowledge"
+PACE_ROWS = 64
+PACE = 9
+"""The old rows are verified in a tenth of a processor's time: the lane is at work meanwhile."""
+
 _log = logging.getLogger(__name__)
+
+
+class _Ending(Exception):
+    """The daemon ends."""
 
 
 class Scribe:
@@ -22,14 +40,26 @@ class Scribe:
     """
 
     def __init__(
-        self, path: Path, lane: str, key: bytes, put: Callable[[GateInput], None], where: Where | None = None
+        self,
+        path: Path,
+        lane: str,
+        key: bytes,
+        put: Callable[[GateInput], None],
+        where: Where | None = None,
+        terms: JournalTerms | None = None,
     ) -> None:
         self._put = put
         self._losing = False
-        self.journal = Journal.open(path, lane, key, wall_clock, self._failed, where)
+        terms = terms and replace(terms, says=self._health)
+        self.journal = Journal.open(path, lane, key, wall_clock, self._failed, where, terms)
+        self._ending = threading.Event()
+        self._verifier = threading.Thread(target=self._verify_older, name="journal-verify")
         self.latch = self._latched()
 
     def close(self) -> None:
+        self._ending.set()
+        if self._verifier.ident is not None:
+            self._verifier.join()
         self.journal.close()
 
     def append(self, fact: Fact, ticket: int | None = None) -> None:
@@ -60,14 +90,55 @@ class Scribe:
             fields = (("passed", False), ("reason", Reason.RESTARTED), ("seconds", 0.0))
             self.append(Fact(FactKind.PASSAGE_ENDED, run, fields))
 
-    def _latched(self) -> Reason | None:
+    def note_config(self, sha256: str, reversed_: bool) -> None:
+        """Which lane file holds from now on, unless the journal says so already."""
+        fields = ("sha256", sha256), ("version", __version__), ("reversed", reversed_)
+        if self.journal.last(FactKind.CONFIG_LOADED) != dict(fields):
+            self.append(Fact(FactKind.CONFIG_LOADED, None, fields))
+
+    def acknowledge(self, order: Order, reply: Callable[[Answer], None]) -> None:
+        """Do `journal_acknowledge`: an archive has what the order's receipt, or checkpoint, is about."""
+
+        def heard(found: int | GateError) -> None:
+            reply(Rejected.by(found) if isinstance(found, GateError) else Done({"acknowledged": True, "event": found}))
+
         try:
-            self.journal.verify()
+            self.journal.acknowledge(text(order.args, "line"), order.by, heard)
+        except GateError as error:
+            reply(Rejected.by(error))
+
+    def _health(self, reason: Reason, whether: bool) -> None:
+        self._put(DeviceImpaired(JOURNAL, reason, whether))
+
+    def _latched(self) -> Reason | None:
+        """By the rows since the newest checkpoint; before them may be more than a start has time for."""
+        try:
+            if self.journal.verify(recent=True).begins > self.journal.removed_upto() + 1:
+                self._verifier.start()
         except JournalBroken as error:
             _log.error("%s", error)
             self.journal.latch(Reason.JOURNAL_BROKEN)
             return Reason.JOURNAL_BROKEN
         return self.journal.latched()
+
+    def _verify_older(self) -> None:
+        began_s = time.monotonic()
+
+        def pace(n: int) -> None:
+            nonlocal began_s
+            if n % PACE_ROWS == 0:
+                if self._ending.wait(PACE * (time.monotonic() - began_s)):
+                    raise _Ending
+                began_s = time.monotonic()
+
+        try:
+            self.journal.verify(pace=pace)
+        except _Ending:
+            pass
+        except Exception as error:  # noqa: BLE001  what cannot be read holds no more than what was altered
+            _log.error("%s", error)
+            self.journal.latch(Reason.JOURNAL_BROKEN)
+            self._put(Faulted(Reason.JOURNAL_BROKEN))
 
     def _lost(self, error: GateError, reason: Reason) -> None:
         """Say so once: what the fault itself records is lost as well, and must not make another one of it for ever."""
