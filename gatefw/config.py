@@ -31,6 +31,7 @@ from gatefw.config_tables import (
     Watcher,
 )
 from gatefw.errors import ConfigError
+from gatefw.keeping import Keeping
 from gatefw.model import DoorId
 from gatefw.rule import Rule
 from gatefw.vision_settings import CameraPlace, Searched, VisionSettings
@@ -123,6 +124,7 @@ class Config:
     vision_table: VisionTable
     vision: VisionSettings
     bus: Bus
+    keys: Keeping
     watcher: Watcher
     devices: tuple[Device, ...]
     rules: tuple[Rule, ...]
@@ -211,6 +213,7 @@ def _assembled(path: Path, contents: Contents) -> Config:
         models=paths.models,
         gallery=paths.gallery,
         key=paths.key("gallery"),
+        keeping=sections["keys"],
         cameras=tuple(
             CameraPlace(each.label, each.driver, each.settings, each.name == table.codes, each.name == table.identify)
             for each in devices
@@ -254,6 +257,7 @@ def _assembled(path: Path, contents: Contents) -> Config:
         vision_table=table,
         vision=vision,
         bus=Bus(bus.events or f"ipc://{paths.run}/events.sock", bus.replay or f"ipc://{paths.run}/replay.sock"),
+        keys=sections["keys"],
         watcher=sections["watcher"],
         devices=devices,
         rules=contents.rules,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Annotated, Literal
 
+from gatefw.keeping import Keeping
 from gatefw.model import DoorId, Timer
 from gatefw.ports import Bound
 from gatefw.settings import Shape
@@ -296,6 +297,7 @@ SECTIONS: dict[str, type] = {
     "gpio": Gpio,
     "vision": VisionTable,
     "bus": Bus,
+    "keys": Keeping,
     "watcher": Watcher,
 }
 ROLES = ("door", "reader", "sensors", "indicator", "camera", "finger", "document", "authority")

@@ -38,3 +38,7 @@ class Keeping:
                 return (other.provider, other.credential) == (self.provider, self.credential)
             case Provider.TPM:
                 return (other.provider, other.pcrs) == (self.provider, self.pcrs)
+
+
+FILES = Keeping()
+"""As every gate keeps its keys that is told nothing else."""

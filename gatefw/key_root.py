@@ -18,10 +18,9 @@ from typing import Any
 
 from gatefw import sealing
 from gatefw.errors import StoreError
-from gatefw.keeping import Keeping, Provider
+from gatefw.keeping import FILES, Keeping, Provider
 from gatefw.tpm import Tpm
 
-FILES = Keeping()
 KEY_BYTES = 32
 WRAPPED_BYTES_MAX = 480
 """Less than a sector: what overwrites a key overwrites all of it, or nothing."""

@@ -14,10 +14,11 @@ from gatefw.events import wall_clock
 from gatefw.finger_worker import FingerWorker
 from gatefw.fingers import Fingerprint, Fingers
 from gatefw.gate_terms import GateInput
+from gatefw.key_ring import KeyRing
 from gatefw.keys import load_or_create
 from gatefw.model import Reason, SubjectId
 from gatefw.passage_tally import Where
-from gatefw.records import Records
+from gatefw.records import Records, keys_of
 from gatefw.scribe import Scribe
 from gatefw.seen_tokens import SeenTokens
 from gatefw.token_check import TokenCheck, TokenTerms
@@ -29,6 +30,8 @@ class Office:
     def __init__(self, config: Config, put: Callable[[GateInput], None], files: ExitStack) -> None:
         self._config, self._put, self._files = config, put, files
         paths = config.paths
+        for directory in (paths.key("journal").parent, paths.key("records").parent, keys_of(paths.records).directory):
+            KeyRing(directory).require(config.keys)  # before the first key is made
         journal_key = load_or_create(paths.key("journal"), paths.journal.exists())
         records_key = load_or_create(paths.key("records"), paths.records.exists())
         where = Where(config.lane.system or config.lane.name, config.port.direction or "", config.port.timezone)

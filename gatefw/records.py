@@ -32,6 +32,11 @@ LOST_MOST = 20
 _ROW = "select subject, partition, state, expires_at, revoked_at from traveller"
 
 
+def keys_of(records: Path) -> PartitionKeys:
+    """The keys of the partitions of the records in this file, which lie beside it."""
+    return PartitionKeys(records.parent / "keys" / "record-partitions")
+
+
 class Records:
     """The open store. Every method may be called from any thread and is one transaction; all raise StoreError."""
 
@@ -43,7 +48,7 @@ class Records:
         """
         self._reach = tuple(reach)
         self.store = PeopleStore(path)
-        self.partitions = Partitions(self.store, PartitionKeys(path.parent / "keys" / "record-partitions"), key)
+        self.partitions = Partitions(self.store, keys_of(path), key)
         self._index = TokenIndex(self.store, self.partitions, key)
         self._facts = SealedFacts(self.store, self.partitions)
         try:

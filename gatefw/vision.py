@@ -55,10 +55,11 @@ from types import FrameType
 import hw
 from gatefw import config
 from gatefw.biometrics.chain import Chain
-from gatefw.biometrics.gallery import Gallery
+from gatefw.biometrics.gallery import Gallery, keys_of
 from gatefw.biometrics.liveness import AttackDetector, Judge
 from gatefw.biometrics.runtime import Delegate, Runtime
 from gatefw.errors import DeviceLost, SetupError
+from gatefw.key_ring import KeyRing
 from gatefw.keys import load_or_create
 from gatefw.ports import Camera
 from gatefw.vision_feed import Eyes, Feeds
@@ -78,6 +79,8 @@ def serve(settings: VisionSettings, child: bool) -> None:
     with ExitStack() as stack:
         chain = Chain.load(settings.models, *names, Runtime(settings.runtime), Delegate(settings.delegate))
         judge = _judge(settings)
+        for directory in (settings.key.parent, keys_of(settings.gallery).directory):
+            KeyRing(directory).require(settings.keeping)  # before the first key is made
         key = load_or_create(settings.key, store_exists=settings.gallery.exists())
         gallery = stack.enter_context(closing(Gallery(settings.gallery, key)))
         server = stack.enter_context(closing(Server(settings.socket)))

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gatefw.keeping import FILES, Keeping
+
 
 @dataclass(frozen=True, slots=True)
 class CameraPlace:
@@ -69,6 +71,7 @@ class VisionSettings:
     require_liveness: bool = False
     pad: str = ""
     reversed: bool = False
+    keeping: Keeping = FILES
 
     def having(self, codes: bool) -> tuple[CameraPlace, ...]:
         """The cameras that look for codes, or those that look for faces."""
