@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from gatefw.ports import Door
+from hw.urgent import hurry
 
 ACT_S = 5.0  # a call of a driver that takes longer will not end any more
 _NOW_S = -math.inf  # a release until then is none
@@ -69,6 +70,7 @@ class Hand:
             self._changed.notify()
 
     def _run(self) -> None:
+        hurry()
         while (until_s := self._next()) is not None:
             try:
                 self._act(until_s)

@@ -156,6 +156,15 @@ class Sensors(Device, Protocol):
 
 
 @runtime_checkable
+class Urgent(Protocol):
+    """Sensors whose inputs are known to the thread that brings an edge: an emergency need not wait for the next read."""
+
+    def pressed(self) -> frozenset[Input]:
+        """The inputs that are believed to be on, as of the newest edge. Asks no device, never blocks, never raises."""
+        ...
+
+
+@runtime_checkable
 class Shows(Protocol):
     """A device that can tell a traveller something, perhaps beside its own work: a reader with a lamp and a buzzer."""
 

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from gatefw.errors import DeviceError
 from gatefw.flood import Flood
@@ -21,6 +21,7 @@ from gatefw.ports import (
     TamperSwitch,
     TokenReader,
     Triggered,
+    Urgent,
 )
 from gatefw.worker import STUCK_S, Put, Worker
 
@@ -155,12 +156,17 @@ class LastResort:
     def act(self, reading: SensorsReading) -> None:
         pressed = {which for which, signal in reading.inputs.items() if signal is Signal.ON}
         called, self._called = Input.CALL in pressed and not self._called, Input.CALL in pressed
-        if pressed & {Input.FIRE, Input.EVACUATE}:
-            for door in self._emergency:
-                self._doors[door].free(self._lease_s)
-        elif called:
+        if not self.free(pressed) and called:
             with self._one_at_a_time:
                 self._let_back(reading)
+
+    def free(self, pressed: Collection[Input]) -> bool:
+        """Free the doors of the escape plan, if one of these inputs says so. Never blocks; any thread, any time."""
+        emergency = Input.FIRE in pressed or Input.EVACUATE in pressed
+        if emergency:
+            for door in self._emergency:
+                self._doors[door].free(self._lease_s)
+        return emergency
 
     def let_through(self, door: DoorId, lease_s: float) -> None:
         """Drive a door for a passage, unless the other was driven a moment ago: the loop will hear why."""
@@ -179,7 +185,7 @@ class LastResort:
 
 
 class SensorsWorker(Worker[Sensors]):
-    """Reads every level of the lane after every edge and on a timer."""
+    """Reads every level of the lane after every edge and on a timer. An emergency does not even wait for that."""
 
     def __init__(self, name: str, open_device: Callable[[], Sensors], put: Put, last_resort: LastResort) -> None:
         super().__init__(name, open_device, put)
@@ -189,7 +195,14 @@ class SensorsWorker(Worker[Sensors]):
         self._looks = self._told_of = 0
 
     def began(self, device: Sensors) -> None:
-        device.watch(self._wake.set)
+        urgent = device if isinstance(device, Urgent) else None
+
+        def edge() -> None:
+            if urgent is not None:
+                self._last_resort.free(urgent.pressed())
+            self._wake.set()
+
+        device.watch(edge)
         with self._ours():
             self._last = None
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from gatefw.model import Input
 from gatefw.ports import Bound, Pin, SensorsReading
 from hw import contacts, gpio
 
@@ -58,6 +59,9 @@ class GpioSensors:
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._contacts.watch(changed)
+
+    def pressed(self) -> frozenset[Input]:
+        return frozenset(which for which in Input if which in self._contacts and self._contacts.believed(which))
 
     def close(self) -> None:
         self._contacts.close()

@@ -133,6 +133,8 @@ def test_a_level_is_believed_when_it_has_stood_for_the_debounce_time_and_not_bef
             if now - since >= 10:
                 believed = not level
             assert contact.read() is believed
+            left = None if believed == (not level) else (since + 10 - now) / 1024
+            assert contact.settles_in_s == left
         elif level != (what == "high"):
             level, since = what == "high", now
             factory.pin(22).drive_high() if level else factory.pin(22).drive_low()
@@ -148,6 +150,32 @@ def test_the_watcher_is_told_when_a_bounce_is_over_and_can_be_read(mock: Any) ->
     mock.pin(22).drive_low()
     assert told.wait(60)
     until(lambda: contacts.read("closed"), "the contact is believed to be closed")
+    contacts.close()
+
+
+def test_a_contact_is_told_though_another_one_never_stops_bouncing(mock: Any) -> None:
+    """The fire loop opens while a zone's contact bounces: nobody waits for the zone."""
+    wiring = {"fire": gpio.Wiring(Pin(20), "closed"), "zone": gpio.Wiring(Pin(12), "open")}
+    mock.pin(20).drive_low()
+    contacts, told = gpio.Contacts(mock, wiring, debounce_s=0.005), threading.Event()
+    contacts.watch(lambda: told.set() if contacts.believed("fire") else None)
+    mock.pin(20).drive_high()
+
+    def bounced() -> bool:
+        mock.pin(12).drive_low()
+        mock.pin(12).drive_high()
+        return told.is_set()
+
+    until(bounced, "the fire is told")
+    assert contacts.believed("zone") is False
+    contacts.close()
+
+
+def test_an_edge_without_debouncing_is_believed_before_anybody_is_told(mock: Any) -> None:
+    contacts, told = gpio.Contacts(mock, {"fire": gpio.Wiring(Pin(20), "open")}, debounce_s=0.0), list[bool]()
+    contacts.watch(lambda: told.append(contacts.believed("fire")))
+    mock.pin(20).drive_low()
+    assert told == [True]
     contacts.close()
 
 

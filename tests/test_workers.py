@@ -509,6 +509,43 @@ def test_fire_and_the_officers_key_release_the_escape_plan_though_no_loop_runs(p
         assert fakes[door].done[0] == "release 600"
 
 
+class UrgentSensors(FakeSensors):
+    """Its reading hangs after the first; an edge still says what is pressed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hangs, self.goes_on = threading.Event(), threading.Event()
+
+    def read(self) -> SensorsReading:
+        if self.hangs.is_set():
+            self.goes_on.wait(60.0)
+        return super().read()
+
+    def pressed(self) -> frozenset[Input]:
+        return frozenset(which for which, signal in self.reading.inputs.items() if signal is Signal.ON)
+
+
+@pytest.mark.parametrize("pressed", [Input.FIRE, Input.EVACUATE])
+def test_an_emergency_frees_the_doors_from_the_thread_of_its_edge_though_the_sensors_hang(
+    post: Post, pressed: Input
+) -> None:
+    workers, fakes = _doors(post)
+    sensors = UrgentSensors()
+    worker = SensorsWorker("sensors.lane", lambda: sensors, post, LastResort(workers, tuple(DoorId), 600.0))
+    worker.start()
+    post.until(DeviceCame("sensors.lane"))
+    sensors.hangs.set()
+    sensors.press(Input.CALL)
+    sensors.changed()
+    sensors.press(pressed)
+    sensors.changed()
+    for door in DoorId:
+        until(lambda door=door: fakes[door].done == ["release 600"], "the door to be free")  # type: ignore[misc]
+    sensors.goes_on.set()
+    for each in (worker, *workers.values()):
+        each.stop()
+
+
 def test_the_call_button_releases_the_entry_alone(post: Post) -> None:
     workers, fakes = _doors(post)
     LastResort(workers, tuple(DoorId), 600.0).act(FakeSensors(Input.CALL).read())

@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from hw.urgent import hurry
+
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +50,7 @@ class Countdown:
             self._thread.join()
 
     def _run(self) -> None:
+        hurry()
         with self._changed:
             while not self._closed:
                 left_s = None if self._deadline_s is None else self._deadline_s - time.monotonic()

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 from gatefw.errors import DeviceLost, GateError, SetupError
 from gatefw.ports import Pin
 from hw.gpio.countdown import Countdown
+from hw.urgent import hurry
 
 _log = logging.getLogger(__name__)
 
@@ -152,10 +153,15 @@ class Contact:
             return self._believed
 
     @property
-    def settled(self) -> bool:
-        """False while the last `read` saw a level it does not believe yet: read again after `debounce_s`."""
+    def believed(self) -> bool:
+        """Whether the contact is active, as it was read last."""
+        return self._believed
+
+    @property
+    def settles_in_s(self) -> float | None:
+        """How long the level that the last `read` saw must still stand to be believed; None when it is."""
         with self._lock:
-            return self._since_s is None
+            return None if self._since_s is None else max(0.0, self._since_s + self._debounce_s - self._now_s())
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call `changed` on every edge, bounces too, on a thread of the pin factory. Raises DeviceLost."""
@@ -191,11 +197,14 @@ class Contact:
 
     def _edge(self, _ticks: object, _state: object) -> None:
         self._edges += 1
+        hurry()
         try:
             with suppress(DeviceLost):  # whoever reads next is told
                 level = self._level()
                 with self._lock:  # while it bounces its time starts again and again
                     self._since_s = None if level == self._believed else self._now_s()
+                    if self._debounce_s == 0:
+                        self._believed, self._since_s = level, None
             if self._changed is not None:
                 self._changed()
         except Exception:  # noqa: BLE001  see the top of this file
@@ -220,6 +229,9 @@ class Contacts:
 
     def read(self, name: str) -> bool:
         return self._contacts[name].read()
+
+    def believed(self, name: str) -> bool:
+        return self._contacts[name].believed
 
     def __contains__(self, name: str) -> bool:
         return name in self._contacts
@@ -250,8 +262,9 @@ class Contacts:
         with suppress(DeviceLost):
             for contact in self._contacts.values():
                 contact.read()
-            if not all(contact.settled for contact in self._contacts.values()):
-                self._settling.start(self._debounce_s)
+            waits_s = [left_s for each in self._contacts.values() if (left_s := each.settles_in_s) is not None]
+            if waits_s:  # no contact waits for the bouncing of another
+                self._settling.start(min(waits_s))
         self._tell()
 
     def _tell(self) -> None:
