@@ -234,6 +234,26 @@ class Gpio:
 
     factory: Annotated[str, Shape(r"(lgpio|mock|socket):.*", "lgpio:CHIP LABEL, mock: or socket:PATH")]
 
+@dataclass(frozen=True, slots=True)
+class JournalTable:
+    """`[journal]`: how long it is kept and how large it may be; see docs/audit.md.
+
+    archive: `required` removes nothing that no archive has acknowledged; `none` removes by age alone. archive_key: the
+    archive's public key, by which its receipts are believed; empty for an operator's word. least_free_mb: what its disk
+    must have left. With more than most_mb, or less free, nobody new is let in. checkpoint_s: so long may a row wait for
+    the lane's signature.
+    """
+
+    keep_days: Annotated[float, Bound(1.0, 36_500.0)] = 365.0
+    most_mb: Annotated[int, Bound(16, 10_000_000)] = 4096
+    least_free_mb: Annotated[int, Bound(1, 1_000_000)] = 64
+    archive: Literal["required", "none"] = "required"
+    archive_key: Annotated[
+        str, Shape(r"([0-9a-f]{64})?", "a public key of 64 hex digits (`gatefw journal new-archive-key`)")
+    ] = ""
+    checkpoint_s: Annotated[float, Bound(1.0, 3600.0)] = 60.0
+
+
 
 @dataclass(frozen=True, slots=True)
 class VisionTable:
@@ -301,3 +321,4 @@ SECTIONS: dict[str, type] = {
     "watcher": Watcher,
 }
 ROLES = ("door", "reader", "sensors", "indicator", "camera", "finger", "document", "authority")
+    "journal": JournalTable,

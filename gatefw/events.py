@@ -151,6 +151,7 @@ ORDERS = Word(
         "device_trace_raw",
         "device_renew_secret",
         "device_install",
+        "journal_acknowledge",
         "key_new",
         "key_revoke",
         "key_rotate",

@@ -14,6 +14,8 @@ from gatefw.events import wall_clock
 from gatefw.finger_worker import FingerWorker
 from gatefw.fingers import Fingerprint, Fingers
 from gatefw.gate_terms import GateInput
+from gatefw.journal_file import was_signed
+from gatefw.journal_keeping import JournalTerms
 from gatefw.key_ring import KeyRing
 from gatefw.keys import load_or_create
 from gatefw.model import Reason, SubjectId
@@ -35,7 +37,7 @@ class Office:
         journal_key = load_or_create(paths.key("journal"), paths.journal.exists())
         records_key = load_or_create(paths.key("records"), paths.records.exists())
         where = Where(config.lane.system or config.lane.name, config.port.direction or "", config.port.timezone)
-        self.scribe = Scribe(paths.journal, config.lane.name, journal_key, put, where)
+        self.scribe = Scribe(paths.journal, config.lane.name, journal_key, put, where, _journal_terms(config))
         files.callback(self.scribe.close)
         self.records = Records(paths.records, records_key, config.people.partitions.split())
         files.callback(self.records.close)
@@ -93,3 +95,18 @@ class Office:
         return AuthorityDesk(
             config.authorities, clearance, writer, self.records.facts, self._put, scribe.append, self.now
         )
+
+
+def _journal_terms(config: Config) -> JournalTerms:
+    """Its signing key is made once; a journal from before it had one gets it, and says so by its first checkpoint."""
+    paths, table = config.paths, config.journal
+    return JournalTerms(
+        load_or_create(paths.key("journal-sign"), was_signed(paths.journal)),
+        archive_required=table.archive == "required",
+        archive_key=table.archive_key,
+        keep_s=table.keep_days * 86_400.0,
+        most_bytes=table.most_mb * 2**20,
+        least_free_bytes=table.least_free_mb * 2**20,
+        checkpoint_s=table.checkpoint_s,
+        require_synchronised=config.port.require_synchronised,
+    )

@@ -73,6 +73,7 @@ from gatefw.office import Office
 from gatefw.order_desk import OrderDesk, Reply, lane_status
 from gatefw.vision_child import VisionChild
 from gatefw.vision_desk import VisionDesk
+from gatefw.scribe import ACKNOWLEDGE
 from hw import gpio
 
 TICK_S = 0.1
@@ -337,6 +338,10 @@ class Supervisor:
 
     def _bus_failed(self, error: GateError) -> None:
         _log.error("%s", error)
+        elif order.verb == ACKNOWLEDGE:
+            self._scribe.acknowledge(order, reply)
+        elif order.verb in key_desk.VERBS:
+            self._keys.order(order, reply)
 
     def _hinted(self, _run: RunId, hint: str) -> None:
         self._hint = hint
