@@ -150,7 +150,10 @@ class Walk:
                 )
             self.anchors_met += 1
         if b'"type":"gatefw.journal.' in link.body:
-            self._about_itself(link, json.loads(link.body))
+            try:
+                self._about_itself(link, json.loads(link.body))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise BadRow(self.where, link.n, ": its body is not one of our events; it was altered") from error
         if link.n == self.begins > 1 and not self.checkpoints:
             raise BadRow(self.where, 1, f" is missing; row {link.n} follows")
         self.rows += 1
@@ -159,7 +162,7 @@ class Walk:
     def _begin(self, link: Link) -> None:
         """At the first row there ever was, or where a checkpoint vouches for what was before."""
         self.begins = link.n
-        if link.n > 1 and type_of(FactKind.JOURNAL_CHECKPOINT).encode() in link.body:
+        if link.n > 1 and isinstance(link.body, bytes) and type_of(FactKind.JOURNAL_CHECKPOINT).encode() in link.body:
             self._previous, self._next = link.previous, link.n
 
     def _about_itself(self, link: Link, event: dict[str, Any]) -> None:
@@ -239,7 +242,7 @@ def _problem(link: Link, own_epoch: str, before: bytes) -> str | None:
         if told != (f"{link.n:020d}", link.epoch) or not isinstance(event["data"], dict):
             return ": its columns do not say what its body says; they were altered"
         return _columns_problem(link.columns, event) if link.columns else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ": its body is not one of our events; it was altered"
 
 

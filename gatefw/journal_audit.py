@@ -1,0 +1,263 @@
+"""A journal from outside: verified, exported, and asked for its newest checkpoint, beside the daemon that writes it.
+
+An export is JSON, a line each: what it is, then every row as `{"chain":{...},"event":{...}}`, then its end. The event
+stands there byte for byte as it was hashed and published; whom it is about stays sealed.
+"""
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from gatefw import journal_chain as chain
+from gatefw.errors import Refusal, StoreError
+from gatefw.journal_anchor import Signed
+from gatefw.journal_chain import BadRow, Link, Walk
+from gatefw.model import FactKind
+
+EXPORT = "gatefw-journal-export"
+LINE_BYTES = 1024 * 1024
+_SQLITE = b"SQLite format 3\0"
+_EVENT = b',"event":'
+Tell = Callable[[int], None]
+"""Told of the number of every row that was looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a journal, or a part of it, holds. `vouched`: somebody said beforehand which key it is."""
+
+    lane: str
+    epoch: str
+    begins: int
+    ends: int
+    checkpoints: int
+    signed_upto: int
+    removed_upto: int
+    key: str
+    vouched: bool
+    anchors_met: int
+    newest: str
+
+
+def verify(path: Path, key: str, anchors: Sequence[Signed], tell: Tell) -> Report:
+    """Every row and every signature of a journal or an export. Raises BadRow: the first that does not hold; StoreError.
+
+    `key` is the lane's public key, empty when it is not known; then that of the anchors counts.
+    """
+    with _named(path), path.open("rb") as file:
+        if file.read(len(_SQLITE)) != _SQLITE:
+            file.seek(0)
+            return _verify_export(file, path, key, anchors, tell)
+    with _named(path), contextlib.closing(_opened(path)) as database:
+        epoch, lane = chain.epoch_of(database)
+        made = _walk(path, lane, epoch, key, anchors)
+        walk = chain.walked(database, made, seen=lambda link: tell(link.n))
+    return _report(walk, lane, key, anchors)
+
+
+def newest_checkpoint(path: Path) -> Signed:
+    """Raises StoreError: nothing was signed yet, or it is no journal."""
+    with _named(path), contextlib.closing(_opened(path)) as database:
+        found = chain.last(database, FactKind.JOURNAL_CHECKPOINT)
+        if found is None:
+            raise StoreError("holds no checkpoint yet; one is made within a minute of a row, and when the daemon ends")
+        return Signed.of(found[1]["anchor"])
+
+
+def export(path: Path, since: int, until: int | None, out: Path, tell: Tell) -> Report:
+    """Write the whole segments with the rows after `since` up to `until` (None: the newest checkpoint) to `out`.
+
+    The last row is the checkpoint that vouches for the others; the next export begins with it. Everything is verified
+    on the way. Raises BadRow, StoreError, Refusal: there is no such row, or nobody has signed it yet.
+    """
+    with _named(path), contextlib.closing(_opened(path)) as database:
+        epoch, lane = chain.epoch_of(database)
+        first, last = _bounds(database, since, until)
+        walk = _walk(path, lane, epoch, "", ())()
+        with _replacing(out) as file:
+            file.write(_line({EXPORT: 1, "lane": lane, "epoch": epoch}))
+            for link in chain.links(database, first - 1):
+                walk.take(link)
+                file.write(_exported(link))
+                tell(link.n)
+                if link.n == last:
+                    break
+            file.write(_line({"end": walk.ends}))
+        return _report(walk, lane, "", ())
+
+
+def _bounds(database: sqlite3.Connection, since: int, until: int | None) -> tuple[int, int]:
+    """The rows at which an export begins and ends."""
+    removed = chain.removed_upto(database)
+    begins = chain.last(database, FactKind.JOURNAL_CHECKPOINT, since + 2)
+    first = max(begins[0] if begins else 1, removed + 1)
+    found = chain.last(database, FactKind.JOURNAL_CHECKPOINT)
+    if found is None or found[0] <= first:
+        raise Refusal(f"export: no row after {since} is signed yet; a checkpoint is made within a minute of a row")
+    last = int(found[0])
+    if until is not None and not since < until <= last:
+        raise Refusal(
+            f"export: --until {until}: a row after {since} is wanted, and up to {last}, the newest signed one"
+        )
+    query = f"select min(n) from event where {chain.ABOUT_ITSELF} and kind = ? and n >= ? and n > ?"  # noqa: S608 constant
+    if until is not None:
+        last = database.execute(query, (FactKind.JOURNAL_CHECKPOINT, until, first)).fetchone()[0]
+    return first, last
+
+
+def _verify_export(file: BinaryIO, path: Path, key: str, anchors: Sequence[Signed], tell: Tell) -> Report:
+    lines = _lines(file)
+    head = _object(next(lines, b""), 1)
+    if head.get(EXPORT) != 1 or not isinstance(head.get("lane"), str) or not isinstance(head.get("epoch"), str):
+        raise StoreError("is neither a journal of gatefw nor an export of one")
+    walk, ended = _walk(path, head["lane"], head["epoch"], key, anchors)(), None
+    for number, line in enumerate(lines, 2):
+        if ended is not None:
+            raise BadRow(walk.where, walk.ends + 1, ": stands behind the end of the export")
+        if line.startswith(b'{"end":'):
+            ended = _object(line, number)["end"]
+            continue
+        walk.take(_link(line, number, walk))
+        tell(walk.ends)
+    if ended != walk.ends:
+        raise BadRow(
+            walk.where, walk.ends + 1, " is missing: the export was cut off; it does not say that it ends here"
+        )
+    walk.finish(whole=False)
+    return _report(walk, head["lane"], key, anchors)
+
+
+def _walk(path: Path, lane: str, epoch: str, key: str, anchors: Sequence[Signed]) -> Callable[[], Walk]:
+    """Raises StoreError: what was kept elsewhere is of another lane. BadRow: of another journal of this lane."""
+    where = f"journal {path}"
+    for each in anchors:
+        if each.lane != lane:
+            raise StoreError(f"is of lane {lane}, and an anchor of lane {each.lane}; give the anchors of this lane")
+        if each.key != (key or anchors[0].key):
+            raise StoreError(f"an anchor was signed with key {each.key}, not {key or anchors[0].key}")
+        if each.epoch != epoch:
+            raise BadRow(where, 1, f": the journal begins anew, epoch {epoch}; an anchor of {each.time} is of another")
+    return lambda: Walk(where, epoch, key or (anchors[0].key if anchors else ""), anchors)
+
+
+def _report(walk: Walk, lane: str, key: str, anchors: Sequence[Signed]) -> Report:
+    vouched = bool(key or anchors)
+    if vouched and walk.rows and walk.newest is None:
+        raise BadRow(walk.where, walk.begins, ": neither it nor any row behind it is signed")
+    return Report(
+        lane=lane,
+        epoch=walk.epoch,
+        begins=walk.begins,
+        ends=walk.ends,
+        checkpoints=walk.checkpoints,
+        signed_upto=walk.signed_upto,
+        removed_upto=walk.removed,
+        key=walk.key,
+        vouched=vouched,
+        anchors_met=walk.anchors_met,
+        newest=walk.newest.line if walk.newest else "",
+    )
+
+
+# ---------------------------------------------------------------- the lines of an export
+
+
+def _exported(link: Link) -> bytes:
+    told = {
+        "n": link.n,
+        "previous": link.previous.hex(),
+        "hash": link.hash.hex(),
+        "subject": None if link.sealed is None else link.sealed.hex(),
+    }
+    return b'{"chain":' + _line(told).rstrip() + _EVENT + link.body + b"}\n"
+
+
+def _link(line: bytes, number: int, walk: Walk) -> Link:
+    told, found, body = line.partition(_EVENT)
+    row = _object(told + b"}", number).get("chain")
+    try:
+        assert found and body.endswith(b"}") and isinstance(row, dict)
+        sealed = None if row["subject"] is None else bytes.fromhex(row["subject"])
+        previous, row_hash = bytes.fromhex(row["previous"]), bytes.fromhex(row["hash"])
+        assert type(row["n"]) is int and 0 < row["n"] < 2**62
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        raise BadRow(walk.where, walk.ends + 1, f": line {number} is no row of an export") from error
+    return Link(row["n"], walk.epoch, body[:-1], sealed, previous, row_hash)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    while line := file.readline(LINE_BYTES):
+        yield line.rstrip(b"\n")
+
+
+def _object(line: bytes, number: int) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"line {number} is no line of an export: {error}") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _line(told: dict[str, object]) -> bytes:
+    return json.dumps(told, separators=(",", ":")).encode() + b"\n"
+
+
+# ---------------------------------------------------------------- files
+
+
+def anchors_in(path: Path) -> list[Signed]:
+    """The checkpoints in a file of lines; empty ones and comments (#) are left out. Raises StoreError."""
+    with _named(path), path.open("rb") as file:
+        texts = [line.decode(errors="replace").strip() for line in _lines(file)]
+        found = [Signed.of(text) for text in texts if text and not text.startswith("#")]
+        if not found or not all(each.is_checkpoint for each in found):
+            raise StoreError("holds no checkpoints, a line each; `gatefw journal anchor` prints one")
+    return found
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """For reading. A copy on a medium that cannot be written has nobody who writes it, and is read as it is."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    database = sqlite3.connect(address, uri=True, timeout=30.0)
+    try:
+        database.execute("select 1 from sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        database.close()
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        database = sqlite3.connect(f"{address}&immutable=1", uri=True)
+    return database
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """The whole file is there at once, or not at all; its owner's alone."""
+    fresh = path.with_name(f".{path.name}.part")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors say of which file they are."""
+    try:
+        yield
+    except BadRow:
+        raise
+    except StoreError as error:
+        raise StoreError(f"{path}: {error}") from error
+    except OSError as error:
+        raise StoreError(f"{error.filename or path}: {error.strerror}") from error
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from error
