@@ -21,6 +21,7 @@ from gatefw.config_tables import (
     Face,
     GallerySize,
     Gpio,
+    JournalTable,
     Lane,
     People,
     Port,
@@ -129,6 +130,7 @@ class Config:
     devices: tuple[Device, ...]
     rules: tuple[Rule, ...]
     reversible: bool = False
+    journal: JournalTable
     reversed: bool = False
     """Whether this is the lane as `[reversed]` has it: see `reversal`."""
 
@@ -140,6 +142,8 @@ class Config:
 
     @property
     def watched(self) -> bool:
+    sha256: str = ""
+    """Of the lane file's bytes, hex."""
         """Whether a watcher is needed: there is a door whose release it could end."""
         return self.watcher.required and bool(self.door_ids)
 
@@ -262,5 +266,7 @@ def _assembled(path: Path, contents: Contents) -> Config:
         devices=devices,
         rules=contents.rules,
         reversible=contents.reversible,
+        journal=sections["journal"],
         reversed=contents.reversed,
     )
+        sha256=contents.sha256,
