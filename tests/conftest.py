@@ -1,6 +1,7 @@
 """Shared by all tests. Its presence puts this folder on the path, for `peers`."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,7 +64,12 @@ def faces() -> Path:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What needs the real smart card daemon runs only where it was asked for: there is one on a machine."""
+    """Files that start real processes come first, those with most of them before all: nothing long is left for the end.
+
+    What needs the real smart card daemon runs only where it was asked for: there is one on a machine.
+    """
+    slow = Counter(item.path for item in items if item.get_closest_marker("real"))
+    items.sort(key=lambda item: -slow[item.path])
     if "pcsc" not in config.getoption("markexpr"):
         for item in items:
             if item.get_closest_marker("pcsc"):
