@@ -222,6 +222,7 @@ def test_a_blank_key_is_a_destroyed_one_and_what_is_no_key_at_all_is_a_problem(g
     directory = keys_of(state / "gallery.sqlite").directory
     (directory / f"{FLIGHT}.key").write_bytes(bytes(32))
     (directory / f".{PARK}.key.0badcafe").write_bytes(b"half")
+    (directory / "main.key").touch(0o600)
     (directory / "main.key").write_bytes(bytes(32))
     found = audited(state)
     assert found.partitions[0].key is Key.GONE
@@ -307,7 +308,7 @@ def test_the_command_says_in_a_table_that_nothing_opens_that_should_not(
     assert cli.main(["gallery", "audit", "--dir", str(state)]) == 0
     told = capsys.readouterr().out
     flight = next(line.split() for line in told.splitlines() if line.startswith(FLIGHT))
-    assert [*flight[:4], *flight[5:]] == [FLIGHT, "there", "1", "2", "2", "0", "0", "2096-10-02T07:06+00:00"]
+    assert [*flight[:5], *flight[6:]] == [FLIGHT, "there", "file", "1", "2", "2", "0", "0", "2096-10-02T07:06+00:00"]
     assert told.endswith("nothing opens that should not\n")
 
 

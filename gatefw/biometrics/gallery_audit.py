@@ -16,16 +16,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from gatefw import keys, store
+from gatefw import key_audit, key_state, keys, store
 from gatefw.biometrics import gallery_layout as layout
 from gatefw.biometrics.gallery import MAIN, keys_of
 from gatefw.biometrics.gallery_layout import Partition
 from gatefw.biometrics.gallery_trial import Trial, tried
 from gatefw.errors import StoreError
+from gatefw.keeping import Provider
+from gatefw.key_audit import Gone
 
 NAMED = 20
 """Of so many chunks with one problem each is named, of the others only how many they are."""
 Told = Callable[[str], None]
+Lived = Mapping[str, tuple[Provider, ...]]
 
 
 class Key(StrEnum):
@@ -41,7 +44,7 @@ class Holding:
     """One partition as it was found. `opens`: templates that open with its key; `expired`: whose time is over.
 
     `strangers`: templates that open with another key, where they stand or moved back to that key's partition.
-    `bytes`: of the people, as they are sealed.
+    `bytes`: of the people, as they are sealed. `lived`: by whom the key has been kept, first to last.
     """
 
     name: str
@@ -53,12 +56,14 @@ class Holding:
     opens: int = 0
     strangers: int = 0
     expired: int = 0
+    lived: tuple[Provider, ...] = ()
 
 
 @dataclass(slots=True)
 class Audit:
     """`problems` are to be dealt with, `notes` to be known. `copies`: erased seals in the file; None: cannot be said.
 
+    `destroyed`: keys of partitions, and whether they are proven gone.
     `damaged`: people out of reach, because their chunk does not open with the key that is there.
     """
 
@@ -67,6 +72,7 @@ class Audit:
     log_bytes: int = 0
     copies: int | None = None
     damaged: int = 0
+    destroyed: list[Gone] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -82,9 +88,10 @@ def audit(path: Path, key_file: Path, now: float, told: Told = lambda _words: No
     result = Audit()
     result.problems += _too_open(path, key_file)
     held, unusable = _keys(path, key_file, result)
+    lived = _lived(path, key_file, result)
     with _reading(path) as database:
         database.execute("BEGIN")  # one moment of the gallery, whoever writes to it meanwhile
-        found = {each.name: _holding(each, held, unusable) for each in _partitions(database, result)}
+        found = {each.name: _holding(each, held, unusable, lived) for each in _partitions(database, result)}
         (chunks,) = database.execute("SELECT count(*) FROM chunk").fetchone()
         result.free_pages = int(database.execute("PRAGMA freelist_count").fetchone()[0])
         _compare_lists(database, found, now, result)
@@ -129,9 +136,18 @@ def _keys(path: Path, key_file: Path, result: Audit) -> tuple[Mapping[str, bytes
         result.problems += [
             f"{file}: is no key of a partition; a process killed while it made or destroyed one left it, erase it"
             for file in sorted(partition_keys.directory.iterdir())
-            if file.name not in expected
+            if file.name not in expected | key_state.FILES
         ]
     return held, unusable
+
+
+def _lived(path: Path, key_file: Path, result: Audit) -> Lived:
+    """By whom each key has been kept; what is wrong with them, and which were destroyed, is told."""
+    own = key_audit.audit(keys_of(path).directory)
+    result.destroyed = own.destroyed
+    result.problems += [problem for problem in own.problems if problem not in result.problems]
+    main = key_audit.audit(key_file.parent).keys.get(key_file.stem, ())
+    return {**own.keys, MAIN: main}
 
 
 def _partitions(database: sqlite3.Connection, result: Audit) -> Iterator[Partition]:
@@ -146,9 +162,11 @@ def _partitions(database: sqlite3.Connection, result: Audit) -> Iterator[Partiti
         yield Partition(name, math.inf, people, templates, size)
 
 
-def _holding(found: Partition, held: Mapping[str, bytes], unusable: Set[str]) -> Holding:
+def _holding(found: Partition, held: Mapping[str, bytes], unusable: Set[str], lived: Lived) -> Holding:
     key = Key.THERE if found.name in held else Key.UNUSABLE if found.name in unusable else Key.GONE
-    return Holding(found.name, found.expires_at, key, found.people, found.templates, found.bytes)
+    return Holding(
+        found.name, found.expires_at, key, found.people, found.templates, found.bytes, lived=lived.get(found.name, ())
+    )
 
 
 def _compare_lists(database: sqlite3.Connection, found: Mapping[str, Holding], now: float, result: Audit) -> None:

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +10,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-import hw
-from gatefw import config, keys
+from gatefw import keys
 from gatefw.clearance_records import Standing, standings
-from gatefw.cli import command
-from gatefw.config import Paths
+from gatefw.cli import command, place
 from gatefw.errors import Refusal
-from gatefw.state import state_dir
 
 NEW_KEY = """\
 Makes the lane's own key: KEYFILE (mode 0600, 32 bytes) is what [authority.NAME] names as key_file, what is printed is
@@ -48,9 +44,7 @@ def add_parser(commands: Any) -> None:
     new_key.add_argument("keyfile", type=Path, metavar="KEYFILE", help="must not be there yet")
     new_key.set_defaults(run=run_new_key)
     status = command.add(own, "status", "show which clearance records wait, and since when", STATUS)
-    place = status.add_mutually_exclusive_group()
-    place.add_argument("file", type=Path, nargs="?", help="the lane file")
-    place.add_argument("--dir", type=Path, help="the state directory (default: as the daemon finds it)")
+    place.add(status)
     status.set_defaults(run=run_status)
     for parser in (new_key, status):
         command.add_json(parser)
@@ -66,20 +60,13 @@ def run_new_key(arguments: argparse.Namespace) -> int:
 
 
 def run_status(arguments: argparse.Namespace) -> int:
-    found = standings(_paths(arguments).clearance_records)
+    found = standings(place.paths(arguments).clearance_records)
     now = datetime.now(UTC).timestamp()
     if arguments.json:
         print(json.dumps({"authorities": [_told(each) for each in found]}, indent=2))
     else:
         _print(found)
     return 1 if any(now - (each.oldest_waiting_at or now) > LONG_S for each in found) else 0
-
-
-def _paths(arguments: argparse.Namespace) -> Paths:
-    if arguments.file:
-        return config.load(arguments.file, hw.schema).paths
-    state = (arguments.dir or state_dir(os.environ)).absolute()
-    return Paths(state, state / "run")
 
 
 def _told(standing: Standing) -> Mapping[str, object]:

@@ -4,21 +4,16 @@ import argparse
 import dataclasses
 import json
 import math
-import os
 import sys
 import time
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import hw
-from gatefw import config, keys
+from gatefw import keys
 from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.gallery_audit import Audit, audit, listed
-from gatefw.cli import command
-from gatefw.config import Paths
-from gatefw.state import state_dir
+from gatefw.cli import command, key_words, place
 
 LIST = """\
 The partitions of the gallery with their people, without who they are: how many, with how many templates, in how many
@@ -35,8 +30,9 @@ should not be there, or should and is not, is named: chunks that are damaged, wi
 them, keys without partition, expired partitions that still open, files others may read. Reads beside a running gate, as
 its user, and changes nothing. It reads the file twice: 3.3 million templates took 89 seconds on a busy machine.
 
-It cannot see what lies below the file system: flash memory, snapshots and backups may hold an old key. Encrypt the
-disk, and keep keys out of backups.
+It says where each key lives and has lived, and which of those that were destroyed are proven gone: those that lived in
+a TPM from their first moment, and no others. It cannot see what lies below the file system: flash memory, snapshots and
+backups may hold an old key. Encrypt the disk, and keep keys out of backups.
 
 example:
   gatefw gallery audit config/lanes/document-free.toml
@@ -66,14 +62,12 @@ def add_parser(commands: Any) -> None:
     shrink = command.add(group, "compact", "write the file anew, without free pages", COMPACT)
     shrink.set_defaults(run=run_compact)
     for parser in (show, prove, shrink):
-        place = parser.add_mutually_exclusive_group()
-        place.add_argument("file", type=Path, nargs="?", help="the lane file")
-        place.add_argument("--dir", type=Path, help="the state directory (default: as the daemon finds it)")
+        place.add(parser)
         command.add_json(parser)
 
 
 def run_list(arguments: argparse.Namespace) -> int:
-    path = _paths(arguments).gallery
+    path = place.paths(arguments).gallery
     found = [dataclasses.asdict(each) for each in listed(path)]
     templates, size = sum(each["templates"] for each in found), path.stat().st_size
     each_takes = round(size / templates) if templates else None
@@ -87,7 +81,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 
 def run_audit(arguments: argparse.Namespace) -> int:
-    paths = _paths(arguments)
+    paths = place.paths(arguments)
     with command.progress(sys.stderr) as told:
         found = audit(paths.gallery, paths.key("gallery"), time.time(), told)
     if arguments.json:
@@ -101,7 +95,7 @@ def run_audit(arguments: argparse.Namespace) -> int:
 
 
 def run_compact(arguments: argparse.Namespace) -> int:
-    paths = _paths(arguments)
+    paths = place.paths(arguments)
     listed(paths.gallery)  # a file that is no gallery is not made one
     before = paths.gallery.stat().st_size
     with (
@@ -119,24 +113,18 @@ def run_compact(arguments: argparse.Namespace) -> int:
 
 
 def _report(found: Audit) -> None:
-    rows = [dataclasses.asdict(each) for each in found.partitions]
-    _table(rows, "key", "people", "templates", "bytes", "opens", "strangers", "expired")
+    rows = [dataclasses.asdict(each) | {"lives": "+".join(each.lived) or "-"} for each in found.partitions]
+    _table(rows, "key", "lives", "people", "templates", "bytes", "opens", "strangers", "expired")
     copies = "unknown" if found.copies is None else found.copies
     print(f"\ncopies of erased seals: {copies}; free pages: {found.free_pages}; bytes in the log: {found.log_bytes}")
     print(f"people out of reach, in chunks that do not open: {found.damaged}")
+    key_words.show_destroyed(found.destroyed)
     for note in found.notes:
         print(f"note: {note}")
     for problem in found.problems:
         print(f"PROBLEM: {problem}")
     count = len(found.problems)
     print(f"{count} problem{'' if count == 1 else 's'}" if count else "nothing opens that should not")
-
-
-def _paths(arguments: argparse.Namespace) -> Paths:
-    if arguments.file:
-        return config.load(arguments.file, hw.schema).paths
-    state = (arguments.dir or state_dir(os.environ)).absolute()
-    return Paths(state, state / "run")
 
 
 def _table(rows: list[dict[str, Any]], *columns: str) -> None:

@@ -1,11 +1,13 @@
 """gatefw partition: the flights, permit classes, parks and time windows that people are registered in."""
 
 import argparse
+import dataclasses
 import json
 from datetime import datetime
 from typing import Any
 
-from gatefw.cli import command, facts
+from gatefw import key_audit, records
+from gatefw.cli import command, facts, key_words, place
 from gatefw.cli.people import until
 from gatefw.control import call
 from gatefw.errors import Refusal
@@ -33,6 +35,17 @@ them back. `gatefw gallery audit` shows what is left.
 example:
   gatefw partition destroy flight-cx100
 """
+AUDIT = """\
+Where the keys of the records' partitions live and have lived, and which of those that were destroyed are proven gone:
+those that lived in a TPM from their first moment, and no others. Reads beside a running gate, as its user. `gatefw
+gallery audit` says the same of the keys of faces.
+
+example:
+  gatefw partition audit config/lanes/document-free.toml
+  gatefw partition audit --dir /var/lib/gatefw --json
+
+Exit status: 0 when nothing is wrong, 1 when a key cannot be used, or what is destroyed may still open.
+"""
 LIST = """\
 Every partition: how many people, until when, what for.
 
@@ -42,7 +55,7 @@ example:
 
 
 def add_parser(commands: Any) -> None:
-    """Add `partition` with `make`, `change`, `destroy` and `list`."""
+    """Add `partition` with `make`, `change`, `destroy`, `list` and `audit`."""
     group = commands.add_parser("partition", help="flights, permit classes, parks: made, changed, destroyed")
     own = group.add_subparsers(title="commands", required=True, metavar="COMMAND")
     make = command.add(own, "make", "make a partition", MAKE)
@@ -54,6 +67,10 @@ def add_parser(commands: Any) -> None:
     destroy.set_defaults(run=run_destroy)
     listing = command.add(own, "list", "list the partitions", LIST)
     listing.set_defaults(run=run_list)
+    prove = command.add(own, "audit", "prove which keys are gone", AUDIT)
+    place.add(prove)
+    command.add_json(prove)
+    prove.set_defaults(run=run_audit)
     for parser in (make, change):
         facts.add(parser, "journey.gate=24")
     for parser in (make, change, destroy):
@@ -85,6 +102,15 @@ def run_list(arguments: argparse.Namespace) -> int:
         known = " ".join(f"{name}={value}" for name, value in each["facts"].items())
         print(f"{each['partition']:24} {each['people']:6} people  {until(each['expires_at']):23} {known}".rstrip())
     return 0
+
+
+def run_audit(arguments: argparse.Namespace) -> int:
+    found = key_audit.audit(records.keys_of(place.paths(arguments).records).directory)
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(found), indent=2, default=str))
+    else:
+        key_words.show(found)
+    return 1 if found.problems else 0
 
 
 def _order(arguments: argparse.Namespace, verb: str, args: dict[str, object]) -> int:
