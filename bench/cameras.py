@@ -35,6 +35,7 @@ from gatefw.biometrics import picture
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.runtime import Runtime
 from gatefw.bus_client import follow
+from gatefw.bus_keys import ClientKey
 from gatefw.camera_watch import ailment, grey_of
 from gatefw.model import Phase
 from gatefw.state import state_dir
@@ -56,7 +57,7 @@ Event = Mapping[str, Any]
 def run(rounds: int) -> list[Row]:
     """A row for each. Raises TimeoutError when an event does not come."""
     costs = rotate(_costs(), 4 * rounds)
-    with live() as gate, closing(follow(f"ipc://{gate.run}/events.sock", f"ipc://{gate.run}/replay.sock")) as events:
+    with live() as gate, closing(follow(ClientKey.read(gate.run / "bus.key"))) as events:
         lane = _Lane(gate, events)
         subjects: dict[str, Callable[[], float]] = {
             name: partial(lane.ail, how, kind) for name, (how, kind) in AILS.items()

@@ -1,15 +1,20 @@
-"""Follows a gate and misses nothing; knows only events.md.  Usage: subscriber.py EVENTS REPLAY [LAST]"""
+"""Follows a gate and misses nothing; knows only events.md.  Usage: subscriber.py KEYFILE [LAST]"""
 
 import json
+import pathlib
 import sys
 
 import zmq
 
-context, last, epoch = zmq.Context(), int(sys.argv[3]) if len(sys.argv) > 3 else 0, ""
+key, last, epoch = json.loads(pathlib.Path(sys.argv[1]).read_text()), int(sys.argv[2]) if len(sys.argv) > 2 else 0, ""
+context = zmq.Context()
 live, replay = context.socket(zmq.SUB), context.socket(zmq.DEALER)
-live.subscribe(b"")
-live.connect(sys.argv[1])
-replay.connect(sys.argv[2])
+for sock, name in (live, "events"), (replay, "replay"):
+    sock.curve_serverkey = key["server"].encode()
+    sock.curve_publickey, sock.curve_secretkey = key["public"].encode(), key["secret"].encode()
+    if sock is live:
+        sock.subscribe(b"")
+    sock.connect(key[name])
 
 
 def take(event):

@@ -2,126 +2,198 @@
 
 ZeroMQ loses messages for a subscriber that is slow or away, silently, and that is what keeps a subscriber from hurting
 the gate. Nothing is lost all the same: every message carries its number, and the replay socket hands out what is
-missing. `docs/events.md` describes the wire; `bus_client` is one reader of it, `docs/subscriber.py` a smaller one.
+missing. Orders come in by a third socket, and go the way of those on the control socket. Who is connected was let in
+by key (`bus_socket`). `docs/events.md` describes the wire; `bus_client` is one reader of it, `docs/subscriber.py` a
+smaller one.
 """
 
 import contextlib
-import os
+import queue
 import socket
 import threading
+import time
 from collections.abc import Callable
-from pathlib import Path
 
 import zmq
 
-from gatefw import unix_socket
-from gatefw.errors import GateError, SetupError
+from gatefw.bus_keys import Keyholders, Permission
+from gatefw.bus_orders import OrderBook, Waiting
+from gatefw.bus_socket import ORDERS, BusSockets
+from gatefw.control import Answer, Handler
+from gatefw.errors import GateError
 from gatefw.journal import Journal
+from gatefw.model import Fact
 
 REPLAY_ROWS = 256
-REQUESTS = 16  # answered before events are published again
-HIGH_WATER = 1000  # messages kept for one slow subscriber; beyond it, only the replay has them
-MESSAGE_BYTES = 64 * 1024
-LINGER_MS = 500
-HEARTBEAT_MS = 2000
-SCHEME = "ipc://"
-
-
-def address_of(path: Path) -> str:
-    """The endpoint of a socket file."""
-    return f"{SCHEME}{path}"
-
-
-def _bind(context: zmq.Context[zmq.Socket[bytes]], kind: int, endpoint: str) -> zmq.Socket[bytes]:
-    """A bound socket whose file is its owner's alone. Raises SetupError."""
-    path = endpoint.removeprefix(SCHEME)
-    if not endpoint.startswith(SCHEME + "/"):
-        raise SetupError(
-            f"bus {endpoint}: only {SCHEME}/ABSOLUTE/PATH is allowed; network transports are not there yet"
-        )
-    unix_socket.checked(Path(path))
-    sock = context.socket(kind)
-    sock.linger, sock.sndhwm, sock.rcvhwm = LINGER_MS, HIGH_WATER, HIGH_WATER
-    sock.maxmsgsize, sock.heartbeat_ivl = MESSAGE_BYTES, HEARTBEAT_MS
-    mask = os.umask(0o177)  # libzmq makes the file in this call, with the mode the mask leaves
-    try:
-        sock.bind(endpoint)
-    except zmq.ZMQError as error:
-        sock.close(0)
-        raise SetupError(f"bus {endpoint}: cannot be bound: {error.strerror}; is its directory there?") from error
-    finally:
-        os.umask(mask)
-    return sock
+REPLAY_EVERY_S = 0.005  # however many ask: the interpreter is the lane's as well
+ORDERS_EVERY_S = 0.005
+PULSE_S = 1.0  # a bus that has nothing to do turns once all the same
 
 
 class Bus:
-    """Serves both sockets from a thread of its own, from construction to `close`.
+    """Serves the sockets from a thread of its own, from construction to `close`.
 
-    Whatever is committed from now on is published; older rows are replayed to who asks. `failed` is called once, from
-    that thread, when the journal can no longer be read: subscribers then hear nothing more. Raises SetupError.
+    Whatever is committed from now on is published; older rows are replayed to who asks. Orders are given to `handle`
+    and, those that never reach it, to `record`, as in `bus_orders`. `failed` is called once, from that thread, when the
+    journal can no longer be read or the sockets cannot be made again: subscribers then hear nothing more. Raises
+    SetupError.
     """
 
-    def __init__(self, journal: Journal, events: str, replay: str, failed: Callable[[GateError], None]) -> None:
-        self._journal, self._failed = journal, failed
+    def __init__(
+        self,
+        journal: Journal,
+        holders: Keyholders,
+        handle: Handler,
+        record: Callable[[Fact], None],
+        failed: Callable[[GateError], None],
+    ) -> None:
+        self._journal, self._holders, self._failed = journal, holders, failed
         self._published = journal.head()
+        self._book = OrderBook(handle, record, self._answer_later)
+        self._answers: queue.SimpleQueue[tuple[Waiting, Answer]] = queue.SimpleQueue()
+        self._reopened: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._next_replay_s = self._next_order_s = 0.0
         self._closing = threading.Event()
-        with contextlib.ExitStack() as files:
-            self._context = files.enter_context(zmq.Context())
-            self._publisher = files.enter_context(_bind(self._context, zmq.PUB, events))
-            self._router = files.enter_context(_bind(self._context, zmq.ROUTER, replay))
-            self._wake_in, self._wake_out = (files.enter_context(each) for each in socket.socketpair())
-            self._wake_out.setblocking(False)
-            self._files = files.pop_all()
+        self.progress = 0
+        self._sockets = self._opened()
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_out.setblocking(False)
         journal.watch(self._wake)
         self._thread = threading.Thread(target=self._work, name="bus")
         self._thread.start()
 
     def close(self) -> None:
-        """Publish what is committed, give subscribers LINGER_MS to take it, end the thread. May be called twice."""
+        """Publish what is committed, give subscribers a moment to take it, end the thread. May be called twice."""
         self._closing.set()
         self._wake()
         self._thread.join()
+
+    def reopen(self, then: Callable[[], None]) -> None:
+        """End every connection; whoever still has a key comes back by itself and misses nothing. Any thread.
+
+        `then` is called from the bus's thread when nobody is connected any more.
+        """
+        self._reopened.put(then)
+        self._wake()
 
     def _wake(self, _head: int = 0) -> None:
         with contextlib.suppress(OSError):  # full: it is awake; closed: it has ended
             self._wake_out.send(b"\0")
 
+    def _answer_later(self, waiting: Waiting, answer: Answer) -> None:
+        self._answers.put((waiting, answer))
+        self._wake()
+
     # ---------------------------------------------------------------- the bus thread
 
+    def _opened(self) -> BusSockets:
+        return BusSockets(self._holders.endpoints, self._holders.server, self._admits)
+
+    def _admits(self, domain: str, public: str) -> bool:
+        """Each socket has its own door: events and replay are for who may read."""
+        grant = self._holders.holder(public)
+        return grant is not None and (domain == ORDERS or Permission.READ in grant.may)
+
     def _work(self) -> None:
-        with self._files:
-            poller = zmq.Poller()
-            poller.register(self._router, zmq.POLLIN)
-            poller.register(self._wake_in, zmq.POLLIN)
+        with self._wake_in, self._wake_out:
             try:
                 while not self._closing.is_set():
-                    if self._wake_in.fileno() in dict(poller.poll()):
-                        self._wake_in.recv(4096)
-                    self._publish()
-                    self._answer_requests()
+                    self._turn()
                 self._publish()
             except (GateError, zmq.ZMQError) as error:
                 self._failed(error if isinstance(error, GateError) else GateError(f"bus: {error}"))
+            finally:
+                self._sockets.close()
+
+    def _turn(self) -> None:
+        self._sleep()
+        self.progress += 1
+        self._open_again()
+        self._sockets.admit()
+        self._publish()
+        self._replay()
+        self._take_order()
+        self._deliver()
+
+    def _sleep(self) -> None:
+        """Until there is something to do. Who asks too fast is not heard before it is time."""
+        now_s, poller = time.monotonic(), zmq.Poller()
+        wakes_s = [now_s + PULSE_S]
+        for sock, next_s in ((self._sockets.replay, self._next_replay_s), (self._sockets.orders, self._next_order_s)):
+            if next_s <= now_s:
+                poller.register(sock, zmq.POLLIN)
+            else:
+                wakes_s.append(next_s)
+        for each in (*self._sockets.polled, self._wake_in):
+            poller.register(each, zmq.POLLIN)
+        if self._book.next_deadline_s is not None:
+            wakes_s.append(self._book.next_deadline_s)
+        if self._wake_in.fileno() in dict(poller.poll(int(max(0.0, min(wakes_s) - now_s) * 1000) + 1)):
+            self._wake_in.recv(4096)
+
+    def _open_again(self) -> None:
+        thens = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                thens.append(self._reopened.get_nowait())
+        if thens:
+            self._sockets.close(linger_ms=0)
+            self._book.forget_clients()
+            self._sockets = self._opened()
+        for then in thens:
+            then()
+
+    # ---------------------------------------------------------------- events
 
     def _publish(self) -> None:
         while rows := self._journal.read(self._published, REPLAY_ROWS):
             for row in rows:
-                self._publisher.send_multipart([row.type.encode(), row.n.to_bytes(8, "big"), row.body])
+                self._sockets.events.send_multipart([row.type.encode(), row.n.to_bytes(8, "big"), row.body])
             self._published = rows[-1].n
 
-    def _answer_requests(self) -> None:
+    def _replay(self) -> None:
+        """One request at most: there may be events to publish before the next."""
+        now_s = time.monotonic()
+        if now_s < self._next_replay_s:
+            return
         with contextlib.suppress(zmq.Again):
-            for _ in range(REQUESTS):
-                self._answer(*self._router.recv_multipart(zmq.NOBLOCK))
+            self._answer(*self._sockets.replay.recv_multipart(zmq.NOBLOCK))
+            self._next_replay_s = now_s + REPLAY_EVERY_S
 
     def _answer(self, client: bytes, *request: bytes) -> None:
         """A ROUTER never blocks: what a client does not take, it has to ask for again."""
-        own = self._journal.epoch.encode()
+        own, send = self._journal.epoch.encode(), self._sockets.replay.send_multipart
         match request:
             case (epoch, since) if len(since) == 8 and len(epoch) in (0, len(own)):
                 if epoch in (b"", own):
                     for row in self._journal.read(min(int.from_bytes(since, "big"), 2**63 - 1), REPLAY_ROWS):
-                        self._router.send_multipart([client, b"EVENT", row.n.to_bytes(8, "big"), row.body])
-                self._router.send_multipart([client, b"HEAD", own, self._journal.head().to_bytes(8, "big")])
+                        send([client, b"EVENT", row.n.to_bytes(8, "big"), row.body])
+                send([client, b"HEAD", own, self._journal.head().to_bytes(8, "big")])
             case _:
-                self._router.send_multipart([client, b"BAD"])
+                send([client, b"BAD"])
+
+    # ---------------------------------------------------------------- orders
+
+    def _take_order(self) -> None:
+        now_s = time.monotonic()
+        if now_s < self._next_order_s:
+            return
+        with contextlib.suppress(zmq.Again):
+            frames = self._sockets.orders.recv_multipart(zmq.NOBLOCK, copy=False)
+            self._next_order_s = now_s + ORDERS_EVERY_S
+            grant = self._holders.holder(str(frames[-1].get("User-Id")))  # as it is now, not as it was when it came
+            if len(frames) == 2 and grant is not None:
+                client, payload = (frame.bytes for frame in frames)
+                self._tell(client, self._book.take(client, payload, grant, now_s))
+
+    def _deliver(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting, answer = self._answers.get_nowait()
+                self._tell(waiting.client, self._book.answered(waiting, answer))
+        for waiting, line in self._book.expired(time.monotonic()):
+            self._tell(waiting.client, line)
+
+    def _tell(self, client: bytes, line: bytes | None) -> None:
+        if line is not None:
+            self._sockets.orders.send_multipart([client, line])

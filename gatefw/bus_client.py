@@ -1,16 +1,24 @@
-"""Follows the event bus and misses nothing: live messages, the replay for every gap, each event once and in order."""
+"""The far end of the bus: follows its events and misses nothing, and gives orders, with a client's key."""
 
+import contextlib
 import json
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
-from gatefw.errors import BadReply
+from gatefw import wire_json
+from gatefw.bus_keys import ClientKey
+from gatefw.control import ANSWER_BYTES, EXPIRES_S, outcome
+from gatefw.errors import BadReply, DeviceLost, Refusal
+from gatefw.model import Phase
 
 PATIENCE_S = 1.0  # of silence, before the replay is asked whether something was missed
 NEWEST = 2**64 - 1
+RECONNECT_MS, RECONNECT_MAX_MS = 100, 2000
+REFUSED = 400  # as ZAP has it: that key, not now or later
 
 
 class Sequence:
@@ -73,27 +81,56 @@ class Sequence:
         return True
 
 
+class _Door:
+    """A socket to a gate, which knows when the gate refuses its key."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], kind: int, endpoint: str, key: ClientKey) -> None:
+        self._key, self._endpoint = key, endpoint
+        self.socket = context.socket(kind)
+        self.socket.linger, self.socket.rcvhwm, self.socket.maxmsgsize = 0, 0, ANSWER_BYTES
+        self.socket.reconnect_ivl, self.socket.reconnect_ivl_max = RECONNECT_MS, RECONNECT_MAX_MS
+        self.socket.curve_serverkey = key.server.encode()
+        self.socket.curve_publickey, self.socket.curve_secretkey = key.public.encode(), key.secret.encode()
+        self.monitor = self.socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_AUTH)
+        if kind == zmq.SUB:
+            self.socket.subscribe(b"")
+        self.socket.connect(endpoint)
+
+    def check(self) -> None:
+        """Raises Refusal."""
+        with contextlib.suppress(zmq.Again):
+            while recv_monitor_message(self.monitor, zmq.NOBLOCK)["value"] != REFUSED:
+                pass
+            raise Refusal(
+                f"event bus at {self._endpoint}: does not let the key {self._key.name!r} in; it was revoked, or may "
+                "not do that: `gatefw keys list` at the gate says which"
+            )
+
+    def close(self) -> None:
+        self.socket.disable_monitor()
+        self.monitor.close(0)
+        self.socket.close(0)
+
+
 class _Replay:
     """The request socket. One question is open at a time, and a new socket has no old answers."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, poller: zmq.Poller) -> None:
-        self._context, self._endpoint, self._poller = context, endpoint, poller
-        self._socket: zmq.Socket[bytes] | None = None
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], key: ClientKey, poller: zmq.Poller) -> None:
+        self._context, self._key, self._poller = context, key, poller
+        self._door: _Door | None = None
         self._asked: int | None = None
 
     def ask(self, request: list[bytes], since: int | None) -> None:
         self.close()
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.linger, self._socket.rcvhwm = 0, 0
-        self._socket.connect(self._endpoint)
-        self._poller.register(self._socket, zmq.POLLIN)
-        self._socket.send_multipart(request)
+        self._door = _Door(self._context, zmq.DEALER, self._key.replay, self._key)
+        self._poller.register(self._door.socket, zmq.POLLIN)
+        self._door.socket.send_multipart(request)
         self._asked = since
 
     def answers(self, sequence: Sequence) -> Iterator[dict[str, Any]]:
         """The events of the answer that are next; closes with its HEAD. Raises BadReply."""
-        while self._socket is not None and self._socket.poll(0):
-            match self._socket.recv_multipart():
+        while self._door is not None and self._door.socket.poll(0):
+            match self._door.socket.recv_multipart():
                 case [b"EVENT", n, body]:
                     event = _event(body)
                     if sequence.event(event["epoch"], int.from_bytes(n, "big")):
@@ -102,41 +139,37 @@ class _Replay:
                     self.close()
                     sequence.head(epoch.decode(errors="replace"), int.from_bytes(n, "big"), self._asked)
                 case other:
-                    raise BadReply(f"event bus at {self._endpoint}: {other[0]!r} is no answer; is it another version?")
+                    raise BadReply(
+                        f"event bus at {self._key.replay}: {other[0]!r} is no answer; is it another version?"
+                    )
 
     @property
     def waits(self) -> bool:
-        return self._socket is not None
+        return self._door is not None
 
     def close(self) -> None:
-        closing, self._socket = self._socket, None
+        closing, self._door = self._door, None
         if closing is not None:
-            self._poller.unregister(closing)
-            closing.close(0)
+            self._poller.unregister(closing.socket)
+            closing.close()
 
 
-def follow(events: str, replay: str, since: int | None = 0) -> Generator[dict[str, Any], None, None]:
+def follow(key: ClientKey, since: int | None = 0) -> Generator[dict[str, Any], None, None]:
     """Every event after number `since` (None: from now on), each once, in order, for ever; close the generator to end.
 
     Waits for a gate that is not there and goes on when it is back; begins at 1 when its journal is a new one. Raises
-    BadReply when something else answers, or when the journal is older than what it has handed out before.
+    Refusal when the gate does not know the key, BadReply when something else answers, or when the journal is older than
+    what it has handed out before.
     """
-    with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
-        subscriber.linger = 0
-        subscriber.subscribe(b"")
-        subscriber.connect(events)  # before the first question: live events wait while the answer comes
-        poller = zmq.Poller()
-        poller.register(subscriber, zmq.POLLIN)
-        question, sequence = _Replay(context, replay, poller), Sequence(since)
-        try:
-            yield from _events(subscriber, question, sequence, poller)
-        finally:
-            question.close()
+    with zmq.Context() as context, contextlib.closing(_Door(context, zmq.SUB, key.events, key)) as live:
+        poller = zmq.Poller()  # connected before the first question: live events wait while the answer comes
+        poller.register(live.socket, zmq.POLLIN)
+        poller.register(live.monitor, zmq.POLLIN)
+        with contextlib.closing(_Replay(context, key, poller)) as question:
+            yield from _events(live, question, Sequence(since), poller)
 
 
-def _events(
-    subscriber: zmq.Socket[bytes], question: _Replay, sequence: Sequence, poller: zmq.Poller
-) -> Iterator[dict[str, Any]]:
+def _events(live: _Door, question: _Replay, sequence: Sequence, poller: zmq.Poller) -> Iterator[dict[str, Any]]:
     asked_s, asked_at = -PATIENCE_S, None
     while True:
         quiet = time.monotonic() - asked_s >= PATIENCE_S
@@ -144,12 +177,51 @@ def _events(
             question.ask(sequence.request, sequence.last)
             asked_s, asked_at = time.monotonic(), sequence.last
         poller.poll(int(PATIENCE_S * 1000))
-        while subscriber.poll(0):
-            _, n, body = subscriber.recv_multipart()
+        live.check()
+        while live.socket.poll(0):
+            _, n, body = live.socket.recv_multipart()
             event = _event(body)
             if sequence.event(event["epoch"], int.from_bytes(n, "big")):
                 yield event
         yield from question.answers(sequence)
+
+
+def order(
+    key: ClientKey,
+    verb: str,
+    args: Mapping[str, object] | None = None,
+    timeout_s: float = EXPIRES_S,
+    expects: Phase | None = None,
+) -> dict[str, Any]:
+    """Give one order over the bus and return its result; it is worth nothing after `timeout_s`, or a second time.
+
+    Raises Refusal (the gate said no, or does not know the key), DeviceLost (nobody answers there, or not in time),
+    BadReply (something else answers).
+    """
+    with zmq.Context() as context, contextlib.closing(_Door(context, zmq.DEALER, key.orders, key)) as door:
+        ends_s = time.monotonic() + timeout_s + 1.0  # the gate's own "expired" says more than our silence
+        nonce = outcome(_asked(door, key, {"id": 1, "verb": "nonce"}, ends_s), verb, key.orders).get("nonce")
+        request = {"id": 2, "verb": verb, "args": dict(args or {}), "expires_s": timeout_s, "nonce": nonce}
+        if expects is not None:
+            request["expects"] = expects.value
+        return outcome(_asked(door, key, request, ends_s), verb, key.orders)
+
+
+def _asked(door: _Door, key: ClientKey, request: Mapping[str, object], ends_s: float) -> Mapping[str, Any]:
+    """The answer to one request. Nothing is asked twice: whoever hears nothing does not know whether it was done."""
+    poller = zmq.Poller()
+    poller.register(door.socket, zmq.POLLIN)
+    poller.register(door.monitor, zmq.POLLIN)
+    door.socket.send(wire_json.encode(request))
+    while (left_s := ends_s - time.monotonic()) > 0:
+        poller.poll(int(left_s * 1000) + 1)
+        door.check()
+        if door.socket.poll(0):
+            return wire_json.decode(door.socket.recv())
+    raise DeviceLost(
+        f"gatefw at {key.orders}: {request['verb']} got no answer; is `gatefw run` running there, and is the gate's "
+        "own key still the one in our file (`gatefw keys show-server`)?"
+    )
 
 
 def _event(body: bytes) -> dict[str, Any]:

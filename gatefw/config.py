@@ -82,6 +82,15 @@ class Paths:
         return self.state / "authority.sqlite"
 
     @property
+    def bus_keys(self) -> Path:
+        return self.state / "bus_keys.json"
+
+    @property
+    def bus_key(self) -> Path:
+        """For whoever may read the runtime directory."""
+        return self.run / "bus.key"
+
+    @property
     def models(self) -> Path:
         return self.state / "models"
 
@@ -121,6 +130,7 @@ class Config:
     tokens: Tokens
     documents: Documents
     authorities: Authorities
+    journal: JournalTable
     gpio: Gpio | None
     vision_table: VisionTable
     vision: VisionSettings
@@ -130,9 +140,10 @@ class Config:
     devices: tuple[Device, ...]
     rules: tuple[Rule, ...]
     reversible: bool = False
-    journal: JournalTable
     reversed: bool = False
     """Whether this is the lane as `[reversed]` has it: see `reversal`."""
+    sha256: str = ""
+    """Of the lane file's bytes, hex."""
 
     @property
     def door_ids(self) -> tuple[DoorId, ...]:
@@ -142,8 +153,6 @@ class Config:
 
     @property
     def watched(self) -> bool:
-    sha256: str = ""
-    """Of the lane file's bytes, hex."""
         """Whether a watcher is needed: there is a door whose release it could end."""
         return self.watcher.required and bool(self.door_ids)
 
@@ -257,16 +266,16 @@ def _assembled(path: Path, contents: Contents) -> Config:
         tokens=sections["tokens"],
         documents=sections["documents"],
         authorities=sections["authorities"],
+        journal=sections["journal"],
         gpio=sections["gpio"],
         vision_table=table,
         vision=vision,
-        bus=Bus(bus.events or f"ipc://{paths.run}/events.sock", bus.replay or f"ipc://{paths.run}/replay.sock"),
+        bus=Bus(*(getattr(bus, name) or f"ipc://{paths.run}/{name}.sock" for name in ("events", "replay", "orders"))),
         keys=sections["keys"],
         watcher=sections["watcher"],
         devices=devices,
         rules=contents.rules,
         reversible=contents.reversible,
-        journal=sections["journal"],
         reversed=contents.reversed,
-    )
         sha256=contents.sha256,
+    )

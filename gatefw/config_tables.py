@@ -14,7 +14,13 @@ Exits = Literal["entry", "exit", "both"]
 Name = Annotated[str, Shape(r"[a-z0-9][a-z0-9\-]{0,39}", "a name of a-z, 0-9 and - (at most 40)")]
 ModelName = Annotated[str, Shape(r"[a-z0-9][a-z0-9_.\-]{0,79}", "a model's name, as `gatefw models list` shows it")]
 PadName = Annotated[str, Shape(r"([a-z0-9][a-z0-9_.\-]{0,79})?", "a model's name, as `gatefw models list` shows it")]
-Endpoint = Annotated[str, Shape(r"(ipc:///.+)?", "ipc:///ABSOLUTE/PATH; network transports are not there yet")]
+Endpoint = Annotated[
+    str,
+    Shape(
+        r"(ipc:///.+|tcp://(\*|[0-9.]+|\[[0-9a-fA-F:.]+\]):[1-9][0-9]{0,4})?",
+        "ipc:///ABSOLUTE/PATH or tcp://ADDRESS:PORT (* for every address)",
+    ),
+]
 KeyId = Annotated[str, Shape(r"([0-9a-f]{2}){1,16}", "a key id of 2 to 32 hex digits (`gatefw tokens new-issuer`)")]
 PublicKey = Annotated[str, Shape(r"[0-9a-f]{64}", "a public key of 64 hex digits (`gatefw tokens new-issuer`)")]
 CAUSES = ("refusal", "fault", "power_loss", "emergency")
@@ -229,12 +235,6 @@ class Authorities:
 
 
 @dataclass(frozen=True, slots=True)
-class Gpio:
-    """`[gpio]`: which pins, see `hw.gpio`. There is no default and no fall-back."""
-
-    factory: Annotated[str, Shape(r"(lgpio|mock|socket):.*", "lgpio:CHIP LABEL, mock: or socket:PATH")]
-
-@dataclass(frozen=True, slots=True)
 class JournalTable:
     """`[journal]`: how long it is kept and how large it may be; see docs/audit.md.
 
@@ -253,6 +253,12 @@ class JournalTable:
     ] = ""
     checkpoint_s: Annotated[float, Bound(1.0, 3600.0)] = 60.0
 
+
+@dataclass(frozen=True, slots=True)
+class Gpio:
+    """`[gpio]`: which pins, see `hw.gpio`. There is no default and no fall-back."""
+
+    factory: Annotated[str, Shape(r"(lgpio|mock|socket):.*", "lgpio:CHIP LABEL, mock: or socket:PATH")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,10 +280,11 @@ class VisionTable:
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """`[bus]`: endpoints of the event bus; empty means a socket in the runtime directory."""
+    """`[bus]`: endpoints of the event bus; empty means a socket in the runtime directory. See docs/events.md."""
 
     events: Endpoint = ""
     replay: Endpoint = ""
+    orders: Endpoint = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +321,7 @@ SECTIONS: dict[str, type] = {
     "tokens": Tokens,
     "documents": Documents,
     "authorities": Authorities,
+    "journal": JournalTable,
     "gpio": Gpio,
     "vision": VisionTable,
     "bus": Bus,
@@ -321,4 +329,3 @@ SECTIONS: dict[str, type] = {
     "watcher": Watcher,
 }
 ROLES = ("door", "reader", "sensors", "indicator", "camera", "finger", "document", "authority")
-    "journal": JournalTable,

@@ -24,13 +24,13 @@ class OrderDesk:
         self, put: Callable[[GateInput], None], stop: Callable[[], None], elsewhere: Callable[[Order, Reply], None]
     ) -> None:
         self._put, self._stop, self._elsewhere = put, stop, elsewhere
-        self._taking = threading.Lock()
+        self._taking, self._going_elsewhere = threading.Lock(), threading.Lock()
         self._waiting: dict[int, Reply] = {}
         self._tickets = 0
         self.status: dict[str, object] = {}
 
     def take(self, order: Order, reply: Reply) -> None:
-        """On the control thread."""
+        """On the thread of the control socket, of the bus, or of whoever orders in somebody's place."""
         if order.verb == "status":
             reply(Done(self.status))
         elif order.verb == "stop":
@@ -42,7 +42,8 @@ class OrderDesk:
                 self._waiting[self._tickets] = reply
                 self._put(Ordered(self._tickets, VERBS[order.verb], order.by, order.expects, order.deadline_s))
         else:
-            self._elsewhere(order, reply)
+            with self._going_elsewhere:  # no desk was made for two at once
+                self._elsewhere(order, reply)
 
     def tell(self, told: Tell, phase: str) -> None:
         """On the loop: the answer to an order that it has taken."""

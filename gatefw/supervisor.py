@@ -14,8 +14,9 @@ from contextlib import ExitStack
 from types import FrameType
 
 import hw
-from gatefw import __version__
+from gatefw import __version__, key_desk
 from gatefw.bus import Bus
+from gatefw.bus_keys import Endpoints, Keyholders
 from gatefw.clearance import load
 from gatefw.config import Config
 from gatefw.control import CLEAR, Order
@@ -46,6 +47,7 @@ from gatefw.gate_terms import (
     Tick,
 )
 from gatefw.inbox import Inbox
+from gatefw.key_desk import KeyDesk
 from gatefw.leases import NEEDS_COMMIT
 from gatefw.model import (
     Beam,
@@ -71,9 +73,9 @@ from gatefw.model import (
 from gatefw.notify import Notifier, Watchdog
 from gatefw.office import Office
 from gatefw.order_desk import OrderDesk, Reply, lane_status
+from gatefw.scribe import ACKNOWLEDGE
 from gatefw.vision_child import VisionChild
 from gatefw.vision_desk import VisionDesk
-from gatefw.scribe import ACKNOWLEDGE
 from hw import gpio
 
 TICK_S = 0.1
@@ -128,14 +130,17 @@ class Supervisor:
         self._watchdog = Watchdog(self._notifier, self._crew.door_path)
         clear = load(config.lane.procedure)
         self.gate = Gate(gate_settings(config), clear, new_run, self._scribe.latch)
-        bus = Bus(self._scribe.journal, config.bus.events, config.bus.replay, self._bus_failed)
-        files.callback(bus.close)
         self._clerk = office.employ_clerk(self._crew.finger_sensor)
         self._counter = CounterDesk(self._scribe.journal, self._clerk.passed)
         files.callback(self._counter.close)
         self._display = Display(config.paths.display, office.records.facts, self._inbox.put)
         files.callback(self._display.close)
         self._orders = OrderDesk(self._inbox.put, self._stopping.set, self._order_elsewhere)
+        paths, at = config.paths, Endpoints(config.bus.events, config.bus.replay, config.bus.orders)
+        holders = Keyholders(paths.key("bus").parent, paths.bus_keys, paths.bus_key, at)
+        bus = Bus(self._scribe.journal, holders, self._orders.take, self._scribe.append, self._bus_failed)
+        files.callback(bus.close)
+        self._keys = KeyDesk(holders, bus, self._scribe.append)
         lane = LaneAccess(
             lambda: self.gate.state.phase,
             lambda: self.gate.sensed,
@@ -333,15 +338,15 @@ class Supervisor:
     def _order_elsewhere(self, order: Order, reply: Reply) -> None:
         if order.verb == CLEAR:
             self._counter.order(order, reply)
+        elif order.verb == ACKNOWLEDGE:
+            self._scribe.acknowledge(order, reply)
+        elif order.verb in key_desk.VERBS:
+            self._keys.order(order, reply)
         else:
             (self._devices.order if order.verb in VERBS else self._clerk.order)(order, reply)
 
     def _bus_failed(self, error: GateError) -> None:
         _log.error("%s", error)
-        elif order.verb == ACKNOWLEDGE:
-            self._scribe.acknowledge(order, reply)
-        elif order.verb in key_desk.VERBS:
-            self._keys.order(order, reply)
 
     def _hinted(self, _run: RunId, hint: str) -> None:
         self._hint = hint

@@ -14,6 +14,7 @@ from typing import Any
 from peers import until
 
 from gatefw.bus_client import follow
+from gatefw.bus_keys import ClientKey
 from gatefw.control import call
 from gatefw.errors import DeviceLost
 from gatefw.identifier import new_identifier
@@ -68,7 +69,7 @@ class LiveGate:
         """Everything in the journal, over the bus."""
         head = self.ask("status")["journal_head"]
         found = []
-        for event in follow(f"ipc://{self.run}/events.sock", f"ipc://{self.run}/replay.sock", 0):
+        for event in follow(ClientKey.read(self.run / "bus.key"), 0):
             found.append(event)
             if int(event["sequence"]) >= head:
                 return found

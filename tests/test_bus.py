@@ -9,55 +9,35 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import zmq
+from bus_bench import DEADLINE_S, BusBench, endpoints_in
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatefw.bus import HIGH_WATER, REPLAY_ROWS, Bus, address_of
+from gatefw.bus import REPLAY_ROWS, Bus
 from gatefw.bus_client import NEWEST, Sequence, follow
+from gatefw.bus_keys import ClientKey, Keyholders, new_pair
+from gatefw.bus_socket import HIGH_WATER
 from gatefw.errors import BadReply, GateError, SetupError
 from gatefw.events import WallTime
 from gatefw.journal import Journal
-from gatefw.model import Fact, FactKind, SubjectId
 
-STOPPED = Fact(FactKind.SERVICE_STOPPED, subject=SubjectId("never-on-the-bus"))
 SUBSCRIBER = Path(__file__).parent.parent / "docs" / "subscriber.py"
-DEADLINE_S = 30.0
 
 
-class Gate:
-    """A journal and its bus: what is published of a gate."""
-
-    def __init__(self, directory: Path, journal: str = "journal") -> None:
-        self.events, self.replay = address_of(directory / "events.sock"), address_of(directory / "replay.sock")
-        self.failures: queue.Queue[GateError] = queue.Queue()
-        self._files = ExitStack()
-        clock = lambda: WallTime(1_800_000_000_000_000_000, True)  # noqa: E731
-        self.journal = self._files.enter_context(
-            closing(Journal.open(directory / journal, "lane", bytes(32), clock, self.failures.put))
-        )
-        self.bus = self._files.enter_context(closing(Bus(self.journal, self.events, self.replay, self.failures.put)))
-
-    def commit(self, count: int) -> None:
-        """Write `count` rows and wait until the last is durable."""
-        done = threading.Event()
-        for left in range(count, 0, -1):
-            self.journal.append(STOPPED, (lambda _: done.set()) if left == 1 else None)
-        assert done.wait(DEADLINE_S)
-
-    def close(self) -> None:
-        self._files.close()
-        assert self.failures.empty()
-        assert not [thread for thread in threading.enumerate() if thread.name in ("bus", "journal")]
+def identify(sock: zmq.Socket[bytes], key: ClientKey) -> None:
+    sock.curve_serverkey = key.server.encode()
+    sock.curve_publickey, sock.curve_secretkey = key.public.encode(), key.secret.encode()
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    with closing(Gate(tmp_path)) as gate:
+def gate(tmp_path: Path) -> Iterator[BusBench]:
+    with closing(BusBench(tmp_path)) as gate:
         yield gate
 
 
@@ -66,33 +46,34 @@ def numbers(events: Iterator[dict[str, object]], count: int) -> list[int]:
 
 
 @contextmanager
-def asking(gate: Gate) -> Iterator[zmq.Socket[bytes]]:
+def asking(gate: BusBench) -> Iterator[zmq.Socket[bytes]]:
     with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
         dealer.linger, dealer.rcvtimeo = 0, int(DEADLINE_S * 1000)
-        dealer.connect(gate.replay)
+        identify(dealer, gate.key)
+        dealer.connect(gate.key.replay)
         yield dealer
 
 
 # ---------------------------------------------------------------- following
 
 
-def test_a_late_joiner_gets_what_was_before_and_then_what_comes(gate: Gate) -> None:
+def test_a_late_joiner_gets_what_was_before_and_then_what_comes(gate: BusBench) -> None:
     gate.commit(REPLAY_ROWS + 44)
-    with closing(follow(gate.events, gate.replay)) as events:
+    with closing(follow(gate.key)) as events:
         assert numbers(events, REPLAY_ROWS + 44) == list(range(1, REPLAY_ROWS + 45))
         gate.commit(3)
         assert numbers(events, 3) == [REPLAY_ROWS + 45, REPLAY_ROWS + 46, REPLAY_ROWS + 47]
 
 
-def test_who_saw_some_goes_on_after_them_and_who_wants_only_new_ones_gets_those(gate: Gate) -> None:
+def test_who_saw_some_goes_on_after_them_and_who_wants_only_new_ones_gets_those(gate: BusBench) -> None:
     gate.commit(10)
-    with closing(follow(gate.events, gate.replay, since=7)) as events:
+    with closing(follow(gate.key, since=7)) as events:
         assert numbers(events, 3) == [8, 9, 10]
     seen: queue.Queue[int] = queue.Queue()
     stop = threading.Event()
 
     def follow_new() -> None:
-        with closing(follow(gate.events, gate.replay, since=None)) as events:
+        with closing(follow(gate.key, since=None)) as events:
             while not stop.is_set():
                 seen.put(numbers(events, 1)[0])
 
@@ -111,43 +92,43 @@ def test_who_saw_some_goes_on_after_them_and_who_wants_only_new_ones_gets_those(
     assert got + rest == list(range(got[0], got[0] + 1 + len(rest)))
 
 
-def test_an_event_holds_no_subject_and_says_which_journal_it_is_from(gate: Gate) -> None:
+def test_an_event_holds_no_subject_and_says_which_journal_it_is_from(gate: BusBench) -> None:
     gate.commit(1)
-    with closing(follow(gate.events, gate.replay)) as events:
+    with closing(follow(gate.key)) as events:
         event = next(events)
     assert event["epoch"] == gate.journal.epoch
     assert "never-on-the-bus" not in json.dumps(event)
 
 
-def test_a_subscriber_that_sleeps_hurts_nobody_and_misses_nothing(gate: Gate) -> None:
+def test_a_subscriber_that_sleeps_hurts_nobody_and_misses_nothing(gate: BusBench) -> None:
     gate.commit(1)
-    with closing(follow(gate.events, gate.replay)) as sleeper:
+    with closing(follow(gate.key)) as sleeper:
         assert numbers(sleeper, 1) == [1]
         for _ in range(5):
             gate.commit(HIGH_WATER)  # more than is kept for it
-        with closing(follow(gate.events, gate.replay, since=5 * HIGH_WATER)) as awake:
+        with closing(follow(gate.key, since=5 * HIGH_WATER)) as awake:
             assert numbers(awake, 1) == [5 * HIGH_WATER + 1]
         assert numbers(sleeper, 5 * HIGH_WATER) == list(range(2, 5 * HIGH_WATER + 2))
 
 
 def test_a_gate_that_restarts_is_followed_on_and_a_new_journal_from_its_beginning(tmp_path: Path) -> None:
-    with closing(Gate(tmp_path)) as gate:
+    with closing(BusBench(tmp_path)) as gate:
         gate.commit(3)
-        events = follow(gate.events, gate.replay)
+        events = follow(gate.key)
         assert numbers(events, 3) == [1, 2, 3]
     with closing(events):
-        with closing(Gate(tmp_path)) as gate:
+        with closing(BusBench(tmp_path)) as gate:
             gate.commit(2)
             assert numbers(events, 2) == [4, 5]
-        with closing(Gate(tmp_path, journal="another")) as gate:
+        with closing(BusBench(tmp_path, journal="another")) as gate:
             gate.commit(7)
             assert numbers(events, 7) == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_a_journal_that_lost_its_newest_rows_is_found_by_who_had_seen_them(gate: Gate) -> None:
+def test_a_journal_that_lost_its_newest_rows_is_found_by_who_had_seen_them(gate: BusBench) -> None:
     gate.commit(2)
     with (
-        closing(follow(gate.events, gate.replay, since=5)) as events,
+        closing(follow(gate.key, since=5)) as events,
         pytest.raises(BadReply, match="newest event is 2"),
     ):
         next(events)
@@ -209,7 +190,7 @@ def test_who_wants_only_new_events_begins_at_the_newest() -> None:
 # ---------------------------------------------------------------- the wire
 
 
-def test_the_replay_answers_as_documented(gate: Gate) -> None:
+def test_the_replay_answers_as_documented(gate: BusBench) -> None:
     gate.commit(3)
     with asking(gate) as dealer:
         for epoch in (b"", gate.journal.epoch.encode()):
@@ -220,7 +201,7 @@ def test_the_replay_answers_as_documented(gate: Gate) -> None:
             assert json.loads(first[2])["sequence"] == "00000000000000000002"
 
 
-def test_who_comes_with_another_epoch_gets_the_new_one_and_no_events(gate: Gate) -> None:
+def test_who_comes_with_another_epoch_gets_the_new_one_and_no_events(gate: BusBench) -> None:
     gate.commit(3)
     with asking(gate) as dealer:
         dealer.send_multipart([b"f" * 16, bytes(8)])
@@ -231,7 +212,7 @@ def test_who_comes_with_another_epoch_gets_the_new_one_and_no_events(gate: Gate)
     "request_", [[b""], [b"", b""], [b"", bytes(7)], [b"x", bytes(8)], [b"", bytes(8), b""], [b"f" * 17, bytes(8)]]
 )
 def test_a_request_of_another_form_is_answered_bad_and_the_next_one_is_served(
-    gate: Gate, request_: list[bytes]
+    gate: BusBench, request_: list[bytes]
 ) -> None:
     with asking(gate) as dealer:
         dealer.send_multipart(request_)
@@ -240,7 +221,7 @@ def test_a_request_of_another_form_is_answered_bad_and_the_next_one_is_served(
         assert dealer.recv_multipart()[0] == b"HEAD"
 
 
-def test_a_message_beyond_the_limit_ends_its_connection_and_no_other(gate: Gate) -> None:
+def test_a_message_beyond_the_limit_ends_its_connection_and_no_other(gate: BusBench) -> None:
     with asking(gate) as rude, asking(gate) as polite:
         rude.send_multipart([b"", b"x" * 100_000])
         polite.send_multipart([b"", bytes(8)])
@@ -248,40 +229,48 @@ def test_a_message_beyond_the_limit_ends_its_connection_and_no_other(gate: Gate)
         assert not rude.poll(0)
 
 
-def test_the_sockets_are_their_owners_alone(gate: Gate, tmp_path: Path) -> None:
-    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("events.sock", "replay.sock")} == {0o600}
+def test_the_sockets_are_for_their_owner_and_their_directorys_group(gate: BusBench, tmp_path: Path) -> None:
+    names = ("events.sock", "replay.sock", "orders.sock")
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in names} == {0o660}
     assert os.umask(0o022) == 0o022
 
 
 @pytest.mark.parametrize(
     ("endpoint", "says"),
     [
-        ("tcp://0.0.0.0:5555", "only ipc://"),
-        ("ipc://@abstract", "only ipc://"),
-        ("ipc://relative/path", "only ipc://"),
+        ("tcp://192.0.2.1:5555", "cannot be bound"),
+        ("udp://127.0.0.1:5555", "is wanted"),
+        ("ipc://@abstract", "is wanted"),
+        ("ipc://relative/path", "is wanted"),
         ("ipc:///" + "x" * 200, "the kernel takes 107"),
-        ("ipc:///no/such/directory/socket", "is its directory there"),
+        ("ipc:///no/such/directory/socket", "is its directory or address there"),
     ],
 )
-def test_an_endpoint_that_is_no_private_file_is_refused(tmp_path: Path, endpoint: str, says: str) -> None:
+def test_an_endpoint_that_cannot_be_one_is_refused(tmp_path: Path, endpoint: str, says: str) -> None:
     clock = lambda: WallTime(0, True)  # noqa: E731
     with closing(Journal.open(tmp_path / "j", "lane", bytes(32), clock, lambda _: None)) as journal:
-        for events, replay in ((endpoint, address_of(tmp_path / "r")), (address_of(tmp_path / "e"), endpoint)):
+        good = endpoints_in(tmp_path)
+        for name in ("events", "replay", "orders"):
+            holders = Keyholders(tmp_path, tmp_path / "k", tmp_path / "b", replace(good, **{name: endpoint}))
             with pytest.raises(SetupError, match=says):
-                Bus(journal, events, replay, lambda _: None)
+                Bus(journal, holders, lambda _order, _reply: None, lambda _: None, lambda _: None)
 
 
 def test_something_else_on_the_endpoint_is_a_bad_reply(tmp_path: Path) -> None:
-    events, replay = address_of(tmp_path / "e"), address_of(tmp_path / "r")
+    """Whoever has the gate's key may still be another version of it."""
+    public, secret = new_pair()
+    at = endpoints_in(tmp_path)
+    key = ClientKey("office", *new_pair(), public, at.events, at.replay, at.orders)
     for message in ([b"t", bytes(8), b"{}"], [b"t", bytes(8), b"[]"], [b"t", bytes(8), b"\xff"]):
         with zmq.Context() as context, context.socket(zmq.XPUB) as other:
-            other.linger = 0
-            other.bind(events)
+            other.linger, other.curve_server = 0, True
+            other.curve_publickey, other.curve_secretkey = public.encode(), secret.encode()
+            other.bind(at.events)
             caught: queue.Queue[Exception] = queue.Queue()
 
             def run(caught: queue.Queue[Exception] = caught) -> None:
                 try:
-                    next(follow(events, replay))
+                    next(follow(key))
                 except GateError as error:
                     caught.put(error)
 
@@ -299,9 +288,9 @@ def test_something_else_on_the_endpoint_is_a_bad_reply(tmp_path: Path) -> None:
 class Subscriber:
     """`docs/subscriber.py` as a process; knows nothing of gatefw."""
 
-    def __init__(self, gate: Gate, last: int) -> None:
+    def __init__(self, gate: BusBench, last: int) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, SUBSCRIBER, gate.events, gate.replay, str(last)], stdout=subprocess.PIPE, text=True
+            [sys.executable, SUBSCRIBER, gate.local, str(last)], stdout=subprocess.PIPE, text=True
         )
 
     def receive(self, count: int) -> list[int]:
@@ -313,7 +302,7 @@ class Subscriber:
         self.process.communicate()
 
 
-def test_the_documented_subscriber_follows_leaves_rejoins_and_misses_nothing(gate: Gate) -> None:
+def test_the_documented_subscriber_follows_leaves_rejoins_and_misses_nothing(gate: BusBench) -> None:
     gate.commit(5)
     with closing(Subscriber(gate, last=0)) as subscriber:
         assert subscriber.receive(5) == [1, 2, 3, 4, 5]
@@ -328,14 +317,14 @@ def test_the_documented_subscriber_follows_leaves_rejoins_and_misses_nothing(gat
 
 
 def test_the_documented_subscriber_survives_the_gate_and_notices_a_new_journal(tmp_path: Path) -> None:
-    with closing(Gate(tmp_path)) as gate:
+    with closing(BusBench(tmp_path)) as gate:
         gate.commit(2)
         subscriber = Subscriber(gate, last=0)
         assert subscriber.receive(2) == [1, 2]
     with closing(subscriber):
-        with closing(Gate(tmp_path)) as gate:
+        with closing(BusBench(tmp_path)) as gate:
             gate.commit(2)
             assert subscriber.receive(2) == [3, 4]
-        with closing(Gate(tmp_path, "another")) as gate:
+        with closing(BusBench(tmp_path, "another")) as gate:
             gate.commit(5)
             assert subscriber.receive(5) == [1, 2, 3, 4, 5]

@@ -166,7 +166,7 @@ def test_a_misspelt_key_a_wrong_unit_a_pin_used_twice_and_a_missing_model_are_al
         ("[reader.front]", "[reader.id-12345]", "reader.id-12345", "no four digits in a row"),
         ("renew_s = 0.5", "renew_s = 1.5", "doors.renew_s", "at most half of lease_s"),
         ("deadline_s = 8.0", "deadline_s = 20", "timers.verify_s", "stands behind face.deadline_s"),
-        ("[watcher]", '[bus]\nevents = "tcp://*:5555"\n[watcher]', "bus.events", "ipc:///ABSOLUTE/PATH"),
+        ("[watcher]", '[bus]\nevents = "udp://1.2.3.4:5555"\n[watcher]', "bus.events", "ipc:///ABSOLUTE/PATH"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_be_right(lane: Lane, old: str, new: str, key: str, says: str) -> None:

@@ -4,12 +4,16 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from gatefw.control import call
 from gatefw.state import runtime_dir
+
+if TYPE_CHECKING:
+    from gatefw.bus_keys import ClientKey
 
 QUIET_S = 1.0
 """Whoever waits longer is told how far it has come."""
@@ -33,6 +37,29 @@ def add_dir(parser: argparse.ArgumentParser) -> None:
 def control_socket(arguments: argparse.Namespace) -> Path:
     directory: Path = arguments.dir or runtime_dir(os.environ)
     return directory.absolute() / "control.sock"
+
+
+def add_key(parser: argparse.ArgumentParser) -> None:
+    what = "over the bus, with this key (`gatefw keys new`); it says where the gate is"
+    parser.add_argument("--key", type=Path, metavar="FILE", help=what)
+
+
+def bus_key(arguments: argparse.Namespace) -> "ClientKey":
+    """The key that was given, or the one beside the gate's sockets. Raises SetupError."""
+    from gatefw.bus_keys import ClientKey
+
+    directory: Path = arguments.dir or runtime_dir(os.environ)
+    return ClientKey.read(arguments.key or directory.absolute() / "bus.key")
+
+
+def order(arguments: argparse.Namespace, verb: str, args: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """Give an order: with `--key` over the bus, else over the control socket. Raises what `control.call` does."""
+    expects = getattr(arguments, "expects", None)
+    if arguments.key is None:
+        return call(control_socket(arguments), verb, args, expects=expects)
+    from gatefw import bus_client
+
+    return bus_client.order(bus_key(arguments), verb, args, expects=expects)
 
 
 def show(result: dict[str, Any], as_json: bool) -> None:

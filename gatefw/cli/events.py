@@ -2,13 +2,10 @@
 
 import argparse
 import json
-import os
 import signal
-from pathlib import Path
 from typing import Any
 
-from gatefw.bus_client import follow
-from gatefw.state import runtime_dir
+from gatefw.cli import command
 
 DESCRIPTION = """\
 Prints every event of a running gate, each once and in order, until interrupted; waits for a gate that is not there.
@@ -16,6 +13,7 @@ Prints every event of a running gate, each once and in order, until interrupted;
 example:
   gatefw events tail
   gatefw events tail --since 0 --json
+  gatefw events tail --key office.key
 
 Without --since it begins with the next event; with it, after that number: 0 prints the whole journal.
 """
@@ -24,15 +22,11 @@ Without --since it begins with the next event; with it, after that number: 0 pri
 def add_parser(subparsers: Any) -> None:
     """Add `events tail`."""
     commands = subparsers.add_parser("events", help="follow what a gate publishes").add_subparsers(required=True)
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "tail",
-        help="print events as they come",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.add(commands, "tail", "print events as they come", DESCRIPTION)
     parser.add_argument("--since", type=_number, metavar="N", help="begin after event N (default: with the next one)")
     parser.add_argument("--json", action="store_true", help="one CloudEvents object a line")
-    parser.add_argument("--dir", type=Path, help="the runtime directory of the gate (default: as the daemon finds it)")
+    command.add_dir(parser)
+    command.add_key(parser)
     parser.set_defaults(run=run)
 
 
@@ -45,9 +39,9 @@ def _number(text: str) -> int:
 def run(arguments: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGPIPE):  # end at once, as tail does: there is nothing to tidy up
         signal.signal(number, signal.SIG_DFL)
-    directory = (arguments.dir or runtime_dir(os.environ)).absolute()
-    events = follow(f"ipc://{directory}/events.sock", f"ipc://{directory}/replay.sock", arguments.since)
-    for event in events:
+    from gatefw.bus_client import follow
+
+    for event in follow(command.bus_key(arguments), arguments.since):
         print(json.dumps(event) if arguments.json else _line(event), flush=True)
     return 0
 

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from gatefw.cli import command
-from gatefw.control import CLEAR, call
+from gatefw.control import CLEAR
 from gatefw.events import BY_HAND
 from gatefw.model import Phase
 
@@ -26,6 +26,9 @@ example:
   gatefw lane open
   gatefw lane reset --expects fault
   gatefw lane clear 6d1f0a4c9b72e385 --why document_seen
+  gatefw lane close --expects idle --key office.key
+
+With --key the order goes over the bus, perhaps from another machine; orders to the lane then want --expects.
 """
 VERBS = ("open", "close", "reset", "let-out", "maintain", "maintain-end", "clear")
 
@@ -42,11 +45,12 @@ def add_parser(commands: Any) -> None:
     lane.set_defaults(run=run_lane, usage_error=lane.error)
     for parser in (status, lane):
         command.add_dir(parser)
+        command.add_key(parser)
         command.add_json(parser)
 
 
 def run_status(arguments: argparse.Namespace) -> int:
-    command.show(call(command.control_socket(arguments), "status"), arguments.json)
+    command.show(command.order(arguments, "status"), arguments.json)
     return 0
 
 
@@ -59,5 +63,5 @@ def run_lane(arguments: argparse.Namespace) -> int:
         verb, args = CLEAR, {"run": arguments.passage, "why": arguments.why}
     elif any(given):
         arguments.usage_error(f"RUN and --why belong to clear, not to {arguments.verb}")
-    command.show(call(command.control_socket(arguments), verb, args, expects=arguments.expects), arguments.json)
+    command.show(command.order(arguments, verb, args), arguments.json)
     return 0

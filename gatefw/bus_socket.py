@@ -1,0 +1,156 @@
+"""The sockets of the bus as the gate binds them: CURVE on each, and a gatekeeper who is asked about every key.
+
+libzmq lets everybody in where CURVE is on and nobody answers for the keys (ZAP, RFC 27). So the gatekeeper is there
+before anything is bound and longer than it, and each socket is told to refuse whom nobody vouches for
+(`ZAP_ENFORCE_DOMAIN`). Who is refused has seen the greeting that every ZeroMQ program with CURVE sends, and no more.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import zmq
+from zmq.utils import z85
+from zmq.utils.monitor import recv_monitor_message
+
+from gatefw import unix_socket
+from gatefw.bus_keys import Endpoints
+from gatefw.errors import SetupError
+
+Socket = zmq.Socket[bytes]
+EVENTS, REPLAY, ORDERS = "events", "replay", "orders"
+SOCKET_MODE = 0o660  # its directory says which group; who may speak is said by keys
+HIGH_WATER = 1000  # messages kept for one slow client; beyond it, only the replay has them
+REQUESTS_KEPT = 32  # of one client that asks faster than it is answered
+CONNECTIONS = 64  # on all three sockets; HIGH_WATER messages of less than 2 KB each are 128 MB at the very worst
+MESSAGE_BYTES = 64 * 1024
+LINGER_MS = 500
+HEARTBEAT_MS, SILENT_MS = 2000, 10_000  # who does not answer for so long has gone
+HANDSHAKE_MS = 5000  # who has not shown a key by then has gone
+ADMISSIONS = 64  # answered before events are published again
+IPC, TCP = "ipc://", "tcp://"
+_ZAP = "inproc://zeromq.zap.01"
+_COMES_AND_GOES = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
+
+Admits = Callable[[str, str], bool]
+"""Whether a socket (EVENTS, REPLAY, ORDERS) is open to a public key in Z85."""
+
+
+def address_of(path: Path) -> str:
+    """The endpoint of a socket file."""
+    return f"{IPC}{path}"
+
+
+class BusSockets:
+    """One set of them, from construction to `close`; all but construction from one thread. Raises SetupError.
+
+    `server`: the gate's public and secret key.
+    """
+
+    def __init__(self, endpoints: Endpoints, server: tuple[str, str], admits: Admits) -> None:
+        self._server, self._admits = server, admits
+        self._monitors: dict[Socket, Socket] = {}
+        self._live: set[tuple[Socket, int]] = set()  # each connection: a monitor, a descriptor
+        with contextlib.ExitStack() as files:
+            self._context = files.enter_context(zmq.Context())
+            self._gatekeeper = files.enter_context(self._context.socket(zmq.REP))
+            self._gatekeeper.linger = 0
+            self._gatekeeper.bind(_ZAP)
+            self.events, self.replay, self.orders = (
+                self._bound(files, kind, endpoint, domain)
+                for kind, endpoint, domain in (
+                    (zmq.PUB, endpoints.events, EVENTS),
+                    (zmq.ROUTER, endpoints.replay, REPLAY),
+                    (zmq.ROUTER, endpoints.orders, ORDERS),
+                )
+            )
+            self._files = files.pop_all()
+
+    def close(self, linger_ms: int = LINGER_MS) -> None:
+        """Everybody is disconnected, the endpoints are free when this returns; what was sent has `linger_ms` to go.
+
+        May be called twice."""
+        for each, monitor in self._monitors.items():
+            each.linger = linger_ms
+            each.disable_monitor()
+            monitor.close()
+        self._monitors.clear()
+        self._files.close()
+
+    @property
+    def polled(self) -> list[Socket]:
+        """What to call `admit` for."""
+        return [self._gatekeeper, *self._monitors.values()]
+
+    def admit(self) -> None:
+        """Say who may come in; bounded, and never waits."""
+        for monitor in self._monitors.values():
+            self._count(monitor)
+        with contextlib.suppress(zmq.Again):
+            for _ in range(ADMISSIONS):
+                self._answer(*self._gatekeeper.recv_multipart(zmq.NOBLOCK))
+
+    # ---------------------------------------------------------------- the gatekeeper
+
+    def _answer(self, version: bytes, number: bytes, *asked: bytes) -> None:
+        status, user = self._judged(asked)
+        self._gatekeeper.send_multipart([version, number, status, b"", user, b""])
+
+    def _judged(self, asked: tuple[bytes, ...]) -> tuple[bytes, bytes]:
+        match asked:
+            case (domain, _, _, b"CURVE", key) if len(key) == 32:
+                public = z85.encode(key)
+                if not self._admits(domain.decode(), public.decode()):
+                    return b"400", b""
+                if len(self._live) > CONNECTIONS:  # its own is one of them
+                    return b"300", b""  # try again later
+                return b"200", public
+        return b"400", b""
+
+    def _count(self, monitor: Socket) -> None:
+        with contextlib.suppress(zmq.Again):
+            while True:
+                told = recv_monitor_message(monitor, zmq.NOBLOCK)
+                connection = (monitor, told["value"])
+                if told["event"] == zmq.EVENT_ACCEPTED:
+                    self._live.add(connection)
+                else:
+                    self._live.discard(connection)
+
+    # ---------------------------------------------------------------- binding
+
+    def _bound(self, files: contextlib.ExitStack, kind: int, endpoint: str, domain: str) -> Socket:
+        path = Path(endpoint.removeprefix(IPC)) if endpoint.startswith(IPC + "/") else None
+        if path is None and not endpoint.startswith(TCP):
+            raise SetupError(f"bus {endpoint}: {IPC}/ABSOLUTE/PATH or {TCP}ADDRESS:PORT is wanted")
+        if path is not None:
+            unix_socket.checked(path)
+        sock = files.enter_context(self._context.socket(kind))
+        self._secure(sock, domain)
+        sock.ipv6 = "[" in endpoint
+        name = f"inproc://{domain}-monitor"
+        sock.monitor(name, _COMES_AND_GOES)
+        self._monitors[sock] = monitor = files.enter_context(self._context.socket(zmq.PAIR))
+        monitor.rcvhwm = monitor.linger = 0  # a full one would stop libzmq's own thread
+        monitor.connect(name)
+        mask = os.umask(0o177)  # libzmq makes the file in this call, with the mode the mask leaves
+        try:
+            sock.bind(endpoint)
+        except zmq.ZMQError as error:
+            raise SetupError(
+                f"bus {endpoint}: cannot be bound: {error.strerror}; is its directory or address there, and free?"
+            ) from error
+        finally:
+            os.umask(mask)
+        if path is not None:
+            path.chmod(SOCKET_MODE)
+        return sock
+
+    def _secure(self, sock: Socket, domain: str) -> None:
+        sock.sndhwm, sock.rcvhwm, sock.maxmsgsize = HIGH_WATER, REQUESTS_KEPT, MESSAGE_BYTES
+        sock.handshake_ivl, sock.heartbeat_ivl, sock.heartbeat_timeout = HANDSHAKE_MS, HEARTBEAT_MS, SILENT_MS
+        sock.curve_server = True
+        sock.curve_publickey, sock.curve_secretkey = (each.encode() for each in self._server)
+        sock.zap_domain = domain.encode()
+        sock.set(zmq.ZAP_ENFORCE_DOMAIN, 1)
