@@ -101,6 +101,7 @@ class Clerk:
         self._partitions = PartitionDesk(records.partitions, self._ask, record, now, self._forget_fingers)
         self._registrations = RecordDesk(records, self._fingers, self._ask, record, now)
         self._unwell = ""
+        self.progress = 0
         self._look_again_at: float | None = None
         self._listed_upto = ""
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
@@ -181,6 +182,7 @@ class Clerk:
                 task()
             except Exception:  # noqa: BLE001  one order must not take the others with it
                 _log.exception("clerk")
+            self.progress += 1
 
     def _ask(self, do: str, then: Callable[[Message], None], **fields: Any) -> None:
         """Ask vision; `then` goes on here, on this thread."""

@@ -99,6 +99,10 @@ class Paths:
         return self.run / "control.sock"
 
     @property
+    def metrics(self) -> Path:
+        return self.run / "metrics" / "metrics.sock"
+
+    @property
     def display(self) -> Path:
         return self.run / "display.sock"
 

@@ -61,7 +61,7 @@ class ControlServer:
     """
 
     def __init__(self, path: Path, handle: Handler) -> None:
-        self._path, self._handle = path, handle
+        self._path, self._handle, self.progress = path, handle, 0
         self._listener = unix_socket.listen(path, CONNECTIONS)
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -80,6 +80,10 @@ class ControlServer:
 
     # ---------------------------------------------------------------- any thread
 
+    def poke(self) -> None:
+        """Have the thread take a turn, which `progress` counts."""
+        self._wake()
+
     def _wake(self) -> None:
         with contextlib.suppress(OSError):  # full: it is awake; closed: it has ended
             self._wake_out.send(b"\0")
@@ -94,6 +98,7 @@ class ControlServer:
             self._path.unlink(missing_ok=True)
 
     def _turn(self) -> None:
+        self.progress += 1
         poll = select.poll()
         poll.register(self._listener, select.POLLIN)
         poll.register(self._wake_in, select.POLLIN)

@@ -39,6 +39,11 @@ class DeviceStates:
         """Name, role, driver, `there`, `lost` or `impaired`, why, and for how many seconds."""
         return [self._told(each) for each in self._places]
 
+    def now(self) -> dict[str, State]:
+        """Of the vision process and each device: why it is lost, what ails it, and for how many seconds it is so."""
+        now_s = self._now_s()
+        return {name: (lost, ails, now_s - since_s) for name, (lost, ails, since_s) in self._is.copy().items()}
+
     def _told(self, place: Device) -> dict[str, object]:
         lost, ails, since_s = self._is[place.label]
         if place.role == "camera" and self._is[VISION][0] is not None:

@@ -85,7 +85,7 @@ class Display:
     def __init__(
         self, path: Path, facts_of: Callable[[SubjectId], Mapping[str, str]], put: Callable[[GateInput], None]
     ) -> None:
-        self._path, self._facts_of, self._put = path, facts_of, put
+        self._path, self._facts_of, self._put, self.progress = path, facts_of, put, 0
         self._listener = unix_socket.listen(path, SCREENS)
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -107,6 +107,10 @@ class Display:
         self._thread.join()
 
     # ------------------------------------------------------------ any thread
+
+    def poke(self) -> None:
+        """Have the thread take a turn, which `progress` counts."""
+        self._wake()
 
     def show(self, phase: Phase, reason: Reason | None) -> None:
         """What everybody may see; `reason` is one that `gate_terms.shown` let through."""
@@ -173,6 +177,7 @@ class Display:
             self._path.unlink(missing_ok=True)
 
     def _turn(self) -> None:
+        self.progress += 1
         poll = select.poll()
         poll.register(self._listener, select.POLLIN)
         poll.register(self._wake_in, select.POLLIN)

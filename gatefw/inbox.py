@@ -36,6 +36,11 @@ class Inbox:
                 self._waiting.append(event)
             self._filled.notify()
 
+    @property
+    def waiting(self) -> int:
+        """How many inputs the loop has not taken yet."""
+        return len(self._waiting)
+
     def get(self, timeout_s: float) -> GateInput | None:
         """The oldest input, or None when none came in time.
 

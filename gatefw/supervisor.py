@@ -49,6 +49,8 @@ from gatefw.gate_terms import (
 from gatefw.inbox import Inbox
 from gatefw.key_desk import KeyDesk
 from gatefw.leases import NEEDS_COMMIT
+from gatefw.liveness import Liveness, Watched
+from gatefw.metrics_server import MetricsServer
 from gatefw.model import (
     Beam,
     CheckEligibility,
@@ -74,6 +76,7 @@ from gatefw.notify import Notifier, Watchdog
 from gatefw.office import Office
 from gatefw.order_desk import OrderDesk, Reply, lane_status
 from gatefw.scribe import ACKNOWLEDGE
+from gatefw.telemetry import Lane, Telemetry
 from gatefw.vision_child import VisionChild
 from gatefw.vision_desk import VisionDesk
 from hw import gpio
@@ -108,6 +111,7 @@ class Supervisor:
         self._stop_by_s: float | None = None
         self._hint = ""
         self._ticked_s = 0.0
+        self._owed_row = 0  # that the journal must reach, now that something was recorded
         self._files = ExitStack()
         try:
             self._open()
@@ -149,6 +153,16 @@ class Supervisor:
             lambda do, heard: self._desk.request(do, heard),
         )
         self._devices = DeviceDesk(config.devices, self._crew.all, self._crew.installers, lane, config.paths.run)
+        self._liveness = Liveness(self._inbox.put)
+        self._telemetry = Telemetry(
+            lambda: Lane(self.gate.state.phase, self.gate.state.in_service, self._scribe.latch is not None),
+            {worker.name: worker.vitals.health for worker in self._crew.all},
+            self._devices.states,
+            self._liveness,
+            lambda: self._inbox.waiting,
+            self._scribe.journal.head,
+            lambda: self._watchdog.fed,
+        )
 
     # ------------------------------------------------------------ running
 
@@ -175,6 +189,8 @@ class Supervisor:
             self._publish_status()
             control = ControlServer(self._config.paths.control, self._orders.take)
             self._files.callback(control.close)
+            self._watch_threads(control)
+            self._files.callback(MetricsServer(self._config.paths.metrics, self._telemetry.text).close)
             started = (("version", __version__), ("phase", self.gate.state.phase))
             self._scribe.append(Fact(FactKind.SERVICE_STARTED, None, started))
             self._scribe.end_unfinished()
@@ -186,6 +202,16 @@ class Supervisor:
             self._notifier.say("STOPPING=1")
             self._scribe.append(Fact(FactKind.SERVICE_STOPPED))
         return 0
+
+    def _watch_threads(self, control: ControlServer) -> None:
+        journal = self._scribe.journal
+        for watched in (
+            Watched("journal", journal.head, owes=lambda: self._owed_row > journal.head()),
+            Watched("clerk", lambda: self._clerk.progress),
+            Watched("control", lambda: control.progress, control.poke),
+            Watched("display", lambda: self._display.progress, self._display.poke),
+        ):
+            self._liveness.watch(watched)
 
     def stop_on_signals(self) -> None:
         """SIGTERM and SIGINT end the lane in order. Call from the main thread."""
@@ -239,6 +265,9 @@ class Supervisor:
     def _tick(self, now_s: float) -> None:
         if now_s - self._ticked_s < LATE_S:  # whoever was kept from running himself calls nobody stuck
             self._crew.leave_stuck(now_s)
+        else:
+            self._telemetry.counts.late += 1
+        self._liveness.look(now_s)
         self._ticked_s = now_s
         self._handle(Tick())
         self._beat()
@@ -285,7 +314,9 @@ class Supervisor:
             case Drop(door):
                 self._crew.doors[door].drop()
             case Record(fact, ticket):
+                self._owed_row = self._scribe.journal.head() + 1
                 self._scribe.append(fact, ticket)
+                self._telemetry.counts.notice(fact)
                 self._clerk.notice(fact)
                 if self._authorities:
                     self._authorities.notice(fact)
@@ -360,4 +391,5 @@ class Supervisor:
             "latched": self._scribe.latch.value if self._scribe.latch else None,
             "hint": self._hint,
             "journal_head": self._scribe.journal.head(),
+            "health": self._telemetry.health(time.monotonic()),
         }
