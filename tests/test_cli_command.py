@@ -1,12 +1,16 @@
 """What the commands have in common: how far they have come, and what they say when the disk is full."""
 
+import argparse
+import importlib
 import io
 import subprocess
 import sys
 from itertools import count
 from pathlib import Path
 
-from gatefw.cli import command
+import pytest
+
+from gatefw.cli import GROUPS, command
 
 
 class Terminal(io.StringIO):
@@ -44,3 +48,22 @@ def test_a_full_disk_is_said_in_a_line() -> None:
             timeout=120,
         )
     assert (ran.returncode, ran.stderr) == (2, "gatefw: the output: the disk is full; make room and try again\n")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_commands_of_a_group_are_those_that_it_adds(group: str) -> None:
+    added = argparse.ArgumentParser().add_subparsers()
+    importlib.import_module(f"gatefw.cli.{group}").add_parser(added)
+    assert tuple(added.choices) == GROUPS[group]
+
+
+@pytest.mark.parametrize("name", ["run", "status"])
+def test_a_command_of_every_day_loads_no_other_group_and_nothing_that_computes_with_faces(name: str) -> None:
+    """The supervisor and the watcher start as `gatefw`: what they load they keep."""
+    asked = f"import sys\nfrom gatefw.cli import main\ntry:\n    main(['-v', '{name}', '--help'])\nfinally:\n    print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    loaded = set(ran.stdout.splitlines()[-1].split())
+    [group] = [group for group, names in GROUPS.items() if name in names]
+    assert {f"gatefw.cli.{each}" for each in GROUPS} & loaded == {f"gatefw.cli.{group}"}
+    assert not loaded & {"numpy", "cv2"}

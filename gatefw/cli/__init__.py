@@ -6,34 +6,12 @@ done: the message says what was asked, what was found and what to do.
 
 import argparse
 import errno
+import importlib
 import logging
 import sys
+from collections.abc import Iterable
 
 from gatefw import __version__
-from gatefw.cli import (
-    authority,
-    check,
-    demo,
-    device,
-    events,
-    face,
-    finger,
-    gallery,
-    journal,
-    metrics,
-    models,
-    operate,
-    partition,
-    people,
-    record,
-    reverse,
-    run,
-    secrets,
-    simulate,
-    stats,
-    systems,
-    tokens,
-)
 from gatefw.errors import GateError
 
 DESCRIPTION = """\
@@ -44,47 +22,55 @@ example:
   gatefw run config/lanes/contactless-e-channel.toml
   gatefw status
 """
-GROUPS = (
-    run,
-    check,
-    operate,
-    reverse,
-    people,
-    record,
-    partition,
-    finger,
-    gallery,
-    secrets,
-    tokens,
-    authority,
-    device,
-    events,
-    journal,
-    stats,
-    metrics,
-    models,
-    face,
-    demo,
-    simulate,
-    systems,
-)
+GROUPS: dict[str, tuple[str, ...]] = {
+    "run": ("run", "watcher", "make-safe"),
+    "check": ("check",),
+    "operate": ("status", "lane"),
+    "reverse": ("reverse",),
+    "people": ("enrol", "revoke", "subjects"),
+    "record": ("change-facts", "withdraw-consent"),
+    "partition": ("partition",),
+    "finger": ("enrol-finger",),
+    "gallery": ("gallery",),
+    "secrets": ("secrets",),
+    "tokens": ("tokens",),
+    "authority": ("authority",),
+    "device": ("device",),
+    "events": ("events",),
+    "keys": ("keys",),
+    "journal": ("journal",),
+    "stats": ("stats",),
+    "models": ("models",),
+    "face": ("face",),
+    "demo": ("demo",),
+    "simulate": ("simulate",),
+    "systems": ("systems",),
+}
+"""The file of each group in this folder, and its commands: a command loads no other group. In the order of the help."""
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(groups: Iterable[str] = GROUPS) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="gatefw", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     top.add_argument("--version", action="version", version=f"gatefw {__version__}")
     top.add_argument("-v", "--verbose", action="store_true", help="log what happens to standard error")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for group in GROUPS:
-        group.add_parser(commands)
+    for group in groups:
+        importlib.import_module(f"gatefw.cli.{group}").add_parser(commands)
     return top
+
+
+def _asked(arguments: list[str]) -> Iterable[str]:
+    """The group of the command that is given; where there is none such all of them, for the help."""
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    return [group for group, commands in GROUPS.items() if command in commands] or GROUPS
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    options = parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parser(_asked(arguments)).parse_args(arguments)
     logging.basicConfig(
         level=logging.INFO if options.verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

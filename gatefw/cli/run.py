@@ -46,15 +46,17 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from gatefw import door_table
+    from gatefw import door_table, hardening
     from gatefw.biometrics import evaluation
-    from gatefw.biometrics.threshold import require_held
     from gatefw.supervisor import Supervisor
     from hw.gpio.persistence import dead_outputs
 
+    hardening.harden()
     lane = config.load(arguments.file, hw.schema)
     door_table.refuse(lane, dead_outputs(lane.gpio.factory if lane.gpio else ""))
     if lane.vision.identifying:
+        from gatefw.biometrics.threshold import require_held  # with numpy, which no other lane's supervisor needs
+
         size = lane.gallery
         require_held(lane.vision.models, lane.vision.embedder, size.most, size.fpir, size.fnir, size.frames)
     if lane.face.require_liveness:
