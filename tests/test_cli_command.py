@@ -60,8 +60,10 @@ def test_the_commands_of_a_group_are_those_that_it_adds(group: str) -> None:
 @pytest.mark.parametrize("name", ["run", "status"])
 def test_a_command_of_every_day_loads_no_other_group_and_nothing_that_computes_with_faces(name: str) -> None:
     """The supervisor and the watcher start as `gatefw`: what they load they keep."""
-    asked = f"import sys\nfrom gatefw.cli import main\ntry:\n    main(['-v', '{name}', '--help'])\nfinally:\n    print(*sys.modules)"
-    ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=120)
+    asked = "import sys; from gatefw.cli import main\ntry: main(sys.argv[1:])\nfinally: print(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", asked, "-v", name, "--help"], capture_output=True, text=True, timeout=120
+    )
     assert ran.returncode == 0, ran.stderr
     loaded = set(ran.stdout.splitlines()[-1].split())
     [group] = [group for group, names in GROUPS.items() if name in names]
