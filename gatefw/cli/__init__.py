@@ -37,6 +37,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "authority": ("authority",),
     "device": ("device",),
     "events": ("events",),
+    "keys": ("keys",),
     "journal": ("journal",),
     "stats": ("stats",),
     "metrics": ("metrics",),
