@@ -11,10 +11,11 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
+from dataclasses import asdict
 from types import FrameType
 
 import hw
-from gatefw import __version__, key_desk
+from gatefw import __version__, hardening, key_desk
 from gatefw.bus import Bus
 from gatefw.bus_keys import Endpoints, Keyholders
 from gatefw.clearance import load
@@ -112,6 +113,7 @@ class Supervisor:
         self._hint = ""
         self._ticked_s = 0.0
         self._owed_row = 0  # that the journal must reach, now that something was recorded
+        self._memory = asdict(hardening.found())
         self._files = ExitStack()
         try:
             self._open()
@@ -391,5 +393,6 @@ class Supervisor:
             "latched": self._scribe.latch.value if self._scribe.latch else None,
             "hint": self._hint,
             "journal_head": self._scribe.journal.head(),
+            "memory": self._memory,
             "health": self._telemetry.health(time.monotonic()),
         }

@@ -53,7 +53,7 @@ from pathlib import Path
 from types import FrameType
 
 import hw
-from gatefw import config
+from gatefw import config, hardening
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import Gallery, keys_of
 from gatefw.biometrics.liveness import AttackDetector, Judge
@@ -101,6 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--child", action="store_true", help="end when standard input ends")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="vision: %(levelname)s: %(message)s")
+    hardening.harden()
     try:
         serve(config.load(options.config, hw.schema).vision, options.child)
     except SetupError as error:
