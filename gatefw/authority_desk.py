@@ -131,6 +131,10 @@ class AuthorityDesk:
         if fact.kind in (FactKind.RULE_FAILED, FactKind.PASSAGE_DECIDED, FactKind.PASSAGE_ENDED):
             self._work.put(lambda: self._noticed(fact))
 
+    def change(self, terms: Authorities) -> None:
+        """From now on by these terms."""
+        self._work.put(lambda: setattr(self, "_terms", terms))
+
     def sweep(self) -> None:
         """Do now what is done every `SWEEP_S`."""
         self._work.put(self._swept)

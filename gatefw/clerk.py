@@ -90,9 +90,9 @@ class Clerk:
         fingers: Fingers | None = None,
         finger_sensor: FingerWorker | None = None,
     ) -> None:
-        self._records, self._take, self._put, self._record, self._now = records, take, put, record, now
-        self._house, self._vouched = house, house.vouched or now
-        self._tries = Tries(records.store, house.lane, house.tries.most, house.tries.within_s)
+        self._records, self._put, self._record, self._now = records, put, record, now
+        self._vouched = house.vouched or now
+        self._changed(take, house)
         self._admitted: dict[RunId, SubjectId] = {}
         self._desk: VisionDesk | None = None
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -140,6 +140,10 @@ class Clerk:
         """The counter's officer let them pass: they are behind this lane's touchpoint."""
         self._work.put(lambda: self._passed(subject))
 
+    def change(self, take: Callable[[Token], Token | Failed], house: HouseRules) -> None:
+        """From now on by these terms and rules."""
+        self._work.put(lambda: self._changed(take, house))
+
     def order(self, order: Order, reply: Reply) -> None:
         """Do an order about people."""
         does = {
@@ -183,6 +187,10 @@ class Clerk:
             except Exception:  # noqa: BLE001  one order must not take the others with it
                 _log.exception("clerk")
             self.progress += 1
+
+    def _changed(self, take: Callable[[Token], Token | Failed], house: HouseRules) -> None:
+        self._take, self._house = take, house
+        self._tries = Tries(self._records.store, house.lane, house.tries.most, house.tries.within_s)
 
     def _ask(self, do: str, then: Callable[[Message], None], **fields: Any) -> None:
         """Ask vision; `then` goes on here, on this thread."""

@@ -23,7 +23,7 @@ from gatefw.events import ORDERS
 from gatefw.model import Phase
 
 VERBS = frozenset((*ORDERS.words, "status", "subjects", "partitions", "devices", "keys"))
-CLEAR = "clear_by_hand"
+CLEAR, RELOAD = "clear_by_hand", "reload"
 EXPIRES_S = 10.0
 LONGEST_S = 3600.0
 CONNECTIONS = 16

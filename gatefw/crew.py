@@ -18,7 +18,7 @@ from gatefw.authority_worker import AuthorityWorker
 from gatefw.clearance import Terms, beginning
 from gatefw.clearance_writer import Correspondent
 from gatefw.config import Config
-from gatefw.config_tables import Device
+from gatefw.config_tables import Device, Documents
 from gatefw.device_secrets import Installer
 from gatefw.document_worker import DocumentWorker, Trusted
 from gatefw.errors import DeviceError, SetupError
@@ -174,15 +174,16 @@ def _answering(
 ) -> dict[type[Question], Answers]:
     """Which device answers what is asked during a passage, where the lane file has it."""
     answering: dict[type[Question], Answers] = {}
-    given = config.documents
     for label, open_device in openers("document"):
-        trusted = Trusted(
-            Path(given.csca), given.revocation == "required", needs_synchronised=given.require_synchronised
-        )
-        answering[ReadDocument] = DocumentWorker(label, open_device, put, trusted)
+        answering[ReadDocument] = DocumentWorker(label, open_device, put, trusted(config.documents))
     for label, open_device in openers("finger"):
         answering[VerifyFinger] = FingerWorker(label, open_device, put, finger_of)
     return answering
+
+
+def trusted(given: Documents) -> Trusted:
+    """Whose documents are believed. Raises StoreError when the store is bad."""
+    return Trusted(Path(given.csca), given.revocation == "required", needs_synchronised=given.require_synchronised)
 
 
 def correspondent(device: Device, lane: str) -> Correspondent:

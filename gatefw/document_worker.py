@@ -89,6 +89,10 @@ class DocumentWorker(QuestionWorker[DocumentReader]):
         self._trusted, self._now_s = trusted, now_s
         self._refreshed_s = now_s()
 
+    def trust(self, trusted: Trusted) -> None:
+        """From the next document on; any thread."""
+        self._trusted = trusted
+
     def idle(self, device: DocumentReader) -> None:
         device.present()  # a reader that was unplugged is told before somebody needs it
         if self._now_s() - self._refreshed_s >= STORE_POLL_S:

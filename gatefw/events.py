@@ -145,6 +145,7 @@ ORDERS = Word(
         "partition_change",
         "partition_destroy",
         "clear_by_hand",
+        "reload",
         "stop",
         "device_test",
         "device_trace",

@@ -10,7 +10,7 @@ the same run still wants the same door for the same purpose, the interlock is as
 person *out* never waits for the journal: it is driven first and recorded when possible.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -70,6 +70,7 @@ from gatefw.model import (
     Sensed,
     Signal,
     Started,
+    Timer,
     Unlatch,
 )
 from gatefw.senses import News, Senses
@@ -107,6 +108,12 @@ class Gate:
         return self.senses.sensed
 
     @property
+    def between_runs(self) -> bool:
+        """Whether the lane is empty and nobody is under way: what changes now changes under nobody."""
+        runs = self.runs
+        return self.state.vacant and self.state.phase in BETWEEN_RUNS and runs.served is None and runs.waiting is None
+
+    @property
     def takes_tokens(self) -> bool:
         """Whether a token that is read now begins a run."""
         return self.runs.takes_tokens(self.state, self._now_s)
@@ -115,6 +122,10 @@ class Gate:
     def attends(self) -> bool:
         """Whether somebody stands in front of an idle lane, so that time alone may begin a run."""
         return self.runs.attends(self.state)
+
+    def retime(self, timers: Mapping[Timer, float]) -> None:
+        """From now on these times; those that run already end as they were set."""
+        self._settings.timers.update(timers)
 
     def handle(self, event: GateInput, now_s: float) -> list[Effect]:
         """Take one input; the effects are in the order in which they should be done."""

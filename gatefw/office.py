@@ -54,16 +54,29 @@ class Office:
 
     def employ_clerk(self, finger_sensor: FingerWorker | None) -> Clerk:
         """Who answers what the lane asks about people; not started yet."""
-        seen = SeenTokens(self._config.paths.tokens)
-        self._files.callback(seen.close)
-        take = self._token_check(self._config, seen).take
-        house = self._house_rules(self._config)
-        return Clerk(self.records, take, self._put, self.scribe.append, self.now, house, self._fingers, finger_sensor)
+        self._seen = SeenTokens(self._config.paths.tokens)
+        self._files.callback(self._seen.close)
+        take, house = self._token_check(self._config).take, self._house_rules(self._config)
+        self._clerk = Clerk(
+            self.records, take, self._put, self.scribe.append, self.now, house, self._fingers, finger_sensor
+        )
+        return self._clerk
 
-    def _token_check(self, config: Config, seen: SeenTokens) -> TokenCheck:
+    def prepared(self, config: Config) -> Callable[[], None]:
+        """What has to be done so that the office works by this lane file. Raises SetupError; nothing has changed."""
+        take, house = self._token_check(config).take, self._house_rules(config)
+
+        def apply() -> None:
+            self._clerk.change(take, house)
+            if self.authorities:
+                self.authorities.change(config.authorities)
+
+        return apply
+
+    def _token_check(self, config: Config) -> TokenCheck:
         # The bare clock: the journal's never goes back, and one wrong jump ahead would end every token for good.
         terms = TokenTerms.of(config.lane.name, config.tokens, face_follows(config.lane.procedure))
-        return TokenCheck(terms, seen, wall_clock)
+        return TokenCheck(terms, self._seen, wall_clock)
 
     def _house_rules(self, config: Config) -> HouseRules:
         rules = Rules(config.rules, config.port, config.lane.name, wall_clock)

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from types import FrameType
@@ -20,12 +21,13 @@ from gatefw.bus import Bus
 from gatefw.bus_keys import Endpoints, Keyholders
 from gatefw.clearance import load
 from gatefw.config import Config
-from gatefw.control import CLEAR, Order
+from gatefw.control import CLEAR, RELOAD, Order
 from gatefw.control_server import ControlServer
 from gatefw.counter_desk import CounterDesk
-from gatefw.crew import gate_settings, muster
+from gatefw.crew import gate_settings, muster, trusted
 from gatefw.device_desk import VERBS, DeviceDesk, LaneAccess
 from gatefw.display import Display
+from gatefw.document_worker import DocumentWorker
 from gatefw.errors import GateError, Overflow
 from gatefw.events import new_run
 from gatefw.gate import Gate
@@ -76,6 +78,7 @@ from gatefw.model import (
 from gatefw.notify import Notifier, Watchdog
 from gatefw.office import Office
 from gatefw.order_desk import OrderDesk, Reply, lane_status
+from gatefw.reload import Reloader
 from gatefw.scribe import ACKNOWLEDGE
 from gatefw.telemetry import Lane, Telemetry
 from gatefw.vision_child import VisionChild
@@ -155,6 +158,13 @@ class Supervisor:
             lambda do, heard: self._desk.request(do, heard),
         )
         self._devices = DeviceDesk(config.devices, self._crew.all, self._crew.installers, lane, config.paths.run)
+        self._hung_up = threading.Event()  # SIGHUP: only told here, and done by the loop
+        self._reloader = Reloader(
+            config,
+            self._prepared,
+            lambda new: self._scribe.note_config(new.sha256, new.reversed),
+            self._scribe.append,
+        )
         self._liveness = Liveness(self._inbox.put)
         self._telemetry = Telemetry(
             lambda: Lane(self.gate.state.phase, self.gate.state.in_service, self._scribe.latch is not None),
@@ -165,6 +175,20 @@ class Supervisor:
             self._scribe.journal.head,
             lambda: self._watchdog.fed,
         )
+
+    def _prepared(self, config: Config) -> Callable[[], None]:
+        """What the loop has to do so that the lane runs by another lane file, as far as `reload` lets it."""
+        office = self._office.prepared(config)
+        readers = [each for each in self._crew.answering.values() if isinstance(each, DocumentWorker)]
+        believed = [(each, trusted(config.documents)) for each in readers]
+
+        def apply() -> None:
+            self.gate.retime(config.timers.lengths)
+            office()
+            for reader, store in believed:
+                reader.trust(store)
+
+        return apply
 
     # ------------------------------------------------------------ running
 
@@ -216,13 +240,14 @@ class Supervisor:
             self._liveness.watch(watched)
 
     def stop_on_signals(self) -> None:
-        """SIGTERM and SIGINT end the lane in order. Call from the main thread."""
+        """SIGTERM and SIGINT end the lane in order, SIGHUP has its file read again. Call from the main thread."""
 
         def stop(_number: int, _frame: FrameType | None) -> None:
             self._stopping.set()
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGHUP, lambda _number, _frame: self._hung_up.set())
 
     def _boot(self) -> None:
         """Nothing moves before every door and sensor was read once, or it is certain that one cannot be."""
@@ -271,6 +296,10 @@ class Supervisor:
             self._telemetry.counts.late += 1
         self._liveness.look(now_s)
         self._ticked_s = now_s
+        if self._hung_up.is_set():
+            self._hung_up.clear()
+            self._reloader.ask()
+        self._reloader.look(self.gate.between_runs)
         self._handle(Tick())
         self._beat()
         self._publish_status()
@@ -371,6 +400,8 @@ class Supervisor:
     def _order_elsewhere(self, order: Order, reply: Reply) -> None:
         if order.verb == CLEAR:
             self._counter.order(order, reply)
+        elif order.verb == RELOAD:
+            self._reloader.order(order, reply)
         elif order.verb == ACKNOWLEDGE:
             self._scribe.acknowledge(order, reply)
         elif order.verb in key_desk.VERBS:
@@ -395,4 +426,5 @@ class Supervisor:
             "journal_head": self._scribe.journal.head(),
             "memory": self._memory,
             "health": self._telemetry.health(time.monotonic()),
+            "reloaded": self._reloader.told,
         }

@@ -41,6 +41,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "journal": ("journal",),
     "stats": ("stats",),
     "metrics": ("metrics",),
+    "reload": ("reload",),
     "models": ("models",),
     "face": ("face",),
     "demo": ("demo",),
