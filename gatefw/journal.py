@@ -162,7 +162,9 @@ class Journal(Reading):
                 pace(link.n)
 
             since = checkpoint[0] - 1 if recent and checkpoint else None
-            return chain.walked(database, lambda: Walk(f"journal {self._path}", self.epoch, key), since, seen)
+            return chain.walked(
+                database, lambda: Walk(f"journal {self._path}", self._lane, self.epoch, key), since, seen
+            )
 
     def latched(self) -> Reason | None:
         """The first cause of the FAULT this lane is in, as it stands on disk; a latch nobody can read still latches."""
@@ -201,11 +203,11 @@ class Journal(Reading):
             self._queue.put(item)
 
     def _work(self) -> None:
-        item: _Item | None = None
-        while not isinstance(item, _Close):
+        following: _Item | None = None
+        while not isinstance(item := following or self._next(), _Close):
             following = None
             try:
-                match item := item or self._next():
+                match item:
                     case _SetLatch(reason):
                         self._latch.set(reason)
                     case _Acknowledge():
@@ -213,12 +215,15 @@ class Journal(Reading):
                     case _Append():
                         group, following = self._group(item)
                         self._commit(group)
-                    case None | _Close():
-                        self._keep(item is not None)
+                    case None:
+                        self._keep()
             except Exception as error:  # noqa: BLE001  whatever it was, what is recorded is no longer certain
                 self._break(error)
-            if not isinstance(item, _Close):
-                item = following
+        try:
+            if self._keeper and self._keeper.unsigned(self._head.n):
+                self._commit([], sign=True)
+        except Exception as error:  # noqa: BLE001  as above
+            self._break(error)
 
     def _next(self) -> _Item | None:
         """What is queued; None when nothing comes, and there is something else to do."""
@@ -261,22 +266,20 @@ class Journal(Reading):
         if keeper and keeper.wants_to_look:
             keeper.look()
 
-    def _keep(self, closing: bool) -> None:
+    def _keep(self) -> None:
         """Nobody writes: sign what is unsigned, remove what is old, look how much room there is."""
         keeper = self._keeper
         if keeper is None or self._broken:
             return
-        if keeper.due(self._head.n) or (closing and keeper.unsigned(self._head.n)):
+        if keeper.due(self._head.n):
             self._commit([])
-        if closing:
-            return
+        if keeper.wants_to_look:
+            keeper.look()
         if keeper.removing:
             keeper.remove_some()
-        elif keeper.wants_to_look:
-            keeper.look()
-            if (removal := keeper.removable(self.now())) is not None:
-                self._commit([_Append(removal, self.now(), None)], sign=True)
-                keeper.wrote(removal)
+        elif (removal := keeper.removable(self.now())) is not None:
+            self._commit([_Append(removal, self.now(), None)], sign=True)
+            keeper.wrote(removal)
 
     def _acknowledge(self, asked: _Acknowledge) -> None:
         try:

@@ -7,11 +7,12 @@ stands there byte for byte as it was hashed and published; whom it is about stay
 import contextlib
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from gatefw import journal_chain as chain
 from gatefw.errors import Refusal, StoreError
@@ -80,14 +81,14 @@ def export(path: Path, since: int, until: int | None, out: Path, tell: Tell) -> 
         first, last = _bounds(database, since, until)
         walk = _walk(path, lane, epoch, "", ())()
         with _replacing(out) as file:
-            file.write(_line({EXPORT: 1, "lane": lane, "epoch": epoch}))
+            file.write(_head(lane, epoch) + b"\n")
             for link in chain.links(database, first - 1):
                 walk.take(link)
-                file.write(_exported(link))
+                file.write(_exported(link) + b"\n")
                 tell(link.n)
                 if link.n == last:
                     break
-            file.write(_line({"end": walk.ends}))
+            file.write(_json({"end": walk.ends}) + b"\n")
         return _report(walk, lane, "", ())
 
 
@@ -112,24 +113,26 @@ def _bounds(database: sqlite3.Connection, since: int, until: int | None) -> tupl
 
 def _verify_export(file: BinaryIO, path: Path, key: str, anchors: Sequence[Signed], tell: Tell) -> Report:
     lines = _lines(file)
-    head = _object(next(lines, b""), 1)
-    if head.get(EXPORT) != 1 or not isinstance(head.get("lane"), str) or not isinstance(head.get("epoch"), str):
+    first = next(lines, b"")
+    found = re.fullmatch(rb'.{0,40}"lane":"([a-z0-9\-]+)","epoch":"([0-9a-f]+)"}', first)
+    lane, epoch = (part.decode() for part in found.groups()) if found else ("", "")
+    if first != _head(lane, epoch):
         raise StoreError("is neither a journal of gatefw nor an export of one")
-    walk, ended = _walk(path, head["lane"], head["epoch"], key, anchors)(), None
+    walk, ended = _walk(path, lane, epoch, key, anchors)(), False
     for number, line in enumerate(lines, 2):
-        if ended is not None:
+        if ended:
             raise BadRow(walk.where, walk.ends + 1, ": stands behind the end of the export")
-        if line.startswith(b'{"end":'):
-            ended = _object(line, number)["end"]
+        if line == _json({"end": walk.ends}):
+            ended = True
             continue
         walk.take(_link(line, number, walk))
         tell(walk.ends)
-    if ended != walk.ends:
+    if not ended:
         raise BadRow(
             walk.where, walk.ends + 1, " is missing: the export was cut off; it does not say that it ends here"
         )
     walk.finish(whole=False)
-    return _report(walk, head["lane"], key, anchors)
+    return _report(walk, lane, key, anchors)
 
 
 def _walk(path: Path, lane: str, epoch: str, key: str, anchors: Sequence[Signed]) -> Callable[[], Walk]:
@@ -142,7 +145,7 @@ def _walk(path: Path, lane: str, epoch: str, key: str, anchors: Sequence[Signed]
             raise StoreError(f"an anchor was signed with key {each.key}, not {key or anchors[0].key}")
         if each.epoch != epoch:
             raise BadRow(where, 1, f": the journal begins anew, epoch {epoch}; an anchor of {each.time} is of another")
-    return lambda: Walk(where, epoch, key or (anchors[0].key if anchors else ""), anchors)
+    return lambda: Walk(where, lane, epoch, key or (anchors[0].key if anchors else ""), anchors)
 
 
 def _report(walk: Walk, lane: str, key: str, anchors: Sequence[Signed]) -> Report:
@@ -167,6 +170,10 @@ def _report(walk: Walk, lane: str, key: str, anchors: Sequence[Signed]) -> Repor
 # ---------------------------------------------------------------- the lines of an export
 
 
+def _head(lane: str, epoch: str) -> bytes:
+    return _json({EXPORT: 1, "lane": lane, "epoch": epoch})
+
+
 def _exported(link: Link) -> bytes:
     told = {
         "n": link.n,
@@ -174,20 +181,22 @@ def _exported(link: Link) -> bytes:
         "hash": link.hash.hex(),
         "subject": None if link.sealed is None else link.sealed.hex(),
     }
-    return b'{"chain":' + _line(told).rstrip() + _EVENT + link.body + b"}\n"
+    return b'{"chain":' + _json(told) + _EVENT + link.body + b"}"
 
 
 def _link(line: bytes, number: int, walk: Walk) -> Link:
-    told, found, body = line.partition(_EVENT)
-    row = _object(told + b"}", number).get("chain")
+    told, _, body = line.partition(_EVENT)
     try:
-        assert found and body.endswith(b"}") and isinstance(row, dict)
+        row = json.loads(told + b"}")["chain"]
         sealed = None if row["subject"] is None else bytes.fromhex(row["subject"])
         previous, row_hash = bytes.fromhex(row["previous"]), bytes.fromhex(row["hash"])
-        assert type(row["n"]) is int and 0 < row["n"] < 2**62
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        row["n"].to_bytes(8, "big")
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise BadRow(walk.where, walk.ends + 1, f": line {number} is no row of an export") from error
-    return Link(row["n"], walk.epoch, body[:-1], sealed, previous, row_hash)
+    link = Link(row["n"], walk.epoch, body[:-1], sealed, previous, row_hash)
+    if _exported(link) != line:  # spelt otherwise, as we never do
+        raise BadRow(walk.where, walk.ends + 1, f": line {number} is no row of an export")
+    return link
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
@@ -195,16 +204,8 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
         yield line.rstrip(b"\n")
 
 
-def _object(line: bytes, number: int) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise StoreError(f"line {number} is no line of an export: {error}") from error
-    return found if isinstance(found, dict) else {}
-
-
-def _line(told: dict[str, object]) -> bytes:
-    return json.dumps(told, separators=(",", ":")).encode() + b"\n"
+def _json(told: dict[str, object]) -> bytes:
+    return json.dumps(told, separators=(",", ":")).encode()
 
 
 # ---------------------------------------------------------------- files

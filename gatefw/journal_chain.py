@@ -121,8 +121,8 @@ class Walk:
     checkpoints that somebody kept elsewhere. Every method raises BadRow.
     """
 
-    def __init__(self, where: str, epoch: str, key: str = "", anchors: Iterable[Signed] = ()) -> None:
-        self.where, self.epoch, self.key = where, epoch, key
+    def __init__(self, where: str, lane: str, epoch: str, key: str = "", anchors: Iterable[Signed] = ()) -> None:
+        self.where, self.lane, self.epoch, self.key = where, lane, epoch, key
         self._anchors = {(each.n, each.hash): each for each in anchors}
         self._anchored = {n for n, _ in self._anchors}
         self._previous, self._next = GENESIS, 1
@@ -178,8 +178,8 @@ class Walk:
         told = checkpoint.is_checkpoint, checkpoint.epoch, checkpoint.n, checkpoint.hash, checkpoint.time
         if told != (True, self.epoch, link.n - 1, link.previous, event["time"]):
             raise BadRow(self.where, link.n, ": its checkpoint is of another row or journal")
-        if f"/gatefw/{checkpoint.lane}" != event["source"]:
-            raise BadRow(self.where, link.n, f": its checkpoint is of lane {checkpoint.lane}")
+        if checkpoint.lane != self.lane or event["source"] != f"/gatefw/{self.lane}":
+            raise BadRow(self.where, link.n, f": its checkpoint is of lane {checkpoint.lane}, not {self.lane}")
         if checkpoint.key != self.key:
             raise BadRow(self.where, link.n, f": its checkpoint was signed with key {checkpoint.key}, not {self.key}")
         if self.newest is not None and checkpoint.previous != self.newest.digest:
@@ -193,8 +193,8 @@ class Walk:
         if not whole:
             return
         if self.rows and self.begins - 1 != self.removed:
-            told = f"row {self.removed}" if self.removed else "none"
-            raise BadRow(self.where, 1, f" to row {self.begins - 1} are missing; removed by retention up to {told}")
+            follows = f" is missing; row {self.begins} follows, and no signed row says that it was removed"
+            raise BadRow(self.where, self.removed + 1, follows)
         for each in sorted(self._anchors.values(), key=lambda each: each.n):
             if each.n > self.ends:
                 raise BadRow(

@@ -20,7 +20,6 @@ from gatefw.journal_anchor import NO_ANCHOR, Signed, Signer
 from gatefw.journal_chain import Head
 from gatefw.model import Fact, FactKind, Reason
 
-LOOK_S = 5.0  # between two looks at what room there is
 REMOVE_ROWS = 128  # in one transaction, for which a release may have to wait
 FILLING = 0.9
 EASED = 0.95  # an alarm ends only well below where it began
@@ -32,7 +31,8 @@ class JournalTerms:
     word is enough.
 
     `says(reason, whether)` tells of a journal that is filling or full, or again not; it must only enqueue.
-    require_synchronised: nothing is removed by a clock that nobody vouches for.
+    look_s: between two looks at what room there is, and at what may go. require_synchronised: nothing is removed by a
+    clock that nobody vouches for.
     """
 
     signing_key: bytes
@@ -44,6 +44,7 @@ class JournalTerms:
     least_free_bytes: int = 64 * 2**20
     checkpoint_rows: int = 1024
     checkpoint_s: float = 60.0
+    look_s: float = 5.0
     require_synchronised: bool = True
     clock_s: Callable[[], float] = time.monotonic
 
@@ -66,7 +67,7 @@ class Keeper:
         self.removing = first is not None and first <= self._removed
         """Whether rows are left of what was removed."""
         self._signed_s = terms.clock_s() if head.n <= self._signed else float("-inf")
-        self._looked_s = float("-inf")
+        self._looked_s = self._sought_s = float("-inf")
         self._said: set[Reason] = set()
 
     @property
@@ -122,8 +123,11 @@ class Keeper:
 
     def removable(self, now: WallTime) -> Fact | None:
         """What is to be written down, signed, before the oldest segments go; None while none may."""
-        terms = self._terms
-        if self.removing or (terms.require_synchronised and not now.synchronised):
+        terms, now_s = self._terms, self._terms.clock_s()
+        if self.removing or now_s - self._sought_s < terms.look_s:
+            return None
+        self._sought_s = now_s
+        if terms.require_synchronised and not now.synchronised:
             return None
         most = self._acknowledged if terms.archive_required else self._signed
         upto = self._old_checkpoint(most, now.ns - int(terms.keep_s * 1e9)) - 1
@@ -168,13 +172,14 @@ class Keeper:
         """So long the writer may sleep when nobody writes."""
         if self.removing:
             return 0.0
-        now_s, signs_s = self._terms.clock_s(), self._signed_s + self._terms.checkpoint_s
-        due_s = min(self._looked_s + LOOK_S, signs_s) if self.unsigned(head_n) else self._looked_s + LOOK_S
-        return max(0.0, due_s - now_s)
+        due_s = min(self._looked_s, self._sought_s) + self._terms.look_s
+        if self.unsigned(head_n):
+            due_s = min(due_s, self._signed_s + self._terms.checkpoint_s)
+        return max(0.0, due_s - self._terms.clock_s())
 
     @property
     def wants_to_look(self) -> bool:
-        return self._terms.clock_s() - self._looked_s >= LOOK_S
+        return self._terms.clock_s() - self._looked_s >= self._terms.look_s
 
     def look(self) -> None:
         """How full is it? Raises StoreError: its disk has become read-only."""
