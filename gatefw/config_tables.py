@@ -267,6 +267,8 @@ class VisionTable:
 
     codes: the name of a camera before the entry door that looks for QR codes and for nothing else; empty for none.
     identify: the name of the camera that finds people by their face, before the entry door; empty for none.
+    stuck: what follows when the process hangs in the kernel and no kill ends it; the lane degrades, and with `reboot` a
+    restart of the machine is asked for after stuck_after_s, once the lane is empty (`vision_watch`).
     """
 
     start: Literal["child", "unit"]
@@ -276,6 +278,8 @@ class VisionTable:
     delegate: Literal["default", "none"] = "default"
     codes: str = ""
     identify: str = ""
+    stuck: Literal["degrade", "reboot"] = "degrade"
+    stuck_after_s: Annotated[float, Bound(60.0, 86_400.0)] = 300.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,7 @@ _DOOR, _REASON, _PHASE = _any(DoorId), _any(Reason), _any(Phase)
 FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.SERVICE_STARTED: {"version": VERSION, "phase": _PHASE},
     FactKind.SERVICE_STOPPED: {},
+    FactKind.REBOOT_WANTED: {"reason": _REASON},
     FactKind.PHASE_CHANGED: {"phase": _PHASE, "previous": _PHASE},
     FactKind.PASSAGE_STARTED: {"reader": DEVICE, "symbology": AIM},
     FactKind.FACE_COMPARED: {

@@ -802,6 +802,7 @@ class FactKind(StrEnum):
 
     SERVICE_STARTED = "service.started"
     SERVICE_STOPPED = "service.stopped"
+    REBOOT_WANTED = "service.reboot_wanted"
     PHASE_CHANGED = "lane.phase_changed"
     PASSAGE_STARTED = "passage.started"
     FACE_COMPARED = "passage.face_compared"

@@ -78,11 +78,13 @@ from gatefw.model import (
 from gatefw.notify import Notifier, Watchdog
 from gatefw.office import Office
 from gatefw.order_desk import OrderDesk, Reply, lane_status
+from gatefw.reboot_request import RebootRequest
 from gatefw.reload import Reloader
 from gatefw.scribe import ACKNOWLEDGE
 from gatefw.telemetry import Lane, Telemetry
 from gatefw.vision_child import VisionChild
 from gatefw.vision_desk import VisionDesk
+from gatefw.vision_watch import VisionWatch
 from hw import gpio
 
 TICK_S = 0.1
@@ -115,6 +117,7 @@ class Supervisor:
         self._stop_by_s: float | None = None
         self._hint = ""
         self._ticked_s = 0.0
+        self._vision_watch: VisionWatch | None = None  # until there is a process to be watched
         self._owed_row = 0  # that the journal must reach, now that something was recorded
         self._memory = asdict(hardening.found())
         self._files = ExitStack()
@@ -210,8 +213,8 @@ class Supervisor:
             if self._authorities:
                 self._authorities.start()
                 self._files.callback(self._authorities.stop)
-            if self._config.vision_table.start == "child":
-                self._files.callback(VisionChild(self._config.file).stop)
+            self._vision_watch = self._watched_vision()
+            self._files.callback(self._vision_watch.close)
             self._publish_status()
             control = ControlServer(self._config.paths.control, self._orders.take)
             self._files.callback(control.close)
@@ -228,6 +231,19 @@ class Supervisor:
             self._notifier.say("STOPPING=1")
             self._scribe.append(Fact(FactKind.SERVICE_STOPPED))
         return 0
+
+    def _watched_vision(self) -> VisionWatch:
+        table = self._config.vision_table
+        kill: Callable[[], None] | None = None  # a unit is killed by its own watchdog
+        if table.start == "child":
+            child = VisionChild(self._config.file)
+            self._files.callback(child.stop)
+            kill = child.kill
+        wanted = Fact(FactKind.REBOOT_WANTED, None, (("reason", Reason.PROCESS_STUCK),))
+        reboot = RebootRequest(self._config.paths.state, lambda: self._scribe.append(wanted))
+        return VisionWatch(
+            self._desk, kill, self._inbox.put, reboot if table.stuck == "reboot" else None, table.stuck_after_s
+        )
 
     def _watch_threads(self, control: ControlServer) -> None:
         journal = self._scribe.journal
@@ -296,10 +312,13 @@ class Supervisor:
             self._telemetry.counts.late += 1
         self._liveness.look(now_s)
         self._ticked_s = now_s
+        free = self.gate.between_runs
+        if self._vision_watch is not None:
+            self._vision_watch.look(now_s, free and not any(self.gate.leases.held(door) for door in DoorId))
         if self._hung_up.is_set():
             self._hung_up.clear()
             self._reloader.ask()
-        self._reloader.look(self.gate.between_runs)
+        self._reloader.look(free)
         self._handle(Tick())
         self._beat()
         self._publish_status()

@@ -6,6 +6,7 @@ Standard library only: the supervisor loads no model and decodes no picture. The
 import contextlib
 import itertools
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -40,6 +41,7 @@ class VisionClient:
     ) -> None:
         self._path, self._heard, self._lost, self._came, self._now_s = path, heard, lost, came, now_s
         unix_socket.checked(path)
+        self.pid = 0  # of whoever is connected or was last
         self._numbers = itertools.count(1)
         self._sending = threading.Lock()
         self._socket: socket.socket | None = None
@@ -63,6 +65,11 @@ class VisionClient:
                 self._hang_up()
                 raise DeviceLost(f"vision {self._path}: {do} was asked, but it does not read what is sent")
             return number
+
+    def hang_up(self) -> None:
+        """End the connection, as if the process had; another one is tried as ever."""
+        with self._sending:
+            self._hang_up()
 
     def close(self) -> None:
         """Hang up and end the thread. No callback follows. May be called twice."""
@@ -97,6 +104,7 @@ class VisionClient:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * REQUEST_BYTES)
             connection.connect(str(self._path))
             connection.settimeout(None)
+            self.pid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
             with self._sending:
                 self._socket = connection
             yield connection

@@ -66,10 +66,24 @@ class VisionDesk:
         self._readers = {camera.name for camera in cameras if camera.codes}
         self._ails: frozenset[Reason] = frozenset()
         self._there = self._codes_wanted = False
+        self.heard = 0  # messages of the process that is connected; none is 0
         self._client = VisionClient(path, self._hear, self._lost, lambda: None)
 
     def close(self) -> None:
         self._client.close()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that is connected, or was last."""
+        return self._client.pid
+
+    def ask_alive(self) -> None:
+        """Have it say anything; see `heard`."""
+        self.request("health", lambda _message: None)
+
+    def hang_up(self) -> None:
+        """It does not work any more: whatever it was asked has failed."""
+        self._client.hang_up()
 
     def verify(self, ask: Ask) -> None:
         """Ask for a comparison or a search; its answer, or that there is none to be had, arrives in the inbox."""
@@ -121,6 +135,7 @@ class VisionDesk:
     # ------------------------------------------------------------ the client's thread
 
     def _hear(self, message: Message) -> None:
+        self.heard += 1
         if "health" in message or "code" in message:
             self._told(message)
             return
@@ -196,7 +211,7 @@ class VisionDesk:
         with self._lock:
             verifies, self._verifies = list(self._verifies.values()), {}
             requests, self._requests = list(self._requests.values()), {}
-        self._there, self._ails = False, frozenset()
+        self._there, self._ails, self.heard = False, frozenset(), 0
         self._put(DeviceWent(VISION))
         for verify in verifies:
             self._put(Answered(verify.run, verify.number, Failed(Reason.VISION_UNAVAILABLE)))
