@@ -64,6 +64,7 @@ def verify(path: Path, key: str, anchors: Sequence[Signed], tell: Tell) -> Repor
 def newest_checkpoint(path: Path) -> Signed:
     """Raises StoreError: nothing was signed yet, or it is no journal."""
     with _named(path), contextlib.closing(_opened(path)) as database:
+        chain.epoch_of(database)
         found = chain.last(database, FactKind.JOURNAL_CHECKPOINT)
         if found is None:
             raise StoreError("holds no checkpoint yet; one is made within a minute of a row, and when the daemon ends")

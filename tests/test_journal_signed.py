@@ -344,7 +344,9 @@ def test_lines_that_are_missing_twice_or_elsewhere_are_found(exported: Exported,
     with pytest.raises(BadRow) as error:
         journal_audit.verify(path / "altered", PUBLIC, [], nothing)
     first = {"twice": at + 1, "swap": min(at, other)}.get(how, at)
-    assert error.value.n in ((1, first) if how == "swap" else (first,)), str(error.value)
+    if how == "swap" and first == 1 and max(at, other) in (5, 10, 15, 18):
+        first = max(at, other) + 1  # it begins with a checkpoint, as a part does
+    assert error.value.n == first, str(error.value)
 
 
 def test_a_journal_that_does_not_hold_is_not_exported(tmp_path: Path) -> None:
