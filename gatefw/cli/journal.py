@@ -213,7 +213,9 @@ def _told(report: Report, anchors: int) -> dict[str, object]:
         "begins": begins,
         "signed": f"{signed}; the {unsigned} newest are held by the chain alone" if report.checkpoints else "not yet",
         "key": (report.key or "-") + ("" if report.vouched else "; nobody vouched for it: note it, and give --key"),
-        "anchors": f"{report.anchors_met} of {anchors} met; the others are of rows outside of it" if anchors else "none given",
+        "anchors": f"{report.anchors_met} of {anchors} met; the others are of rows outside of it"
+        if anchors
+        else "none given",
     }
 
 
