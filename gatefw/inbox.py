@@ -24,6 +24,10 @@ class Inbox:
         self._filled = threading.Condition()
         self._overflowed = False
 
+    def __len__(self) -> int:
+        """How many inputs wait."""
+        return len(self._waiting)
+
     def put(self, event: GateInput) -> None:
         """Queue an input. Never blocks and never raises: a full queue is remembered and raised by the next `get`."""
         with self._filled:
@@ -48,8 +52,8 @@ class Inbox:
         How things are is not: the newest level of each thing comes afterwards, since nobody would tell it again.
         """
         with self._filled:
-            if not self._waiting and not self._overflowed:
-                self._filled.wait(max(0.0, timeout_s))
+            if timeout_s > 0 and not self._waiting and not self._overflowed:
+                self._filled.wait(timeout_s)
             if self._overflowed:
                 self._overflowed = False
                 raise Overflow(f"the gate's queue was full at {self._capacity} inputs; the loop is stuck or flooded")

@@ -117,8 +117,9 @@ class Judge:
 
     def _at(self, door: DoorId, now_s: float) -> AtDoor:
         held = self.gate.leases.held(door)
-        if held is not None:
-            self._held[door] = (held, now_s)
+        ended = self._was.at(door).held if self._was is not None else None
+        if lately := held or ended:  # one that has just ended was released until now, however long nothing was heard
+            self._held[door] = (lately, now_s)
         last, until_s = self._held.get(door, (None, -math.inf))
         return AtDoor(
             self.world.position(door),

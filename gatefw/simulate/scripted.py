@@ -4,7 +4,8 @@ The times are about what a Raspberry Pi 5, an R30x sensor and a passport take; t
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
 
 from gatefw.biometrics.card import Card, Threshold, shipped
@@ -179,10 +180,15 @@ class Scripted:
 def embedder(config: Config) -> Card:
     """The card of the lane's model. Raises ModelError: nobody knows its rates."""
     name = config.vision_table.embedder
-    for card in shipped():
+    for card in _shipped():
         if card.name == name:
             return card
     raise ModelError(f"{config.file}: no card of a model {name} is shipped, so its rates are not known; name another")
+
+
+@cache
+def _shipped() -> Sequence[Card]:
+    return tuple(shipped())
 
 
 def search_threshold(config: Config) -> Threshold | None:

@@ -30,14 +30,15 @@ class Audit:
         self._excused = False
 
     def look(self) -> None:
+        fire, evacuated = (self._world.signal(which) is Signal.ON for which in (Input.FIRE, Input.EVACUATE))
         for door, body in self._world.doors.items():
             motion = self._motion(body, self._openings[door])
             if motion != self._doors[door]:
                 self._doors[door] = motion
                 self._world.note("door", door=door, state=motion)
-            self._judge(door, body)
+            self._judge(door, body, freed=fire and door in self._world.settings.escape)
             self._openings[door], self._position[door] = body.opening, body.position
-        self._judge_both()
+        self._judge_both(excused=fire or evacuated)
 
     def _motion(self, body: Door, before: float) -> str:
         if body.opening > before and not body.passable:
@@ -54,21 +55,18 @@ class Audit:
             else "ajar"
         )
 
-    def _judge(self, door: DoorId, body: Door) -> None:
-        somebody = [person.name for person in self._world.people.values() if person.stands_in(door)]
-        freed = door in self._world.settings.escape and self._world.signal(Input.FIRE) is Signal.ON
+    def _judge(self, door: DoorId, body: Door, *, freed: bool) -> None:
+        narrow = body.opening <= BODY
+        somebody = [person.name for person in self._world.people.values() if narrow and person.stands_in(door)]
         left_secured = self._position[door] is Position.SECURED and body.position is not Position.SECURED
-        self._say("crush", door, bool(somebody) and body.opening <= BODY, people=somebody)
+        self._say("crush", door, bool(somebody), people=somebody)
         self._say("opened_undriven", door, left_secured and not body.relay and not freed)
         self._say("release_too_long", door, body.timed_out and not freed)
 
-    def _judge_both(self) -> None:
+    def _judge_both(self, *, excused: bool) -> None:
         open_ones = sum(body.position is not Position.SECURED for body in self._world.doors.values())
         unsecured = open_ones == len(DoorId)  # a lane with fewer doors shuts nobody in
-        excuses = {Input.FIRE, Input.EVACUATE}
-        self._excused = (self._excused and unsecured) or any(
-            self._world.signal(which) is Signal.ON for which in excuses
-        )
+        self._excused = (self._excused and unsecured) or excused
         self._say("both_unsecured", "lane", unsecured and not self._excused)
 
     def _say(self, what: str, where: str, broken: bool, **facts: object) -> None:

@@ -43,6 +43,8 @@ class World:
         self.people: dict[str, Person] = {}
         self.active: set[Input] = set()
         self.stuck: dict[str, bool] = {}
+        self.turns = 0
+        """Grows whenever something begins, ends, or crosses a border: what is sensed changes only then."""
         self.laid: dict[str, Mapping[str, object]] = {}
         """What lies on which device: a finger on its sensor, a document on its reader."""
         self.on_present: Callable[[str, bytes], None] = lambda _scanner, _code: None
@@ -119,13 +121,16 @@ class World:
     def _look_ahead(self) -> None:
         """How long everything goes on evenly; not at all after a tick in which something began, ended or crossed."""
         stands = (*(_stand(person) for person in self.people.values()), *(door.stand for door in self.doors.values()))
-        changed, self._stands = stands != self._stands, stands
-        if changed:
-            self._glides_until = self._tick
+        if stands != self._stands:
+            self._stands, self._glides_until = stands, self._tick
+            self.turns += 1
             return
-        ticks = [_even_ticks(person.at_m, person.step_m, BORDERS_M) for person in self.people.values()]
-        ticks += [_even_ticks(person.at_m, person.step_m, (person.target_m,)) for person in self.people.values()]
-        ticks += [_even_ticks(door.opening, door.pace, EDGES) for door in self.doors.values()]
+        ticks = [
+            _even_ticks(each.at_m, each.step_m, (*BORDERS_M, each.target_m))
+            for each in self.people.values()
+            if each.step_m
+        ]
+        ticks += [_even_ticks(door.opening, door.pace, EDGES) for door in self.doors.values() if door.pace]
         self._glides_until = self._tick + min(ticks, default=math.inf)
 
     # ------------------------------------------------------------ people
@@ -187,8 +192,10 @@ class World:
 
     def drive(self, door: DoorId, on: bool) -> None:
         """The release relay's coil. It stays as set until set again, whoever set it."""
-        self._there(door).relay = on
-        self.stir()
+        body = self._there(door)
+        if body.relay is not on:
+            body.relay = on
+            self.stir()
 
     def run_motor(self, door: DoorId, line: str, on: bool) -> None:
         """One of the two lines of a bare motor: `motor_open` or `motor_close`. Both at once move nothing."""
@@ -247,6 +254,7 @@ class World:
     def stir(self) -> None:
         """Something outside changed: look again at the next tick."""
         self._stirred = True
+        self.turns += 1
 
     # ------------------------------------------------------------ what can be seen of it
 
@@ -338,7 +346,5 @@ def _stand(person: Person) -> tuple[int, int, float, float]:
 
 def _even_ticks(at: float, step: float, borders: tuple[float, ...]) -> float:
     """For how many ticks something that moves so far a tick stays clear of the next border ahead of it."""
-    if not step:
-        return math.inf
     ahead = [(border - at) / step for border in borders if (border - at) / step >= 0]
-    return max(0, math.floor(min(ahead, default=0)) - 1)
+    return max(0, math.ceil(min(ahead, default=0) - 1e-9) - 1)

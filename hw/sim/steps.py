@@ -213,4 +213,4 @@ def _walk_to(now: Moment, target_m: float, ends_s: float) -> Done | Until:
     if waits and now.world.now_s >= ends_s:
         now.me.target_m = now.me.at_m
         return Done(False)
-    return Until(ends_s)
+    return Until(ends_s if now.world.now_s < ends_s else math.inf)  # out of patience: a closed door will tell

@@ -1,0 +1,428 @@
+"""One life of a supervisor's process in a storm: the real Gate, queue and last resort, between links that fail.
+
+What a worker of the live runner does with its device, a `Link` does in virtual time: it tells what changed, it goes and
+comes back, and what it cannot read it tells as unknown. When the process dies, nothing of this is left.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Protocol, cast
+
+from gatefw.errors import Overflow
+from gatefw.gate import Gate
+from gatefw.gate_terms import (
+    Answered,
+    Ask,
+    CancelAsk,
+    DeviceCame,
+    DeviceWent,
+    DoorSensed,
+    Drive,
+    Drop,
+    Effect,
+    ForgetLatch,
+    GateInput,
+    KeepLatch,
+    LaneSensed,
+    Record,
+    SetTimer,
+    Tell,
+    Tick,
+    TokenRead,
+)
+from gatefw.inbox import Inbox
+from gatefw.lane import find
+from gatefw.lane_table import ANYWHERE, TRANSITIONS, Row
+from gatefw.lane_terms import Shape
+from gatefw.leases import NEEDS_COMMIT
+from gatefw.model import (
+    Answer,
+    Beam,
+    Confirm,
+    DoorId,
+    Elapsed,
+    Failed,
+    Faulted,
+    IdentifyFace,
+    Input,
+    LaneEvent,
+    Occupancy,
+    Phase,
+    Position,
+    Question,
+    ReadDocument,
+    Reason,
+    RunId,
+    Signal,
+    Started,
+    VerifyFace,
+    VerifyFinger,
+    VerifyPortrait,
+)
+from gatefw.ports import SensorsReading
+from gatefw.simulate.storm_disk import Disk, Writer
+from gatefw.virtual import AT_REST
+from gatefw.workers import DoorWorker, LastResort
+from hw.sim.virtual import VirtualDoor
+
+INBOX = 64
+"""As `inbox.CAPACITY`, but soon full."""
+TICK_S = 0.5
+BOOT_S = 5.0
+POLL_S = 0.5
+"""How often whoever reads the inputs looks again while an alarm is on; the worker's own is shorter."""
+VISION = "vision"
+ASKED_OF = {
+    VerifyFace: VISION,
+    VerifyPortrait: VISION,
+    IdentifyFace: VISION,
+    VerifyFinger: "finger",
+    ReadDocument: "document",
+}
+UNAVAILABLE: Mapping[str, Reason] = {
+    VISION: Reason.VISION_UNAVAILABLE,
+    "finger": Reason.FINGERS_UNAVAILABLE,
+    "document": Reason.DOCUMENTS_UNAVAILABLE,
+}
+
+
+ROWS: tuple[Row, ...] = tuple(
+    {id(row): row for shape in Shape for row in (*ANYWHERE[shape], *TRANSITIONS[shape])}.values()
+)
+"""Every row of the lane's table, whatever the shape of the lane."""
+ROW_NUMBERS = {id(row): number for number, row in enumerate(ROWS)}
+
+
+class Around(Protocol):
+    """What a process stands in: time, chance, the world's levels, answers, and a disk."""
+
+    now_s: float
+    chance: Random
+    disk: Disk
+    rows: Counter[int]
+    answers_late_s: float
+    answers_lost: bool
+    answers_twice: bool
+
+    def at(self, when_s: float, do: Callable[[], None]) -> None: ...
+
+    def answer(self, question: Question) -> tuple[float, Answer] | None: ...
+
+    def took(self, life: "Life", event: GateInput, effects: list[Effect]) -> None: ...
+
+    def drove(self, drive: Drive) -> None: ...
+
+
+class CountedGate(Gate):
+    """Counts which rows of the lane's table are taken."""
+
+    rows: Counter[int]
+
+    def _lane(self, event: LaneEvent) -> None:
+        _, row = find(self.state, event)
+        if row is not None:
+            self.rows[ROW_NUMBERS[id(row)]] += 1
+        super()._lane(event)
+
+
+@dataclass
+class Link:
+    """A device as its worker has it. `last` is what was told of it."""
+
+    name: str
+    there: bool = True
+    garbled: int = 0
+    late_s: float = 0.0
+    twice: bool = False
+    last: object = None
+    told_until_s: float = -math.inf
+
+
+@dataclass
+class DoorLink(Link):
+    """Of a door: stands where a `DoorWorker` does for the last resort."""
+
+    body: VirtualDoor = field(kw_only=True)
+    now: Callable[[], float] = field(kw_only=True)
+    driven_until_s: float = -math.inf
+    freed_until_s: float = -math.inf
+
+    @property
+    def driven(self) -> bool:
+        return self.now() < self.driven_until_s
+
+    def drive(self, lease_s: float) -> None:
+        if self.there:
+            self.driven_until_s = self.now() + lease_s
+            self.body.release(lease_s)
+
+    def free(self, lease_s: float) -> None:
+        self.freed_until_s = self.now() + lease_s
+        self.drive(lease_s)
+
+    def drop(self) -> None:
+        if self.there:
+            self.driven_until_s = -math.inf
+            self.body.secure()
+
+    def position(self) -> Position:
+        last = self.last
+        return last.position if self.there and isinstance(last, DoorSensed) else Position.UNKNOWN
+
+
+class Life:
+    """From the start of the process to its death."""
+
+    def __init__(
+        self, around: Around, gate: CountedGate, links: dict[str, Link], commit_s: Callable[[], float]
+    ) -> None:
+        self.around, self.gate, self.links = around, gate, links
+        gate.rows = around.rows
+        self.alive, self.dies_after = True, math.inf  # effects
+        self.stands_until_s = -math.inf
+        self._inbox, self._timer, self._ticking, self._polling = Inbox(INBOX), 0, False, False
+        self._open: dict[tuple[RunId, int], str] = {}
+        self.doors = {link.body.door: link for link in links.values() if isinstance(link, DoorLink)}
+        emergency = tuple(door for door in gate.state.policy.emergency if door in self.doors)
+        self._last_resort = LastResort(cast(dict[DoorId, DoorWorker], self.doors), emergency, gate.leases.lease_s)
+        self.journal = Writer(around.disk, lambda: around.now_s, commit_s, self._after, self.put)
+
+    # ------------------------------------------------------------ time
+
+    def _after(self, seconds: float, do: Callable[[], None]) -> None:
+        def alive() -> None:
+            if self.alive:
+                do()
+                self.drain()
+
+        self.around.at(self.around.now_s + seconds, alive)
+
+    def start(self, levels: Callable[[], None]) -> None:
+        """Nothing moves before every door and sensor was read once, or it is certain that one cannot be."""
+        for link in self.links.values():
+            if link.there:
+                self.come(link.name, levels)
+        path = [link for name, link in self.links.items() if name.startswith(("door.", "sensors."))]
+        self._after(0.1 if all(link.there for link in path) else BOOT_S, lambda: self.put(Started()))
+
+    @property
+    def behind(self) -> bool:
+        """Whether something has happened that the gate has not taken yet."""
+        now_s = self.around.now_s
+        return len(self._inbox) > 0 or any(link.told_until_s > now_s for link in self.links.values())
+
+    def put(self, event: GateInput) -> None:
+        if self.alive:
+            self._inbox.put(event)
+
+    def drain(self) -> None:
+        """The loop: one input after the other, unless it stands still."""
+        if self.around.now_s < self.stands_until_s:
+            return
+        while self.alive:
+            try:
+                event = self._inbox.get(0)
+            except Overflow:
+                event = Faulted(Reason.OVERFLOW)
+            if event is None:
+                return
+            self.handle(event)
+
+    def stand_still(self, seconds: float) -> None:
+        """The loop is held up; what comes meanwhile waits."""
+        self.stands_until_s = max(self.stands_until_s, self.around.now_s + seconds)
+        self._after(seconds + 1e-6, lambda: None)
+
+    def handle(self, event: GateInput) -> None:
+        gate = self.gate
+        effects = gate.handle(event, self.around.now_s)
+        for effect in effects:
+            self.dies_after -= 1
+            if self.dies_after < 0:
+                self.alive = False
+                return
+            self._do(effect)
+        self.around.took(self, event, effects)
+        if not self._ticking and not self._rests():
+            self._ticking = True
+            self._after(TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        if self.around.now_s < self.stands_until_s:
+            self._after(self.stands_until_s - self.around.now_s, self._tick)
+            return
+        self._ticking = False
+        self.drain()
+        if self.alive:
+            self.handle(Tick())
+
+    def _rests(self) -> bool:
+        gate = self.gate
+        held = any(gate.leases.held(door) for door in DoorId)
+        return gate.state.phase in AT_REST and not held and not gate.attends and gate.state.healthy
+
+    # ------------------------------------------------------------ effects, as the live runner brings them about
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Drive(door, lease_s, purpose):
+                self.around.drove(effect)
+                if purpose in NEEDS_COMMIT:
+                    self._last_resort.let_through(door, lease_s)
+                else:
+                    self.doors[door].drive(lease_s)
+            case Drop(door):
+                self.doors[door].drop()
+            case Record(fact, ticket):
+                self.journal.append(fact, ticket)
+            case SetTimer(timer, generation, after_s):
+                self._timer += 1
+                self._set_timer(after_s, Elapsed(timer, generation), self._timer)
+            case Ask():
+                self._ask(effect)
+            case CancelAsk(run):
+                for key in [key for key in self._open if key[0] == run]:
+                    del self._open[key]
+            case KeepLatch(reason):
+                self.journal.latch(reason)
+            case ForgetLatch():
+                self.journal.latch(None)
+            case Tell() | _:
+                pass
+
+    def _set_timer(self, after_s: float, elapsed: Elapsed, number: int) -> None:
+        def due() -> None:
+            if number == self._timer:
+                if self.around.now_s < self.stands_until_s:
+                    self._set_timer(self.stands_until_s - self.around.now_s, elapsed, number)
+                    return
+                self.drain()
+                if self.alive and number == self._timer:
+                    self.handle(elapsed)
+
+        self._after(after_s, due)
+
+    def _ask(self, ask: Ask) -> None:
+        around, question = self.around, ask.request
+        if isinstance(question, Confirm):
+            around.answer(question)
+            return
+        role = ASKED_OF.get(type(question), "")
+        link = next((each for name, each in self.links.items() if role and name.partition(".")[0] == role), None)
+        if link is not None and not link.there:
+            self.put(Answered(ask.run, ask.number, Failed(UNAVAILABLE[role])))
+            return
+        answer = around.answer(question)
+        if answer is None or around.answers_lost:
+            return
+        seconds, reply = answer
+        seconds += around.answers_late_s * around.chance.random()
+        key, told = (ask.run, ask.number), Answered(ask.run, ask.number, reply)
+        self._open[key] = role
+        wanted = not around.answers_late_s  # one that is late may come though nobody waits for it any more
+
+        def tell() -> None:
+            if self._open.pop(key, None) is not None or not wanted:
+                self.put(told)
+
+        self._after(seconds, tell)
+        if around.answers_twice:
+            self._after(seconds + around.chance.uniform(0.0, 10.0), lambda: self.put(told))
+
+    # ------------------------------------------------------------ devices
+
+    def go(self, name: str) -> None:
+        """The device is lost: its outputs are unpowered, what it was asked fails."""
+        link = self.links[name]
+        if not link.there:
+            return
+        if isinstance(link, DoorLink) and not self.around.now_s < link.freed_until_s:
+            link.drop()
+        link.there, link.last = False, None
+        self.put(DeviceWent(name))
+        for key, role in list(self._open.items()):
+            if role == name.partition(".")[0]:
+                del self._open[key]
+                self.put(Answered(*key, Failed(UNAVAILABLE[role])))
+        self.drain()
+
+    def come(self, name: str, levels: Callable[[], None]) -> None:
+        """It is back: what it tells is there before that it came."""
+        link = self.links[name]
+        link.there, link.last = True, None
+        levels()
+        self._tell(link, DeviceCame(name))
+        self.drain()
+
+    def _tell(self, link: Link, event: GateInput) -> None:
+        """Late, if the device is slow, but in order; twice, if it repeats itself."""
+        now_s = self.around.now_s
+        if not link.late_s and link.told_until_s <= now_s:
+            self.put(event)
+            if link.twice:
+                self.put(event)
+            return
+        link.told_until_s = max(link.told_until_s, now_s + link.late_s * self.around.chance.random())
+        self._after(link.told_until_s - now_s, lambda: self.put(event) if link.there else None)
+
+    def see_door(self, door: DoorId, position: Position, beam: Beam) -> None:
+        link = self.doors[door]
+        if not link.there:
+            return
+        if link.garbled:
+            position, beam = (Position.UNKNOWN, beam) if link.garbled & 1 else (position, Beam.UNKNOWN)
+        sensed = DoorSensed(door, position, beam)
+        if sensed != link.last:
+            link.last = sensed
+            self._tell(link, sensed)
+
+    def see_lane(self, link: Link, sensed: LaneSensed, inputs_only: bool) -> None:
+        """Inputs first, then doors, then people: a door that fire freed must not look forced."""
+        if not link.there:
+            return
+        if link.garbled:
+            sensed = _garbled(sensed, link.garbled)
+        last = link.last if isinstance(link.last, LaneSensed) else None
+        same = last is not None and (sensed.inputs == last.inputs if inputs_only else sensed == last)
+        if not same:
+            link.last = sensed
+            self._last_resort.act(SensorsReading(sensed.occupancy, dict(sensed.zones), dict(sensed.inputs)))
+            self._poll(link)
+            self._tell(link, sensed)
+
+    def _poll(self, link: Link) -> None:
+        """While an alarm is on, whoever reads the inputs goes on releasing the doors of the escape plan."""
+        last = link.last
+        if self._polling or not isinstance(last, LaneSensed):
+            return
+        on = {which for which, signal in last.inputs if signal is Signal.ON}
+        if on & {Input.FIRE, Input.EVACUATE}:
+            self._polling = True
+            self._after(POLL_S, lambda: self._poll_again(link))
+
+    def _poll_again(self, link: Link) -> None:
+        self._polling = False
+        if link.there and isinstance(link.last, LaneSensed):
+            last = link.last
+            self._last_resort.act(SensorsReading(last.occupancy, dict(last.zones), dict(last.inputs)))
+            self._poll(link)
+
+    def token(self, name: str, event: TokenRead) -> None:
+        if self.links[name].there:
+            self._tell(self.links[name], event)
+
+    @property
+    def phase(self) -> Phase:
+        return self.gate.state.phase
+
+
+def _garbled(sensed: LaneSensed, how: int) -> LaneSensed:
+    """People that nobody can count, or one input whose wire is broken."""
+    if how & 1:
+        return LaneSensed(Occupancy.UNKNOWN, sensed.zones, sensed.inputs)
+    broken = how // 2 % len(sensed.inputs)
+    inputs = (*sensed.inputs[:broken], (sensed.inputs[broken][0], Signal.UNKNOWN), *sensed.inputs[broken + 1 :])
+    return LaneSensed(sensed.occupancy, sensed.zones, inputs)
