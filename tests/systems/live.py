@@ -9,7 +9,8 @@ from typing import Any
 
 from live_gate import DEADLINE_S, LiveGate, live_gate
 from peers import until
-from systems.played import Known, System, Visit
+from planted import leaks
+from systems.played import PERSONAL, Known, System, Visit
 from systems.simulated import AUTHORITY_KEY, CARD_KEY, simulated
 
 from gatefw.reversal import turn
@@ -48,9 +49,18 @@ def play(system: System, models: Path, photos: Path, shared: Path) -> Iterator[C
             yield Came(system.lane, "in service", "", "", round(time.monotonic() - began_s, 1))
             for number, visit in enumerate(system.visits, 1):
                 yield _visit(gate, system.lane, f"{visit.script}-{number}", visit, known)
+            yield _looked_through(system, [gate.run, *([shared] if system.journey else [])], known)
     except (Exception, AssertionError) as problem:  # noqa: BLE001  told, and the next system is played
         seconds, wrong = round(time.monotonic() - began_s, 1), f"{type(problem).__name__}: {problem}"
         yield Came(system.lane, "in service", "", "", seconds, wrong)
+
+
+def _looked_through(system: System, folders: list[Path], known: Known) -> Came:
+    """Whether anything of anybody who came lies open in what the gate has written."""
+    began_s = time.monotonic()
+    words = {*PERSONAL, *(value for value in known.values() if len(value) > 8)}
+    wrong = [leak for folder in folders for leak in leaks(folder, {word: word.encode() for word in words}, {})]
+    return Came(system.lane, "tells nothing", "", "", round(time.monotonic() - began_s, 1), "; ".join(wrong))
 
 
 def _site(system: System, run: Path) -> None:

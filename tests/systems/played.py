@@ -20,6 +20,9 @@ MORE_FACES = ("obama.jpg", "obama3.jpg")
 CARD, UNKNOWN_CARD = "card:26:01020340", "card:26:03040580"
 FINGER, OTHER_FINGER = 7, 8
 YEAR = "2036-01-01"
+BORN, NUMBERS = "1990-05-05", ("K00000017", "D00000017")
+PERSONAL = (BORN, *NUMBERS)
+"""What nobody is to read in whatever a gate writes, besides the codes and cards that were shown."""
 
 Known = dict[str, str]
 """What was made for a lane before anybody came: codes, documents, subjects."""
@@ -88,7 +91,7 @@ def enrol_finger(gate: LiveGate, subject: str, finger: int = FINGER) -> None:
 RESIDENT = {"residence": "hong-kong-permanent", "document.kind": "hong-kong-identity-card"}
 MAINLAND = {
     "residence": "mainland",
-    "born": "1990-05-05",
+    "born": BORN,
     "purpose": "private",
     "permit.kind": "exit-entry-permit",
     "permit.from": "2020-01-01",
@@ -115,7 +118,7 @@ def by_card(gate: LiveGate, photos: Path) -> Known:
 
 def by_document(gate: LiveGate, photos: Path) -> Known:
     """Three documents: a good one, one whose portrait was exchanged, a copy."""
-    holder = {"expires": "351231", "number": "K00000017"}
+    holder = {"expires": "351231", "number": NUMBERS[0]}
     names = {"good": "", "forged": "altered", "copy": "copied"}
     known = {}
     for name, flaw in names.items():
@@ -140,7 +143,7 @@ def permit_holder(gate: LiveGate, photos: Path) -> Known:
 
 def designated(gate: LiveGate, photos: Path) -> Known:
     partition(gate, "park-hetao")
-    facts = {"designated.by": "hong-kong shenzhen", "document.issuer": "UTO", "document.number": "D00000017"}
+    facts = {"designated.by": "hong-kong shenzhen", "document.issuer": "UTO", "document.number": NUMBERS[1]}
     enrol(gate, photos, None, partition="park-hetao", facts=facts)
     return {}
 
