@@ -7,9 +7,8 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
-from gatefw import wire_json
+from gatefw import bus_monitor, wire_json
 from gatefw.bus_keys import ClientKey
 from gatefw.control import ANSWER_BYTES, EXPIRES_S, outcome
 from gatefw.errors import BadReply, DeviceLost, Refusal
@@ -99,7 +98,7 @@ class _Door:
     def check(self) -> None:
         """Raises Refusal."""
         with contextlib.suppress(zmq.Again):
-            while recv_monitor_message(self.monitor, zmq.NOBLOCK)["value"] != REFUSED:
+            while bus_monitor.told(self.monitor.recv_multipart(zmq.NOBLOCK))[1] != REFUSED:
                 pass
             raise Refusal(
                 f"event bus at {self._endpoint}: does not let the key {self._key.name!r} in; it was revoked, or may "

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import zmq
 from zmq.utils import z85
-from zmq.utils.monitor import recv_monitor_message
 
-from gatefw import unix_socket
+from gatefw import bus_monitor, unix_socket
 from gatefw.bus_keys import Endpoints
 from gatefw.errors import SetupError
 
@@ -111,9 +110,9 @@ class BusSockets:
     def _count(self, monitor: Socket) -> None:
         with contextlib.suppress(zmq.Again):
             while True:
-                told = recv_monitor_message(monitor, zmq.NOBLOCK)
-                connection = (monitor, told["value"])
-                if told["event"] == zmq.EVENT_ACCEPTED:
+                event, descriptor = bus_monitor.told(monitor.recv_multipart(zmq.NOBLOCK))
+                connection = (monitor, descriptor)
+                if event == zmq.EVENT_ACCEPTED:
                     self._live.add(connection)
                 else:
                     self._live.discard(connection)
