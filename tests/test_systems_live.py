@@ -25,6 +25,7 @@ def test_a_traveller_passes_without_a_document_and_a_stranger_does_not(
         ("in service", "", "", ""),
         ("passes", "passed", "ok", ""),
         ("a stranger", "not_admitted", "not_identified", ""),
+        ("tells nothing", "", "", ""),
     ]
 
 
