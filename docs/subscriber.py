@@ -30,6 +30,9 @@ while True:  # ask at the start, at a gap, and after a second of silence
         kind, first, second = replay.recv_multipart()
         if kind == b"HEAD":
             break
+        if kind == b"REMOVED":  # by retention: nobody gets those any more
+            last = max(last, int.from_bytes(second, "big"))
+            continue
         take(json.loads(second))
     else:
         continue  # nobody there: ask again

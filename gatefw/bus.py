@@ -166,7 +166,10 @@ class Bus:
         match request:
             case (epoch, since) if len(since) == 8 and len(epoch) in (0, len(own)):
                 if epoch in (b"", own):
-                    for row in self._journal.read(min(int.from_bytes(since, "big"), 2**63 - 1), REPLAY_ROWS):
+                    after, removed = min(int.from_bytes(since, "big"), 2**63 - 1), self._journal.removed_upto()
+                    if after < removed:
+                        send([client, b"REMOVED", own, removed.to_bytes(8, "big")])
+                    for row in self._journal.read(max(after, removed), REPLAY_ROWS):
                         send([client, b"EVENT", row.n.to_bytes(8, "big"), row.body])
                 send([client, b"HEAD", own, self._journal.head().to_bytes(8, "big")])
             case _:

@@ -52,6 +52,11 @@ class Sequence:
         self.last = n
         return True
 
+    def removed(self, epoch: str, n: int) -> None:
+        """Retention has removed the events up to `n`: nobody gets them any more."""
+        if self._enter(epoch) and self.last is not None:
+            self.last = max(self.last, n)
+
     def head(self, epoch: str, n: int, asked: int | None) -> None:
         """The replay has told all it holds after `asked`, up to 256, and that `n` is its newest.
 
@@ -134,6 +139,8 @@ class _Replay:
                     event = _event(body)
                     if sequence.event(event["epoch"], int.from_bytes(n, "big")):
                         yield event
+                case [b"REMOVED", epoch, n]:
+                    sequence.removed(epoch.decode(errors="replace"), int.from_bytes(n, "big"))
                 case [b"HEAD", epoch, n]:
                     self.close()
                     sequence.head(epoch.decode(errors="replace"), int.from_bytes(n, "big"), self._asked)

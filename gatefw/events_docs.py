@@ -55,8 +55,10 @@ Two ZeroMQ sockets (`[bus]` in the lane file). A subscriber connects to both, th
    is slow or away: a jump in `n` says so.
 2. `replay` (DEALER): send `[epoch, n]` (`epoch` empty when not known yet) and receive `["EVENT", n, event]` for up to
    256 events after `n`, then `["HEAD", epoch, n]` with the number of the newest. When that is past your last one, ask
-   again; when the epoch is another than yours, the journal is a new one: begin again at 0. A request that is not of
-   this form is answered with `["BAD"]`.
+   again; when the epoch is another than yours, the journal is a new one: begin again at 0. Before them comes
+   `["REMOVED", epoch, n]` when retention has removed events that you asked for, the newest of them `n`: go on behind
+   it, with a `journal.checkpoint` that vouches for them ([audit.md](audit.md)). A request that is not of this form is
+   answered with `["BAD"]`.
 
 `subscriber.py` beside this file does all of it.
 
