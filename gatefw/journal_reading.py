@@ -1,9 +1,10 @@
 """What an open journal can be asked: its rows, and how passages went. Beside the thread that writes it."""
 
+import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,11 @@ class Reading:
 
     def removed_upto(self) -> int:
         """The newest row that retention has removed, 0 for none."""
-        with self._one_at_a_time:
-            return chain.removed_upto(self._reader)
+        return int((self.last(FactKind.JOURNAL_REMOVED) or {"upto": 0})["upto"])
 
     def last(self, kind: FactKind) -> dict[str, Any] | None:
         """The fields of the newest fact of a kind that a journal holds about itself."""
-        with self._one_at_a_time:
+        with self._reading():
             found = chain.last(self._reader, kind)
         return found[1] if found else None
 
@@ -90,8 +90,13 @@ class Reading:
             raise JournalBroken(f"journal {self._path}: row {n}: sealed subject: {error}") from error
 
     def _all(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        with self._reading():
+            return self._reader.execute(query, values).fetchall()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
         try:
             with self._one_at_a_time:
-                return self._reader.execute(query, values).fetchall()
+                yield
         except sqlite3.Error as error:
             raise JournalBroken(f"journal {self._path}: cannot be read: {error}; look after the disk") from error

@@ -28,13 +28,15 @@ DAY_NS = 86_400 * 10**9
 class Kept:
     """An open journal at `path`, of four rows a segment. `broke` holds what it broke with, `said` what it told."""
 
-    def __init__(self, path: Path, clock: "Wall | None" = None, **terms: Any) -> None:
+    def __init__(
+        self, path: Path, clock: "Wall | None" = None, lane: str = LANE, key: bytes = KEY, **terms: Any
+    ) -> None:
         self.path, self.wall = path, clock or Wall()
         self.said: list[tuple[Reason, bool]] = []
         self.broke: list[JournalBroken] = []
         given: dict[str, Any] = {"checkpoint_rows": 4, "least_free_bytes": 1, "checkpoint_s": 1e9} | terms
         told = JournalTerms(SIGNING, says=lambda *said: self.said.append(said), **given)
-        self.journal = Journal.open(path, LANE, KEY, self.wall, self.broke.append, None, told)
+        self.journal = Journal.open(path, lane, key, self.wall, self.broke.append, None, told)
 
     def __enter__(self) -> Self:
         return self
