@@ -16,6 +16,7 @@ BENCHES = (
     "start",
     "memory",
     "journal",
+    "journal_start",
     "stats",
     "tokens",
     "finger",

@@ -24,7 +24,8 @@ ROWS = {
         for process in ("bare", "libraries", "supervisor", "vision", "watcher", "gate")
         for kind in ("pss", "rss")
     },
-    "journal": {"sync", "insert", "1 in flight", "20 in flight"},
+    "journal": {"sync", "insert", "insert 20", "1 in flight", "20 in flight"},
+    "journal_start": {"new rows", "all rows"},
     "finger": {"wire", "check", "load", "match", "wipe", "open"},
     "tokens": {"verify", "sync", "read", "take"},
     "chip": {"pace chip", "extended", "bac", "reader"},
