@@ -46,6 +46,8 @@ from gatefw.vision_desk import VisionDesk
 from gatefw.vision_wire import LISTED, Message
 
 SWEEP_S = 0.5
+DAY_S = 86_400.0
+ERASE_EVERY_S, ERASED_AT_ONCE = 3600.0, 50
 UNDER_WAY_MAX = 16
 
 _log = logging.getLogger(__name__)
@@ -101,6 +103,7 @@ class Clerk:
         self._partitions = PartitionDesk(records.partitions, self._ask, record, now, self._forget_fingers)
         self._registrations = RecordDesk(records, self._fingers, self._ask, record, now)
         self._unwell = ""
+        self._erase_at = 0.0
         self.progress = 0
         self._look_again_at: float | None = None
         self._listed_upto = ""
@@ -202,6 +205,7 @@ class Clerk:
         try:
             self._partitions.sweep(self._vouched())
             self._tries.forget(self._now())
+            self._erase_ended(self._vouched())
             if self._look_again_at is not None and self._now() >= self._look_again_at:
                 self._look_again_at = None
                 self._ask_who_has_templates("")
@@ -213,6 +217,14 @@ class Clerk:
                 _log.error("%s", error)
         else:
             self._unwell = ""
+
+    def _erase_ended(self, now: float | None) -> None:
+        """Now and then, whose time has been over for as long as the lane file keeps them; some at each sweep."""
+        if now is None or now < self._erase_at:
+            return
+        ended = self._records.erase_ended(now - self._house.people.keep_ended_days * DAY_S, ERASED_AT_ONCE)
+        self._erase_at = now + ERASE_EVERY_S if len(ended) < ERASED_AT_ONCE else now
+        self._registrations.erase(ended)
 
     def _forget_fingers(self) -> None:
         """Those of people who are not registered any more."""

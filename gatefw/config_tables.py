@@ -170,7 +170,8 @@ class People:
     """`[people]`: who is registered. directory: shared by lanes of one machine, empty for the lane's own state.
 
     partitions: whose people a search meets and a look-up finds, as shell patterns; empty for all. enrol_into: the
-    partition of those registered here, empty for the one that every gallery has.
+    partition of those registered here, empty for the one that every gallery has. keep_ended_days: who expired or was
+    revoked so long ago is erased, with whatever is left of them.
     """
 
     directory: str = ""
@@ -179,6 +180,7 @@ class People:
     )
     enrol_into: Annotated[str, Shape(r"([a-z0-9][a-z0-9\-]{0,39})?", "a partition's name")] = ""
     touchpoint: Annotated[str, Shape(r"([a-z0-9][a-z0-9\-]{0,39})?", "a touchpoint's name")] = ""
+    keep_ended_days: Annotated[float, Bound(0.0, 3650.0)] = 90.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """Orders about one registration: its end, a consent that is taken back, another document; and the list of them all."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from gatefw import order_args
 from gatefw.control import Answer, Done, Order
-from gatefw.enrolment_desk import AskVision
+from gatefw.enrolment_desk import BY_LANE, AskVision
 from gatefw.errors import Refusal, StoreError
 from gatefw.finger_desk import FingerDesk
 from gatefw.model import Fact, FactKind, Reason, SubjectId
@@ -37,6 +37,13 @@ class RecordDesk:
         notes = self._forget_finger(subject)
         self._record(Fact(FactKind.SUBJECT_REVOKED, None, (("by", order.by),), subject))
         self._forget_face(subject, lambda note: reply(Done({"subject": subject, "revoked": True, **notes, **note})))
+
+    def erase(self, ended: Iterable[SubjectId]) -> None:
+        """Face and finger of whose record was erased go, too; an officer is told of nothing, the journal is."""
+        for subject in ended:
+            self._forget_finger(subject)
+            self._record(Fact(FactKind.SUBJECT_REVOKED, None, (("by", BY_LANE),), subject))
+            self._forget_face(subject, lambda _note: None)
 
     def withdraw(self, order: Order, reply: Reply) -> None:
         """Do `withdraw_consent`: what it was given for is destroyed, and nobody passes by it from now on."""

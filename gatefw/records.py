@@ -168,6 +168,20 @@ class Records:
                 raise Refusal("record: they did not agree that facts are kept; enrol them again, with the facts")
             self._facts.keep(subject, {name: value for name, value in changed.items() if value})
 
+    def erase_ended(self, before: float, most: int) -> list[SubjectId]:
+        """Erase who expired, or was revoked, at or before then, tokens and all; `most` at a time. Who they were.
+
+        A touch of their token finds nobody then. Whoever had a template still has it: see `reconcile`.
+        """
+        query = "select subject from traveller where coalesce(revoked_at, expires_at) <= ? limit ?"
+        ended = [SubjectId(subject) for (subject,) in self.store.rows(query, before, most)]
+        with self.store.transaction() as database:
+            for subject in ended:
+                erase(database, subject)
+        if ended:
+            self.store.forget_all()
+        return ended
+
     def touch(self, subject: SubjectId, touchpoint: str, now: float) -> None:
         """They passed a touchpoint of their journey; the first time counts."""
         with self.store.transaction() as database:
