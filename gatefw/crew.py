@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -20,7 +20,6 @@ from gatefw.clearance_writer import Correspondent
 from gatefw.config import Config
 from gatefw.config_tables import Device, Documents
 from gatefw.device_secrets import Installer
-from gatefw.document_worker import DocumentWorker, Trusted
 from gatefw.errors import DeviceError, SetupError
 from gatefw.finger_worker import FingerOf, FingerWorker
 from gatefw.gate import GateSettings
@@ -35,6 +34,9 @@ from gatefw.watcher import SOCKET, WatcherLine
 from gatefw.worker import STUCK_S, Worker
 from gatefw.workers import DoorWorker, IndicatorWorker, LastResort, ReaderWorker, SensorsWorker
 from hw.link import node_there
+
+if TYPE_CHECKING:  # X.509 with it, which is much for a start without a reader of documents
+    from gatefw.document_worker import DocumentWorker, Trusted
 
 WATCHER = "watcher"
 WATCHER_POLL_S = 0.5
@@ -77,6 +79,10 @@ class Crew:
     def finger_sensor(self) -> FingerWorker | None:
         found = self.answering.get(VerifyFinger)
         return found if isinstance(found, FingerWorker) else None
+
+    @property
+    def document_reader(self) -> "DocumentWorker | None":
+        return cast("DocumentWorker | None", self.answering.get(ReadDocument))
 
     @property
     def door_path(self) -> list[Worker[Any]]:
@@ -175,14 +181,18 @@ def _answering(
     """Which device answers what is asked during a passage, where the lane file has it."""
     answering: dict[type[Question], Answers] = {}
     for label, open_device in openers("document"):
+        from gatefw.document_worker import DocumentWorker
+
         answering[ReadDocument] = DocumentWorker(label, open_device, put, trusted(config.documents))
     for label, open_device in openers("finger"):
         answering[VerifyFinger] = FingerWorker(label, open_device, put, finger_of)
     return answering
 
 
-def trusted(given: Documents) -> Trusted:
+def trusted(given: Documents) -> "Trusted":
     """Whose documents are believed. Raises StoreError when the store is bad."""
+    from gatefw.document_worker import Trusted
+
     return Trusted(Path(given.csca), given.revocation == "required", needs_synchronised=given.require_synchronised)
 
 

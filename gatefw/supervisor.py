@@ -27,7 +27,6 @@ from gatefw.counter_desk import CounterDesk
 from gatefw.crew import gate_settings, muster, trusted
 from gatefw.device_desk import VERBS, DeviceDesk, LaneAccess
 from gatefw.display import Display
-from gatefw.document_worker import DocumentWorker
 from gatefw.errors import GateError, Overflow
 from gatefw.events import new_run
 from gatefw.gate import Gate
@@ -182,13 +181,13 @@ class Supervisor:
     def _prepared(self, config: Config) -> Callable[[], None]:
         """What the loop has to do so that the lane runs by another lane file, as far as `reload` lets it."""
         office = self._office.prepared(config)
-        readers = [each for each in self._crew.answering.values() if isinstance(each, DocumentWorker)]
-        believed = [(each, trusted(config.documents)) for each in readers]
+        reader = self._crew.document_reader
+        store = trusted(config.documents) if reader else None
 
         def apply() -> None:
             self.gate.retime(config.timers.lengths)
             office()
-            for reader, store in believed:
+            if reader and store:
                 reader.trust(store)
 
         return apply
