@@ -107,12 +107,13 @@ class World:
             self._walk(person)
         fire, stop = self._alarmed(Input.FIRE), self._alarmed(Input.STOP)
         for door in self.doors.values():
+            somebody = self._obstructed(door.name)
             door.step(
                 self.now_s,
                 fire=fire and door.name in self.settings.escape,
                 stop=stop,
-                beam_clear=self.circuit(_BEAM[door.name]),
-                somebody=self._obstructed(door.name),
+                beam_clear=self.stuck.get(_BEAM[door.name], not somebody),
+                somebody=somebody,
             )
             self._wake_s = min(self._wake_s, door.wake_s())
         self._audit.look()
@@ -300,7 +301,9 @@ class World:
         return self.circuit(f"zone_{zone}")
 
     def beam(self, door: DoorId) -> Beam:
-        return Beam.CLEAR if door not in self.doors or self.circuit(_BEAM[door]) else Beam.BROKEN
+        if door not in self.doors or self.stuck.get(_BEAM[door], not self._obstructed(door)):
+            return Beam.CLEAR
+        return Beam.BROKEN
 
     def signal(self, which: Input) -> Signal:
         return Signal.ON if self._alarmed(which) else Signal.OFF
@@ -323,7 +326,9 @@ class World:
         return self.doors[door]
 
     def _alarmed(self, which: Input) -> bool:
-        return self.circuit(which) != (which in self.settings.normally_closed)
+        if which in self.stuck:
+            return self.stuck[which] != (which in self.settings.normally_closed)
+        return which in self.active
 
     def _zone(self, name: str) -> bool:
         if name in ("zone_airlock", "zone_airlock_many"):
@@ -335,7 +340,10 @@ class World:
 
     def _obstructed(self, door: DoorId) -> bool:
         middle_m = DOOR_M[door]
-        return any(abs(person.at_m - middle_m) < HALF_BODY_M for person in self.people.values())
+        for person in self.people.values():  # noqa: SIM110  asked too often for a generator
+            if -HALF_BODY_M < person.at_m - middle_m < HALF_BODY_M:
+                return True
+        return False
 
 
 def _stand(person: Person) -> tuple[int, int, float, float]:

@@ -47,7 +47,10 @@ class VirtualSite:
         self.tokens.append(Token(code))
 
     def next_s(self) -> float:
-        return min([self.world.next_s(), *(door.ends_s for door in self.doors.values())])
+        next_s = self.world.next_s()
+        for door in self.doors.values():
+            next_s = min(next_s, door.ends_s)
+        return next_s
 
     def advance(self, now_s: float) -> None:
         for door in self.doors.values():
