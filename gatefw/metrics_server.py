@@ -1,6 +1,7 @@
 """Serves the metrics on a socket: who connects is told them once. Read only, one after the other, never for long."""
 
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -16,6 +17,7 @@ WAITING = 4
 SEND_S = 1.0
 """Who takes longer to read is hung up on."""
 TEXT_BYTES = 1024 * 1024
+_log = logging.getLogger(__name__)
 MODE = 0o660  # its group is that of its directory: see systemd/gatefw.tmpfiles
 
 
@@ -50,8 +52,13 @@ class MetricsServer:
     def _tell(self, reader: socket.socket) -> None:
         if self._closing:
             return
+        try:
+            told = self._text()[:TEXT_BYTES]
+        except Exception:  # noqa: BLE001  a mistake in a number must not take the others with it
+            _log.exception("the metrics could not be made")
+            return
         reader.settimeout(SEND_S)
-        reader.sendall(self._text()[:TEXT_BYTES])
+        reader.sendall(told)
 
 
 def read(path: Path, within_s: float = 5.0) -> bytes:
@@ -65,9 +72,7 @@ def read(path: Path, within_s: float = 5.0) -> bytes:
                 told += chunk
         except OSError as error:
             why = error.strerror or str(error)
-            raise DeviceLost(
-                f"metrics {path}: cannot be read: {why}; is `gatefw run` running there?"
-            ) from error
+            raise DeviceLost(f"metrics {path}: cannot be read: {why}; is `gatefw run` running there?") from error
     if not told:
         raise DeviceLost(f"metrics {path}: nothing was told; is the daemon ending?")
     return bytes(told)

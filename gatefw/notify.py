@@ -2,7 +2,8 @@
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 
@@ -12,7 +13,10 @@ class Notifier:
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
         address = env.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        self.watchdog_s = int(env.get("WATCHDOG_USEC", "0")) / 1e6
+        ours = env.get("WATCHDOG_PID", str(os.getpid())) == str(
+            os.getpid()
+        )  # a child inherits what is not meant for it
+        self.watchdog_s = int(env.get("WATCHDOG_USEC", "0")) / 1e6 if ours else 0.0
 
     def say(self, *lines: str) -> None:
         """Send `lines`, as `READY=1`. A notification that cannot be sent is not worth a passage."""
@@ -24,6 +28,19 @@ class Notifier:
                 speaker.sendto("\n".join(lines).encode(), self._address)
             except OSError:
                 return
+
+
+class Turns:
+    """Feeds systemd's watchdog of a process whose one loop is all of its work: `took` at each of its turns."""
+
+    def __init__(self, notifier: Notifier, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._notifier, self._now_s, self._fed_s = notifier, now_s, now_s()
+
+    def took(self) -> None:
+        now_s = self._now_s()
+        if self._notifier.watchdog_s and now_s - self._fed_s >= self._notifier.watchdog_s / 4:
+            self._fed_s = now_s
+            self._notifier.say("WATCHDOG=1")
 
 
 class Progress(Protocol):

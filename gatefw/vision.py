@@ -61,6 +61,7 @@ from gatefw.biometrics.runtime import Delegate, Runtime
 from gatefw.errors import DeviceLost, SetupError
 from gatefw.key_ring import KeyRing
 from gatefw.keys import load_or_create
+from gatefw.notify import Notifier, Turns
 from gatefw.ports import Camera
 from gatefw.vision_feed import Eyes, Feeds
 from gatefw.vision_server import Server
@@ -88,7 +89,7 @@ def serve(settings: VisionSettings, child: bool) -> None:
         only = front.keys() == inside.keys()
         identify = faces if only else stack.enter_context(closing(Feeds(front))) if front else None
         seen_by = Eyes(faces, codes, identify)
-        vision = Vision(settings, chain, gallery, seen_by, server, judge=judge)
+        vision = Vision(settings, chain, gallery, seen_by, server, judge=judge, turned=Turns(Notifier()).took)
         _stop_at_signals(vision)
         if child:
             threading.Thread(target=_stop_with_parent, args=(vision,), name="parent", daemon=True).start()

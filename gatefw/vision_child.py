@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from gatefw.backoff import Backoff
 
 LIVED_S = 30.0  # one that ran so long is started again without waiting long
 ENDS_S = 5.0
+LOOK_S = 0.5
 
 _log = logging.getLogger(__name__)
 Child = subprocess.Popen[bytes]
@@ -25,9 +27,10 @@ class VisionChild:
         config: Path,
         program: Sequence[str] = (sys.executable, "-m", "gatefw.vision"),
         kill_child: Callable[[Child], None] = Child.kill,
+        ends_s: float = ENDS_S,
     ) -> None:
         self._command = [*program, "--config", str(config), "--child"]
-        self._kill_child = kill_child
+        self._kill_child, self._ends_s = kill_child, ends_s
         self._ending = threading.Event()
         self._process: Child | None = None
         self._thread = threading.Thread(target=self._keep, name="vision child", daemon=True)
@@ -37,9 +40,8 @@ class VisionChild:
         """End it. One that hangs in the kernel is left behind: nothing ends it but a restart of the machine."""
         self._ending.set()
         process = self._process
-        if process is not None and process.stdin is not None:
-            with contextlib.suppress(OSError):
-                process.stdin.close()
+        if process is not None:
+            _close_input(process)
         self._thread.join()
 
     def kill(self) -> None:
@@ -65,21 +67,29 @@ class VisionChild:
 
     def _wait(self, process: Child) -> bool:
         """Until it ended, or has to and does not: whether it had lived for a while."""
-        lived = False
+        began_s = time.monotonic()
         try:
-            while True:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(ENDS_S if self._ending.is_set() else LIVED_S)
-                    return lived
-                lived = True
-                if self._ending.is_set():
-                    self._kill_child(process)
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        process.wait(ENDS_S)
-                        return lived
+            while not self._ending.is_set():
+                if _ended(process, LOOK_S):
+                    return time.monotonic() - began_s >= LIVED_S
+            if not _ended(process, self._ends_s):
+                self._kill_child(process)
+                if not _ended(process, self._ends_s):
                     _log.error("vision process %d was killed and is still there: it hangs in the kernel", process.pid)
-                    return lived
+            return True
         finally:
-            if process.stdin is not None:
-                with contextlib.suppress(OSError):
-                    process.stdin.close()
+            _close_input(process)
+
+
+def _ended(process: Child, within_s: float) -> bool:
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _close_input(process: Child) -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()

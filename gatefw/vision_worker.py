@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class Vision:
-    """Serves requests until `stop`. `now_s`: monotonic; `wall_s`: Unix seconds, for expiry alone.
+    """Serves requests until `stop`. `now_s`: monotonic; `wall_s`: Unix seconds, for expiry alone. `turned`: each turn.
 
     Raises ModelError when the model cannot hold what the settings demand of a search.
     """
@@ -48,7 +48,9 @@ class Vision:
         now_s: Callable[[], float] = time.monotonic,
         wall_s: Callable[[], float] = time.time,
         judge: Judge | None = None,
+        turned: Callable[[], None] = lambda: None,
     ) -> None:
+        self._turned = turned
         self._chain, self._server, self._eyes, self._now_s = chain, server, eyes, now_s
         many = settings.searched
         most = max(many.most, settings.twice_most) if many.outgrown == "close" else PEOPLE_MAX
@@ -77,6 +79,7 @@ class Vision:
         self._end_running("the vision process stops")
 
     def _turn(self) -> None:
+        self._turned()
         self._happen(0 if self._running or self._seeking is not None else REST_S)
         if self._running:
             self._look(self._running)

@@ -24,6 +24,7 @@ from gatefw import unix_socket
 from gatefw.config import Config
 from gatefw.config_tables import Device
 from gatefw.errors import DeviceError, DeviceLost, GateError
+from gatefw.notify import Notifier, Turns
 from hw import gpio
 
 SOCKET = "watcher.sock"
@@ -79,12 +80,16 @@ def _drop(device: Device) -> None:
 
 
 class Watcher:
-    """Serves one supervisor after the other. `safe` is what to do when one is gone."""
+    """Serves one supervisor after the other. `safe` is what to do when one is gone. systemd watches its turns."""
 
-    def __init__(self, path: Path, safe: Callable[[], None], stall_s: float = STALL_S) -> None:
+    def __init__(
+        self, path: Path, safe: Callable[[], None], stall_s: float = STALL_S, notifier: Notifier | None = None
+    ) -> None:
         self._listener = unix_socket.listen(path, backlog=1)
         self._listener.settimeout(POLL_S)
         self._path, self._safe, self._stall_s = path, safe, stall_s
+        self._notifier = notifier or Notifier()
+        self._turns = Turns(self._notifier)
         self._ending = threading.Event()
         self._unsafe = ""  # why the doors are to be made safe, and are not
 
@@ -98,7 +103,9 @@ class Watcher:
         """
         with self._listener:
             self._make_safe("at start")
+            self._notifier.say("READY=1")
             while not self._ending.is_set():
+                self._turns.took()
                 try:
                     supervisor, _ = self._listener.accept()
                 except TimeoutError:
@@ -114,6 +121,7 @@ class Watcher:
         supervisor.settimeout(POLL_S)
         heard_s = time.monotonic()
         while not self._ending.is_set():
+            self._turns.took()
             try:
                 if not supervisor.recv(64):
                     self._make_safe(f"supervisor {pid} is gone")

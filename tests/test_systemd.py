@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gatefw.reboot_request import WANTED
+
 UNITS = Path(__file__).parent.parent / "systemd"
 INSTALLED = "/usr/local/lib/gatefw/bin"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
@@ -72,11 +74,42 @@ def test_every_command_of_a_unit_is_one_that_the_program_has() -> None:
     commands = {
         match[1] for name in SERVICES for line in settings(name) if (match := re.search(r"bin/gatefw (\S+)", line))
     }
-    for command in commands - {"models"}:
+    for command in commands - {"models", "metrics"}:
         shown = subprocess.run(
             [Path(sys.executable).with_name("gatefw"), command, "--help"], capture_output=True, text=True, timeout=60
         )
         assert "FILE" in shown.stdout, command
+
+
+def test_every_process_of_a_gate_is_watched_and_none_fills_the_log() -> None:
+    for name in ("gatefw.service", "gatefw-watcher.service", "gatefw-vision.service"):
+        lines = settings(name)
+        assert any(line.startswith("WatchdogSec=") for line in lines), name
+        assert "NotifyAccess=main" in lines, name
+    for name in SERVICES:
+        lines = settings(name)
+        oneshot = "Type=oneshot" in lines
+        assert oneshot or any(line.startswith("LogRateLimitBurst=") for line in lines), name
+        assert oneshot or any(line.startswith("MemoryMax=") for line in lines), name
+
+
+def test_the_exporter_is_of_a_user_of_its_own_and_reaches_this_machine_and_one_socket_alone() -> None:
+    lines = settings("gatefw-web.service")
+    assert {"User=gatefw-web", "IPAddressDeny=any", "IPAddressAllow=localhost", "PrivateDevices=yes"} <= set(lines)
+    assert [line for line in lines if line.startswith("Bind")] == [
+        "BindReadOnlyPaths=/run/gatefw/metrics:/run/gatefw-web/metrics"
+    ]
+    assert not any("SupplementaryGroups" in line or "StateDirectory" in line for line in lines)
+    assert "d /run/gatefw/metrics 2750 gatefw gatefw-web -" in settings("gatefw.tmpfiles")
+
+
+def test_a_restart_of_the_machine_is_asked_for_where_only_the_supervisor_can_make_a_file() -> None:
+    (wanted,) = [line for line in settings("gatefw-reboot.path") if line.startswith("PathExists=")]
+    assert wanted == f"PathExists=/var/lib/gatefw/{WANTED}"
+    assert {"StateDirectory=gatefw", "StateDirectoryMode=0700"} <= set(settings("gatefw.service"))
+    removes, restarts = [line for line in settings("gatefw-reboot.service") if line.startswith("ExecStart=")]
+    assert removes.endswith(f"rm -f /var/lib/gatefw/{WANTED}")
+    assert restarts.endswith("systemctl --no-block reboot")
 
 
 def test_vision_reaches_no_door_no_serial_port_and_no_network() -> None:
