@@ -190,6 +190,6 @@ class FingerDesk:
             return Rejected(Rejection.REFUSED, f"enrol_finger: {WHY[made]}; nothing was kept")
         expires_at = self._records.in_use_until(session.subject, self._now())
         self._records.agree(session.subject, Consent(frozenset({Modality.FINGER}), self._now()))
-        self._fingers.keep(session.subject, made, expires_at)
+        self._fingers.keep(session.subject, made, expires_at, self._records.registered(session.subject).partition)
         self._record(Fact(FactKind.FINGER_ENROLLED, None, (("by", session.by),), session.subject))
         return Done({"subject": session.subject, "enrolled": True, "expires_at": expires_at})

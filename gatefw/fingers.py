@@ -1,27 +1,32 @@
 """The finger templates of enrolled subjects, sealed at rest. They live here and nowhere else: no sensor keeps one.
 
-A row opens only with the key file and only where it was written: subject, the kind of sensor and the expiry are
-associated data of the seal, so a template that was moved to another subject does not open. What `keep` or `revoke`
-returned from survives a power cut. Revoked bytes are overwritten, in the file (secure_delete) and in the log
+A row opens only with the key of its partition (the store's own for the main one) and only where it was written:
+subject, partition, the kind of sensor and the expiry are associated data of the seal, so a template that was moved to
+another subject does not open. Of a partition whose key is destroyed nobody has a finger, from that moment on. What `keep` or
+`revoke` returned from survives a power cut. Revoked bytes are overwritten, in the file (secure_delete) and in the log
 (truncated).
 """
 
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gatefw import sealing, store
-from gatefw.errors import StoreError
+from gatefw.errors import Refusal, StoreError
 from gatefw.model import Reason, SubjectId
+from gatefw.record_terms import MAIN
 
 TEMPLATE_BYTES_MAX = 4096
+Keys = Callable[[str], bytes | None]
+"""What seals fingers in a partition; None when it is destroyed."""
 _SCHEMA = """
 create table if not exists finger (
-    subject text primary key, kind text not null, expires_at real not null, sealed blob not null) strict;
+    subject text primary key, kind text not null, expires_at real not null, sealed blob not null,
+    partition text not null default 'main') strict;
 """
 
 
@@ -36,14 +41,20 @@ class Fingerprint:
 class Fingers:
     """The open store, one finger a subject. Any thread may call; every method raises StoreError."""
 
-    def __init__(self, path: Path, key: bytes) -> None:
-        """Open or create the store at `path`; `key` is its 32 byte key. One that does not open is found now."""
-        self._path, self._key, self._lock = path, sealing.derive(key, "fingers"), threading.Lock()
+    def __init__(self, path: Path, key: bytes, keys: Keys = lambda _partition: None) -> None:
+        """Open or create the store at `path`; `key` is its 32 byte key. One that does not open is found now.
+
+        `keys`: of the partitions besides the main one.
+        """
+        self._path, self._key, self._keys = path, sealing.derive(key, "fingers"), keys
+        self._lock = threading.Lock()
         self._database = store.connect(path)
         try:
             with self._guarded():
                 self._database.executescript(_SCHEMA)
-                row = self._database.execute("select * from finger limit 1").fetchone()
+                if "partition" not in [row[1] for row in self._database.execute("pragma table_info(finger)")]:
+                    self._database.execute("alter table finger add column partition text not null default 'main'")
+                row = self._database.execute("select * from finger where partition = ? limit 1", (MAIN,)).fetchone()
             if row is not None:
                 self._unsealed(*row)
         except StoreError:
@@ -54,14 +65,21 @@ class Fingers:
         """May be called twice."""
         self._database.close()
 
-    def keep(self, subject: SubjectId, finger: Fingerprint, expires_at: float) -> None:
-        """Keep a subject's finger until `expires_at` (seconds since 1970 UTC), in place of an earlier one."""
+    def keep(self, subject: SubjectId, finger: Fingerprint, expires_at: float, partition: str = MAIN) -> None:
+        """Keep a subject's finger until `expires_at` (seconds since 1970 UTC), in place of an earlier one.
+
+        Raises Refusal: their partition is destroyed.
+        """
         if not 0 < len(finger.template) <= TEMPLATE_BYTES_MAX:
             raise StoreError(
                 f"fingers: a template has 1 to {TEMPLATE_BYTES_MAX} bytes, this has {len(finger.template)}"
             )
-        sealed = sealing.seal(self._key, finger.template, _place(subject, finger.kind, float(expires_at)))
-        self._change("insert or replace into finger values (?, ?, ?, ?)", subject, finger.kind, expires_at, sealed)
+        key = self._key_of(partition)
+        if key is None:
+            raise Refusal(f"fingers: partition {partition} is destroyed; nothing of it can be kept")
+        sealed = sealing.seal(key, finger.template, _place(subject, finger.kind, float(expires_at), partition))
+        row = subject, finger.kind, expires_at, sealed, partition
+        self._change("insert or replace into finger values (?, ?, ?, ?, ?)", *row)
 
     def revoke(self, subject: SubjectId) -> bool:
         """Destroy a subject's finger; False when there was none."""
@@ -74,6 +92,8 @@ class Fingers:
         if row is None:
             return Reason.FINGER_NOT_ENROLLED
         found = self._unsealed(*row)
+        if found is None:
+            return Reason.FINGER_NOT_ENROLLED
         return Reason.RECORD_EXPIRED if now >= row[2] else found
 
     def subjects(self) -> list[SubjectId]:
@@ -83,9 +103,18 @@ class Fingers:
 
     # ---------------------------------------------------------------- inside
 
-    def _unsealed(self, subject: str, kind: str, expires_at: float, sealed: bytes) -> Fingerprint:
+    def _key_of(self, partition: str) -> bytes | None:
+        return self._key if partition == MAIN else self._keys(partition)
+
+    def _unsealed(
+        self, subject: str, kind: str, expires_at: float, sealed: bytes, partition: str
+    ) -> Fingerprint | None:
+        """None when their partition is destroyed."""
+        key = self._key_of(partition)
+        if key is None:
+            return None
         try:
-            return Fingerprint(kind, sealing.unseal(self._key, sealed, _place(subject, kind, expires_at)))
+            return Fingerprint(kind, sealing.unseal(key, sealed, _place(subject, kind, expires_at, partition)))
         except StoreError as error:
             raise StoreError(f"fingers {self._path}: a template does not open: {error}") from error
 
@@ -105,6 +134,6 @@ class Fingers:
                 raise StoreError(f"fingers {self._path}: {error}; look after the disk, or restore the store") from error
 
 
-def _place(subject: str, kind: str, expires_at: float) -> bytes:
-    """Where a template stands, without two ways to read it."""
-    return json.dumps([subject, kind, expires_at]).encode()
+def _place(subject: str, kind: str, expires_at: float, partition: str) -> bytes:
+    """Where a template stands, without two ways to read it. The main partition is not named: it was once the only one."""
+    return json.dumps([subject, kind, expires_at, *([] if partition == MAIN else [partition])]).encode()

@@ -92,7 +92,8 @@ class Office:
         paths = self._config.paths
         if not (self._config.having("finger") or paths.fingers.exists()):
             return None
-        fingers = Fingers(paths.fingers, load_or_create(paths.key("fingers"), paths.fingers.exists()))
+        key, keys = load_or_create(paths.key("fingers"), paths.fingers.exists()), self.records.partitions
+        fingers = Fingers(paths.fingers, key, lambda partition: keys.key(partition, "fingers"))
         self._files.callback(fingers.close)
         return fingers
 

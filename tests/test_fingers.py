@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gatefw.errors import StoreError
+from gatefw.errors import Refusal, StoreError
 from gatefw.fingers import TEMPLATE_BYTES_MAX, Fingerprint, Fingers
 from gatefw.model import Reason, SubjectId
 
@@ -89,6 +89,34 @@ def test_a_template_that_was_moved_to_somebody_else_does_not_open(path: Path, ch
             fingers.get(fingers.subjects()[0], NOW)
     with pytest.raises(StoreError, match="does not open"):
         Fingers(path, KEY)
+
+
+def test_a_finger_of_a_partition_opens_with_its_key_and_in_it_alone(path: Path) -> None:
+    """Anna flies, and her flight leaves. Whatever is copied of the file, and wherever it is moved, opens no more."""
+    keys: dict[str, bytes] = {"cx100": b"c" * 32, "park": b"p" * 32}
+    with closing(Fingers(path, KEY, keys.get)) as fingers:
+        fingers.keep(ANNA, FINGER, LATER, "cx100")
+        assert fingers.get(ANNA, NOW) == FINGER
+        for elsewhere in ("park", "main"):
+            edited(path, f"update finger set partition = '{elsewhere}'")
+            with pytest.raises(StoreError, match="does not open"):
+                fingers.get(ANNA, NOW)
+        edited(path, "update finger set partition = 'cx100'")
+        del keys["cx100"]
+        assert fingers.get(ANNA, NOW) is Reason.FINGER_NOT_ENROLLED
+        with pytest.raises(Refusal, match="partition cx100 is destroyed"):
+            fingers.keep(ANNA, FINGER, LATER, "cx100")
+        assert fingers.subjects() == [ANNA], "who has none any more is still to be erased"
+    with closing(Fingers(path, KEY, keys.get)) as fingers:
+        assert fingers.get(ANNA, NOW) is Reason.FINGER_NOT_ENROLLED
+
+
+def test_fingers_from_before_there_were_partitions_open_as_before(path: Path) -> None:
+    with closing(Fingers(path, KEY)) as fingers:
+        fingers.keep(ANNA, FINGER, LATER)
+    edited(path, "alter table finger drop column partition")
+    with closing(Fingers(path, KEY)) as fingers:
+        assert fingers.get(ANNA, NOW) == FINGER
 
 
 def test_a_wrong_key_is_found_at_the_start(path: Path) -> None:
