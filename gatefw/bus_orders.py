@@ -37,6 +37,8 @@ NONCE_S = 60.0
 NONCES = 16  # of one key; more, and the oldest is void
 BURST, REFILL_S = 30, 1.0  # orders of one key that are journalled at once, and how soon there may be another
 LANE = frozenset(verb.value for verb in Verb)
+WRITTEN = LANE | {"device_test", "device_trace", "device_renew_secret", "device_install"}
+"""Who does these writes down that they were ordered, done or not; `change_facts`, when it was done."""
 
 NEVER = frozenset(("key_new", "key_revoke", "key_rotate", "keys", "device_trace_raw"))
 """Not over the bus, whoever asks: no key makes another, and what a wire says in the clear stays on the machine."""
@@ -86,7 +88,7 @@ class Waiting:
     client: bytes
     request_id: RequestId
     key: str
-    deadline_s: float
+    order: Order
 
 
 @dataclass(slots=True)
@@ -133,10 +135,13 @@ class OrderBook:
         order, refused = self._judged(asked.order, asked.nonce, grant, now_s)
         if refused is not None:
             return _line(request_id, refused)
-        return self._handed_on(Waiting(client, request_id, grant.public, order.deadline_s), order)
+        return self._handed_on(Waiting(client, request_id, grant.public, order))
 
     def answered(self, waiting: Waiting, answer: Answer) -> bytes | None:
-        """What to tell its client; nothing when it was told already."""
+        """What to tell its client; nothing when it was told already. What nobody else journals is journalled."""
+        verb, done = waiting.order.verb, isinstance(answer, Done)
+        if verb not in WRITTEN and not (done and verb == "change_facts"):
+            self._note(waiting.order, Reason.OK if done else Reason.NOT_NOW)
         if waiting not in self._waiting:
             return None
         self._waiting.discard(waiting)
@@ -144,7 +149,7 @@ class OrderBook:
 
     def expired(self, now_s: float) -> list[tuple[Waiting, bytes]]:
         """Who waited long enough, and what to tell them."""
-        late = [each for each in self._waiting if each.deadline_s <= now_s]
+        late = [each for each in self._waiting if each.order.deadline_s <= now_s]
         self._waiting.difference_update(late)
         rejected = Rejected(Rejection.EXPIRED, "no outcome in time; ask for the status")
         return [(each, _line(each.request_id, rejected)) for each in late]
@@ -155,7 +160,7 @@ class OrderBook:
 
     @property
     def next_deadline_s(self) -> float | None:
-        return min((each.deadline_s for each in self._waiting), default=None)
+        return min((each.order.deadline_s for each in self._waiting), default=None)
 
     # ---------------------------------------------------------------- judging
 
@@ -163,8 +168,9 @@ class OrderBook:
         """The order with its deadline, and why it is not to be done."""
         issued_s = self._nonces.get(grant.public, OrderedDict()).pop(nonce, None)
         permission = needed(order.verb)
-        told = order.verb in ORDERS.words
-        if told and not self._allowed.setdefault(grant.public, _Allowance(at_s=now_s)).spend(now_s):
+        if order.verb in ORDERS.words and not self._allowed.setdefault(grant.public, _Allowance(at_s=now_s)).spend(
+            now_s
+        ):
             why = f"more than {BURST} orders at once, and one each {REFILL_S:g} s after that; wait"
             return order, Rejected(Rejection.UNAVAILABLE, why)
         reason, refused = Reason.OK, None
@@ -181,10 +187,15 @@ class OrderBook:
             elif sum(each.key == grant.public for each in self._waiting) >= PENDING:
                 why = f"{PENDING} orders of this key wait for their answers"
                 reason, refused = Reason.NOT_NOW, Rejected(Rejection.UNAVAILABLE, why)
-        if refused is not None and told:
-            fields = (("verb", order.verb), ("by", order.by), ("accepted", False), ("reason", reason))
-            self._record(Fact(FactKind.OPERATOR_ORDERED, None, fields))
+        if refused is not None:
+            self._note(order, reason)
         return order, refused
+
+    def _note(self, order: Order, reason: Reason) -> None:
+        """Who only asked changed nothing, and is not written down."""
+        if order.verb in ORDERS.words:
+            fields = (("verb", order.verb), ("by", order.by), ("accepted", reason is Reason.OK), ("reason", reason))
+            self._record(Fact(FactKind.OPERATOR_ORDERED, None, fields))
 
     def _new_nonce(self, public: str, now_s: float) -> str:
         given = self._nonces.setdefault(public, OrderedDict())
@@ -194,10 +205,10 @@ class OrderBook:
             given.popitem(last=False)
         return nonce
 
-    def _handed_on(self, waiting: Waiting, order: Order) -> bytes | None:
+    def _handed_on(self, waiting: Waiting) -> bytes | None:
         self._waiting.add(waiting)
         try:
-            self._handle(order, lambda answer: self._later(waiting, answer))
+            self._handle(waiting.order, lambda answer: self._later(waiting, answer))
         except GateError as error:
             return self.answered(waiting, Rejected.by(error))
         except Exception as error:  # noqa: BLE001  one order must not take the bus from all others

@@ -6,7 +6,9 @@ before anything is bound and longer than it, and each socket is told to refuse w
 """
 
 import contextlib
+import logging
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +27,7 @@ REQUESTS_KEPT = 32  # of one client that asks faster than it is answered
 CONNECTIONS = 64  # on all three sockets; HIGH_WATER messages of less than 2 KB each are 128 MB at the very worst
 MESSAGE_BYTES = 64 * 1024
 LINGER_MS = 500
+END_S = 5.0
 HEARTBEAT_MS, SILENT_MS = 2000, 10_000  # who does not answer for so long has gone
 HANDSHAKE_MS = 5000  # who has not shown a key by then has gone
 ADMISSIONS = 64  # answered before events are published again
@@ -32,6 +35,7 @@ IPC, TCP = "ipc://", "tcp://"
 _ZAP = "inproc://zeromq.zap.01"
 _COMES_AND_GOES = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
+_log = logging.getLogger(__name__)
 Admits = Callable[[str, str], bool]
 """Whether a socket (EVENTS, REPLAY, ORDERS) is open to a public key in Z85."""
 
@@ -52,7 +56,8 @@ class BusSockets:
         self._monitors: dict[Socket, Socket] = {}
         self._live: set[tuple[Socket, int]] = set()  # each connection: a monitor, a descriptor
         with contextlib.ExitStack() as files:
-            self._context = files.enter_context(zmq.Context())
+            self._context = zmq.Context()
+            files.callback(self._end_context)
             self._gatekeeper = files.enter_context(self._context.socket(zmq.REP))
             self._gatekeeper.linger = 0
             self._gatekeeper.bind(_ZAP)
@@ -76,6 +81,14 @@ class BusSockets:
             monitor.close()
         self._monitors.clear()
         self._files.close()
+
+    def _end_context(self) -> None:
+        """libzmq waits for its own threads, without a limit; whoever waits for us is not made to."""
+        ending = threading.Thread(target=self._context.term, name="bus sockets", daemon=True)
+        ending.start()
+        ending.join(END_S)
+        if ending.is_alive():
+            _log.warning("bus: libzmq has not ended its connections in %g s; they are left to it", END_S)
 
     @property
     def polled(self) -> list[Socket]:
