@@ -2,9 +2,9 @@
 
 A row opens only with the key of its partition (the store's own for the main one) and only where it was written:
 subject, partition, the kind of sensor and the expiry are associated data of the seal, so a template that was moved to
-another subject does not open. Of a partition whose key is destroyed nobody has a finger, from that moment on. What `keep` or
-`revoke` returned from survives a power cut. Revoked bytes are overwritten, in the file (secure_delete) and in the log
-(truncated).
+another subject does not open. Of a partition whose key is destroyed nobody has a finger, from that moment on. What
+`keep` or `revoke` returned from survives a power cut. Revoked bytes are overwritten, in the file (secure_delete) and in
+the log (truncated).
 """
 
 import json
@@ -135,5 +135,5 @@ class Fingers:
 
 
 def _place(subject: str, kind: str, expires_at: float, partition: str) -> bytes:
-    """Where a template stands, without two ways to read it. The main partition is not named: it was once the only one."""
+    """Where a template stands, without two ways to read it. The main partition, once the only one, is not named."""
     return json.dumps([subject, kind, expires_at, *([] if partition == MAIN else [partition])]).encode()
