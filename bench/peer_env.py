@@ -25,10 +25,12 @@ def python_with(name: str, packages: Sequence[str]) -> Path:
     if (home / "complete").exists():
         return python
     print(f"making an environment for {', '.join(packages)}; once", file=sys.stderr, flush=True)
-    pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary=:all:", *packages]
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--disable-pip-version-check"]
     try:
-        venv.create(home, clear=True, with_pip=True)
-        done = subprocess.run(pip, capture_output=True, text=True, timeout=INSTALL_S)
+        venv.create(home, clear=True)  # without pip of its own, which takes longer than what it installs
+        done = subprocess.run(
+            [*pip, "--only-binary=:all:", *packages], capture_output=True, text=True, timeout=INSTALL_S
+        )
     except (OSError, subprocess.SubprocessError) as problem:
         raise SetupError(
             f"bench: no environment at {home}: {problem}; is venv installed, and the network there?"
