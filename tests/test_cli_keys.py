@@ -13,9 +13,9 @@ from bus_bench import BusBench, Reply
 
 from gatefw import key_desk
 from gatefw.bus_client import follow
-from gatefw.bus_keys import ClientKey, Endpoints, Permission
-from gatefw.bus_socket import address_of
+from gatefw.bus_keys import ClientKey, Permission
 from gatefw.cli import main
+from gatefw.cli.keys import RELAYED
 from gatefw.control import Answer, Done, Order
 from gatefw.control_server import ControlServer
 from gatefw.errors import Refusal
@@ -26,11 +26,10 @@ Gatefw = Callable[..., dict[str, Any]]
 
 
 class Keys:
-    """A gate whose bus sockets are called as the relay's are, with its key desk behind a control socket."""
+    """A gate with its key desk behind a control socket."""
 
     def __init__(self, directory: Path) -> None:
-        at = Endpoints(*(address_of(directory / port) for port in ("5571", "5572", "5573")))
-        self.bench = BusBench(directory, endpoints=at)
+        self.bench = BusBench(directory)
         self.desk = KeyDesk(self.bench.holders, self.bench.bus, self.bench.recorded.append)
         self.server = ControlServer(directory / "control.sock", self._take)
 
@@ -94,6 +93,9 @@ def test_a_key_for_another_machine_names_the_gate_as_that_machine_reaches_it(gat
         gatefw("keys", "new", f"archive-{host[0]}", "--host", host, "--out", str(out))
         key = ClientKey.read(out)
         assert (key.events, key.replay, key.orders) == (f"{where}5571", f"{where}5572", f"{where}5573")
+    units = Path(__file__).parent.parent / "systemd"
+    for name, port in RELAYED.items():
+        assert f"ListenStream={port}\n" in (units / f"gatefw-bus-{name}.socket").read_text()
 
 
 def test_a_client_may_make_its_pair_itself(gate: Keys, gatefw: Gatefw, tmp_path: Path) -> None:

@@ -117,3 +117,13 @@ def test_vision_reaches_no_door_no_serial_port_and_no_network() -> None:
     allowed = {line.split("=")[1].split()[0] for line in lines if line.startswith("DeviceAllow=")}
     assert allowed == {"char-video4linux", "char-media", "char-dma_heap"}
     assert {"User=gatefw-vision", "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX"} <= set(lines)
+
+
+def test_the_bus_reaches_a_network_through_a_relay_that_has_neither_network_nor_key_nor_file() -> None:
+    lines = settings("gatefw-bus@.service")
+    assert {"DynamicUser=yes", "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX"} <= set(lines)
+    assert not any(line.startswith(("ReadWritePaths", "StateDirectory", "Group=")) for line in lines)
+    assert "d /run/gatefw-bus 2750 gatefw gatefw-bus -" in settings("gatefw.tmpfiles")
+    assert any(line.startswith("ReadWritePaths=") and "/run/gatefw-bus" in line for line in settings("gatefw.service"))
+    for name in ("events", "replay", "orders"):
+        assert f"Service=gatefw-bus@{name}.service" in settings(f"gatefw-bus-{name}.socket")

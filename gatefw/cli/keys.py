@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,9 @@ The key of whoever may read the runtime directory is made by the daemon and may 
 NEW = """\
 Makes a key. Its secret is written once, to FILE (mode 0600; NAME.key where none is named), with all that a client needs
 to find the gate; the gate keeps the public half. NAME stands in the journal: a desk or a program, never a person. With
---host the file names the gate as another machine reaches it, by the ports of the gate's own endpoints. With --public
-the client made its pair itself, and no file is written.
+--host the file names the gate as another machine reaches it: by the ports of the relay (systemd/gatefw-bus-*.socket),
+or by those of the lane file where it binds to the network itself. With --public the client made its pair itself, and no
+file is written.
 
 example:
   gatefw keys new office --may read,operate --host gate7.example
@@ -56,7 +56,8 @@ example:
   gatefw keys rotate
 """
 _PUBLIC = ("name", "public", "server", "events", "replay", "orders")
-_PORT = re.compile(r"(?:tcp://.*:|ipc://.*/)([1-9][0-9]{0,4})")
+RELAYED = {"events": 5571, "replay": 5572, "orders": 5573}
+"""The ports of systemd/gatefw-bus-NAME.socket."""
 
 
 def add_parser(commands: Any) -> None:
@@ -127,15 +128,12 @@ def _reserve(path: Path) -> None:
 
 def _endpoints(told: dict[str, Any], host: str | None) -> dict[str, str]:
     at = {name: str(told[name]) for name in ("events", "replay", "orders")}
-    return {name: _seen_from_afar(each, host) for name, each in at.items()} if host else at
+    return {name: _seen_from_afar(name, each, host) for name, each in at.items()} if host else at
 
 
-def _seen_from_afar(endpoint: str, host: str) -> str:
-    """The endpoint by the port that it has, or that the relay gives it."""
-    found = _PORT.fullmatch(endpoint)
-    if found is None:
-        raise Refusal(f"--host: the gate's {endpoint} has no port; see the relay, systemd/gatefw-bus@.socket")
-    return f"tcp://{f'[{host}]' if ':' in host else host}:{found[1]}"
+def _seen_from_afar(name: str, endpoint: str, host: str) -> str:
+    port = endpoint.rpartition(":")[2] if endpoint.startswith("tcp:") else RELAYED[name]
+    return f"tcp://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def run_list(arguments: argparse.Namespace) -> int:
