@@ -80,10 +80,7 @@ def serve(settings: VisionSettings, child: bool) -> None:
     with ExitStack() as stack:
         chain = Chain.load(settings.models, *names, Runtime(settings.runtime), Delegate(settings.delegate))
         judge = _judge(settings)
-        for directory in (settings.key.parent, keys_of(settings.gallery).directory):
-            KeyRing(directory).require(settings.keeping)  # before the first key is made
-        key = load_or_create(settings.key, store_exists=settings.gallery.exists())
-        gallery = stack.enter_context(closing(Gallery(settings.gallery, key)))
+        gallery = stack.enter_context(closing(opened_gallery(settings)))
         server = stack.enter_context(closing(Server(settings.socket)))
         faces, codes = (stack.enter_context(closing(Feeds(cameras))) for cameras in (inside, before))
         only = front.keys() == inside.keys()
@@ -94,6 +91,13 @@ def serve(settings: VisionSettings, child: bool) -> None:
         if child:
             threading.Thread(target=_stop_with_parent, args=(vision,), name="parent", daemon=True).start()
         vision.run()
+
+
+def opened_gallery(settings: VisionSettings) -> Gallery:
+    """With its keys kept as the lane file says. Raises StoreError."""
+    for directory in (settings.key.parent, keys_of(settings.gallery).directory):
+        KeyRing(directory).require(settings.keeping)  # before the first key is made
+    return Gallery(settings.gallery, load_or_create(settings.key, store_exists=settings.gallery.exists()))
 
 
 def main(arguments: list[str] | None = None) -> int:
