@@ -42,16 +42,19 @@ def make_safe(config: Config, try_s: float = TRY_S) -> None:
     process still holds is tried again for `try_s` seconds. Raises DeviceLost after that, SetupError when the pins
     cannot be had at all.
     """
-    ends_s = time.monotonic() + try_s
-    while problems := _drop_all(config):
+    ends_s, told = time.monotonic() + try_s, set[str]()
+    while problems := _drop_all(config, told):
         mends_itself = any(isinstance(problem, DeviceError) for problem in problems)
         if not mends_itself or time.monotonic() >= ends_s:
             raise problems[0]
         time.sleep(0.02)  # the kernel tells nobody when a line becomes free
 
 
-def _drop_all(config: Config) -> list[Exception]:
-    """Why doors could not be made safe. What cannot be had, or whose driver has a mistake, holds up no other."""
+def _drop_all(config: Config, told: set[str]) -> list[Exception]:
+    """Why doors could not be made safe. What cannot be had, or whose driver has a mistake, holds up no other.
+
+    told: lamps of which it was said already that they could not be had.
+    """
     problems: list[Exception] = []
     try:
         if config.gpio is not None:
@@ -65,7 +68,8 @@ def _drop_all(config: Config) -> list[Exception]:
             except Exception as problem:  # noqa: BLE001  whatever it is, the next door is made safe
                 if device.role == "door":
                     problems.append(problem)
-                else:  # no lane waits for a lamp
+                elif device.label not in told:  # no lane waits for a lamp
+                    told.add(device.label)
                     _log.warning("%s: may still say what is not so: %s", device.label, problem)
     finally:
         gpio.close_factory()
