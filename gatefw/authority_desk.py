@@ -33,6 +33,7 @@ from gatefw.model import (
     SubjectId,
 )
 from gatefw.ports import Authority
+from gatefw.work_queue import WorkQueue
 
 CLEARANCE_RECORDS = "clearance_records"
 """Missing while there is no room for the record of one more passage: no traveller is taken then."""
@@ -92,7 +93,7 @@ class AuthorityDesk:
         self._there: bool | None = None
         self._recovered = False
         self._erase_s = now_s()
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._work, self.progress = WorkQueue("authorities"), 0
         self._thread = threading.Thread(target=self._run, name="authorities", daemon=True)
 
     def employ(self, who: Correspondent, open_device: Callable[[], Authority]) -> None:
@@ -108,7 +109,7 @@ class AuthorityDesk:
 
     def stop(self) -> None:
         """After what was left here before."""
-        self._work.put(None)
+        self._work.end()
         self._thread.join()
 
     # ------------------------------------------------------------ any thread
@@ -120,7 +121,8 @@ class AuthorityDesk:
     def ask(self, ask: Ask) -> None:
         """Answer `AskAuthorities` before its deadline."""
         ends_s = self._now_s() + getattr(ask.request, "deadline_s", 0.0)
-        self._work.put(lambda: self._asked(ask, ends_s))
+        failed = Answered(ask.run, ask.number, Failed(Reason.AUTHORITY_UNAVAILABLE))
+        self._work.put(lambda: self._asked(ask, ends_s), lambda: self._put(failed))
 
     def cancel(self, run: RunId) -> None:
         """Nobody waits for an answer about this run any more."""
@@ -155,7 +157,7 @@ class AuthorityDesk:
             next_s = min([due_s, *(each.ends_s for each in self._open.values())])
             try:
                 wait_s = next_s - self._now_s()
-                task = self._work.get(timeout=min(wait_s, SWEEP_S)) if wait_s > 0 else self._swept
+                task = self._work.get(min(wait_s, SWEEP_S)) if wait_s > 0 else self._swept
             except queue.Empty:
                 continue
             if task is None:
@@ -166,6 +168,7 @@ class AuthorityDesk:
                 task()
             except Exception:  # noqa: BLE001  one passage must not take the others with it
                 _log.exception("authorities")
+            self.progress += 1
 
     def _swept(self) -> None:
         now_s = self._now_s()

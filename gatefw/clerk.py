@@ -44,6 +44,7 @@ from gatefw.records import SETTLED_S, Records
 from gatefw.tries import Tries
 from gatefw.vision_desk import VisionDesk
 from gatefw.vision_wire import LISTED, Message
+from gatefw.work_queue import WorkQueue
 
 SWEEP_S = 0.5
 DAY_S = 86_400.0
@@ -97,7 +98,7 @@ class Clerk:
         self._changed(take, house)
         self._admitted: dict[RunId, SubjectId] = {}
         self._desk: VisionDesk | None = None
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._work = WorkQueue("clerk")
         self._fingers = FingerDesk(records, fingers, finger_sensor, record, now, self._work.put) if fingers else None
         self._enrolment = EnrolmentDesk(records, self._ask, record, now)
         self._partitions = PartitionDesk(records.partitions, self._ask, record, now, self._forget_fingers)
@@ -117,22 +118,22 @@ class Clerk:
 
     def stop(self) -> None:
         """After what was asked before."""
-        self._work.put(None)
+        self._work.end()
         self._thread.join()
 
     # ------------------------------------------------------------ any thread
 
     def look_up(self, ask: Ask) -> None:
         """Answer `LookUpRecord`."""
-        self._work.put(lambda: self._answer(ask, self._looked_up))
+        self._take_up(ask, self._looked_up)
 
     def check(self, ask: Ask) -> None:
         """Answer `CheckEligibility`."""
-        self._work.put(lambda: self._answer(ask, self._checked))
+        self._take_up(ask, self._checked)
 
     def enrol_traveller(self, ask: Ask) -> None:
         """Answer `EnrolTraveller`."""
-        self._work.put(lambda: self._answer(ask, self._enrolled))
+        self._take_up(ask, self._enrolled)
 
     def notice(self, fact: Fact) -> None:
         """What the lane wrote down: of decisions and ends of passages the clerk keeps count."""
@@ -161,7 +162,8 @@ class Clerk:
             "partition_destroy": self._partitions.destroy,
             "partitions": self._partitions.list,
         }[order.verb]
-        self._work.put(lambda: self._answered(does, order, reply))
+        busy = Rejected(Rejection.UNAVAILABLE, f"{order.verb}: too much waits already; try again")
+        self._work.put(lambda: self._answered(does, order, reply), lambda: reply(busy))
 
     def reconcile(self) -> None:
         """Vision is there (again): are there records without templates, or templates without records?"""
@@ -178,7 +180,7 @@ class Clerk:
         while True:
             wait_s = due_s - time.monotonic()
             try:
-                task = self._work.get(timeout=wait_s) if wait_s > 0 else self._swept
+                task = self._work.get(wait_s) if wait_s > 0 else self._swept
             except queue.Empty:
                 continue
             if wait_s <= 0:
@@ -232,6 +234,10 @@ class Clerk:
             self._fingers.reconcile()
 
     # ------------------------------------------------------------ what the lane asks
+
+    def _take_up(self, ask: Ask, does: "Callable[[Ask], Found | None]") -> None:
+        failed = Answered(ask.run, ask.number, Failed(Reason.RECORDS_UNAVAILABLE))
+        self._work.put(lambda: self._answer(ask, does), lambda: self._put(failed))
 
     def _answer(self, ask: Ask, does: "Callable[[Ask], Found | None]") -> None:
         """None: the answer comes later."""

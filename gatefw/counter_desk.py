@@ -7,6 +7,7 @@ journal is looked into on a thread of the desk's own.
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
@@ -16,6 +17,7 @@ from gatefw.journal import Journal
 from gatefw.model import Fact, FactKind, RunId, SubjectId
 
 Reply = Callable[[Answer], None]
+JUST_NOW = 256
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ class CounterDesk:
 
     def __init__(self, journal: Journal, passed: Callable[[SubjectId], None]) -> None:
         self._journal, self._passed = journal, passed
-        self._cleared: set[RunId] = set()  # by us, since the start: some of it may not be on disk yet
+        self._cleared: deque[RunId] = deque(maxlen=JUST_NOW)  # by us: some of it may not be on disk yet
         self._work: queue.SimpleQueue[tuple[Order, Reply] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="counter", daemon=True)
         self._thread.start()
@@ -65,7 +67,7 @@ class CounterDesk:
         subject = self._journal.referred(run)
         fact = Fact(FactKind.CLEARED_BY_HAND, run, (("by", order.by), ("why", str(why))))
         self._journal.append(fact, lambda number: reply(Done({"run": run, "cleared": True, "event": number})))
-        self._cleared.add(run)
+        self._cleared.append(run)
         if subject is not None:
             self._passed(subject)
 

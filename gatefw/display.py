@@ -25,6 +25,7 @@ from gatefw import unix_socket, wire_json
 from gatefw.errors import BadReply
 from gatefw.gate_terms import Answered, Ask, GateInput
 from gatefw.model import Answer, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId
+from gatefw.work_queue import WorkQueue
 
 SCREENS = 4
 TOUCH_BYTES = 1024
@@ -90,7 +91,7 @@ class Display:
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
-        self._told: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._told = WorkQueue("display")
         self._screens: list[_Screen] = []
         self._phase, self._reason, self._hint = Phase.RECOVERING, "", ""
         self._asked: Ask | None = None
@@ -196,7 +197,7 @@ class Display:
         before = self._line()
         with contextlib.suppress(queue.Empty):
             while True:
-                self._told.get_nowait()()
+                self._told.take()()
         line = self._line()
         if line != before:
             for screen in self._screens:

@@ -15,6 +15,7 @@ from gatefw.model import Verb
 
 VERBS = {verb.value: verb for verb in Verb}
 Reply = Callable[[Answer], None]
+WAITING_MAX = 256
 
 
 class OrderDesk:
@@ -40,6 +41,8 @@ class OrderDesk:
             with self._taking:
                 self._tickets += 1
                 self._waiting[self._tickets] = reply
+                if len(self._waiting) > WAITING_MAX:  # the loop lost them with a full queue; they have expired
+                    del self._waiting[next(iter(self._waiting))]
                 self._put(Ordered(self._tickets, VERBS[order.verb], order.by, order.expects, order.deadline_s))
         else:
             with self._going_elsewhere:  # no desk was made for two at once

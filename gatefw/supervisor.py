@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from types import FrameType
@@ -51,8 +51,6 @@ from gatefw.gate_terms import (
 from gatefw.inbox import Inbox
 from gatefw.key_desk import KeyDesk
 from gatefw.leases import NEEDS_COMMIT
-from gatefw.liveness import Liveness, Watched
-from gatefw.metrics_server import MetricsServer
 from gatefw.model import (
     Beam,
     CheckEligibility,
@@ -74,20 +72,17 @@ from gatefw.model import (
     VerifyFace,
     VerifyPortrait,
 )
-from gatefw.notify import Notifier, Watchdog
+from gatefw.notify import Notifier
 from gatefw.office import Office
 from gatefw.order_desk import OrderDesk, Reply, lane_status
-from gatefw.reboot_request import RebootRequest
+from gatefw.oversight import Oversight
 from gatefw.reload import Reloader
 from gatefw.scribe import ACKNOWLEDGE
-from gatefw.telemetry import Lane, Telemetry
-from gatefw.vision_child import VisionChild
+from gatefw.thread_watch import Watched
 from gatefw.vision_desk import VisionDesk
-from gatefw.vision_watch import VisionWatch
 from hw import gpio
 
 TICK_S = 0.1
-LATE_S = 1.0  # a tick after so long a silence was held up itself
 BOOT_S = 5.0  # after this the lane starts with what could be read
 DRAIN_S = 30.0  # a traveller under way may finish for so long
 SWITCH_S = 0.0005  # threads that hold the GIL hand over ten times sooner than by default (bench/edge_to_door.py)
@@ -115,9 +110,6 @@ class Supervisor:
         self._stopping = threading.Event()
         self._stop_by_s: float | None = None
         self._hint = ""
-        self._ticked_s = 0.0
-        self._vision_watch: VisionWatch | None = None  # until there is a process to be watched
-        self._owed_row = 0  # that the journal must reach, now that something was recorded
         self._memory = asdict(hardening.found())
         self._files = ExitStack()
         try:
@@ -138,7 +130,6 @@ class Supervisor:
             gpio.open_factory(config.gpio.factory)
             files.callback(gpio.close_factory)
         self._crew = muster(config, self._inbox.put, office.finger_of, self._authorities)
-        self._watchdog = Watchdog(self._notifier, self._crew.door_path)
         clear = load(config.lane.procedure)
         self.gate = Gate(gate_settings(config), clear, new_run, self._scribe.latch)
         self._clerk = office.employ_clerk(self._crew.finger_sensor)
@@ -149,7 +140,7 @@ class Supervisor:
         self._orders = OrderDesk(self._inbox.put, self._stopping.set, self._order_elsewhere)
         paths, at = config.paths, Endpoints(config.bus.events, config.bus.replay, config.bus.orders)
         holders = Keyholders(paths.key("bus").parent, paths.bus_keys, paths.bus_key, at)
-        bus = Bus(self._scribe.journal, holders, self._orders.take, self._scribe.append, self._bus_failed)
+        self._bus = bus = Bus(self._scribe.journal, holders, self._orders.take, self._scribe.append, self._bus_failed)
         files.callback(bus.close)
         self._keys = KeyDesk(holders, bus, self._scribe.append)
         lane = LaneAccess(
@@ -167,15 +158,8 @@ class Supervisor:
             lambda new: self._scribe.note_config(new.sha256, new.reversed),
             self._scribe.append,
         )
-        self._liveness = Liveness(self._inbox.put)
-        self._telemetry = Telemetry(
-            lambda: Lane(self.gate.state.phase, self.gate.state.in_service, self._scribe.latch is not None),
-            {worker.name: worker.vitals.health for worker in self._crew.all},
-            self._devices.states,
-            self._liveness,
-            lambda: self._inbox.waiting,
-            self._scribe.journal.head,
-            lambda: self._watchdog.fed,
+        self._oversight = Oversight(
+            config, self.gate, self._crew, self._devices.states, self._scribe, self._inbox, self._notifier
         )
 
     def _prepared(self, config: Config) -> Callable[[], None]:
@@ -212,13 +196,11 @@ class Supervisor:
             if self._authorities:
                 self._authorities.start()
                 self._files.callback(self._authorities.stop)
-            self._vision_watch = self._watched_vision()
-            self._files.callback(self._vision_watch.close)
+            self._oversight.watch_vision(self._desk, self._files)
             self._publish_status()
             control = ControlServer(self._config.paths.control, self._orders.take)
             self._files.callback(control.close)
-            self._watch_threads(control)
-            self._files.callback(MetricsServer(self._config.paths.metrics, self._telemetry.text).close)
+            self._oversight.watch_threads(self._threads(control), self._files)
             started = (("version", __version__), ("phase", self.gate.state.phase))
             self._scribe.append(Fact(FactKind.SERVICE_STARTED, None, started))
             self._scribe.end_unfinished()
@@ -231,28 +213,14 @@ class Supervisor:
             self._scribe.append(Fact(FactKind.SERVICE_STOPPED))
         return 0
 
-    def _watched_vision(self) -> VisionWatch:
-        table = self._config.vision_table
-        kill: Callable[[], None] | None = None  # a unit is killed by its own watchdog
-        if table.start == "child":
-            child = VisionChild(self._config.file)
-            self._files.callback(child.stop)
-            kill = child.kill
-        wanted = Fact(FactKind.REBOOT_WANTED, None, (("reason", Reason.PROCESS_STUCK),))
-        reboot = RebootRequest(self._config.paths.state, lambda: self._scribe.append(wanted))
-        return VisionWatch(
-            self._desk, kill, self._inbox.put, reboot if table.stuck == "reboot" else None, table.stuck_after_s
-        )
-
-    def _watch_threads(self, control: ControlServer) -> None:
-        journal = self._scribe.journal
-        for watched in (
-            Watched("journal", journal.head, owes=lambda: self._owed_row > journal.head()),
-            Watched("clerk", lambda: self._clerk.progress),
-            Watched("control", lambda: control.progress, control.poke),
-            Watched("display", lambda: self._display.progress, self._display.poke),
-        ):
-            self._liveness.watch(watched)
+    def _threads(self, control: ControlServer) -> Iterator[Watched]:
+        """Those that own no device; all but two take a turn now and then, whether there is anything to do or not."""
+        yield Watched("bus", lambda: self._bus.progress)
+        yield Watched("clerk", lambda: self._clerk.progress)
+        yield Watched("control", lambda: control.progress, control.poke)
+        yield Watched("display", lambda: self._display.progress, self._display.poke)
+        if authorities := self._authorities:
+            yield Watched("authorities", lambda: authorities.progress)
 
     def stop_on_signals(self) -> None:
         """SIGTERM and SIGINT end the lane in order, SIGHUP has its file read again. Call from the main thread."""
@@ -305,23 +273,15 @@ class Supervisor:
             self._crew.watcher.beat()
 
     def _tick(self, now_s: float) -> None:
-        if now_s - self._ticked_s < LATE_S:  # whoever was kept from running himself calls nobody stuck
-            self._crew.leave_stuck(now_s)
-        else:
-            self._telemetry.counts.late += 1
-        self._liveness.look(now_s)
-        self._ticked_s = now_s
-        free = self.gate.between_runs
-        if self._vision_watch is not None:
-            self._vision_watch.look(now_s, free and not any(self.gate.leases.held(door) for door in DoorId))
+        self._oversight.look(now_s)
         if self._hung_up.is_set():
             self._hung_up.clear()
             self._reloader.ask()
-        self._reloader.look(free)
+        self._reloader.look(self.gate.between_runs)
         self._handle(Tick())
         self._beat()
         self._publish_status()
-        self._watchdog.feed(now_s, self.gate.state.phase.value)
+        self._oversight.feed(now_s)
 
     def _finished(self) -> bool:
         """Told to stop, and nobody is under way or shut in, or the time for that is over."""
@@ -363,9 +323,8 @@ class Supervisor:
             case Drop(door):
                 self._crew.doors[door].drop()
             case Record(fact, ticket):
-                self._owed_row = self._scribe.journal.head() + 1
+                self._oversight.notice(fact)
                 self._scribe.append(fact, ticket)
-                self._telemetry.counts.notice(fact)
                 self._clerk.notice(fact)
                 if self._authorities:
                     self._authorities.notice(fact)
@@ -443,6 +402,6 @@ class Supervisor:
             "hint": self._hint,
             "journal_head": self._scribe.journal.head(),
             "memory": self._memory,
-            "health": self._telemetry.health(time.monotonic()),
+            "health": self._oversight.telemetry.health(time.monotonic()),
             "reloaded": self._reloader.told,
         }

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from gatefw import __version__
 from gatefw.device_states import DeviceStates
-from gatefw.liveness import Liveness
 from gatefw.metrics import Series, text
 from gatefw.model import Fact, FactKind, Phase
+from gatefw.thread_watch import ThreadWatch
 from gatefw.vitals import Health
 
 FRESH_S = 1.0
@@ -51,12 +51,12 @@ class Telemetry:
         lane: Callable[[], Lane],
         devices: Mapping[str, Callable[[], Health]],
         states: DeviceStates,
-        liveness: Liveness,
+        threads: ThreadWatch,
         waiting: Callable[[], int],
         rows: Callable[[], int],
         fed: Callable[[], int],
     ) -> None:
-        self._lane, self._devices, self._states, self._liveness = lane, devices, states, liveness
+        self._lane, self._devices, self._states, self._threads = lane, devices, states, threads
         self._waiting, self._rows, self._fed = waiting, rows, fed
         self.counts = Counts()
         self._health: dict[str, object] = {}
@@ -69,11 +69,9 @@ class Telemetry:
         return self._health
 
     def _all_health(self) -> dict[str, object]:
-        stalled = self._liveness.stalled
+        stalled = self._threads.stalled
         devices = {name: health().to_json() for name, health in self._devices.items()}
-        threads = {
-            name: {"turns": turns, "stalled": name in stalled} for name, turns in self._liveness.progress.items()
-        }
+        threads = {name: {"turns": turns, "stalled": name in stalled} for name, turns in self._threads.progress.items()}
         return {"devices": devices, "threads": threads}
 
     def text(self) -> bytes:
@@ -112,10 +110,10 @@ class Telemetry:
         }
 
     def _of_threads(self) -> dict[str, list[Series]]:
-        stalled = self._liveness.stalled
+        stalled = self._threads.stalled
         return {
-            "gatefw_thread_turns_total": [((name,), turns) for name, turns in self._liveness.progress.items()],
-            "gatefw_thread_stalled": [((name,), int(name in stalled)) for name in self._liveness.progress],
+            "gatefw_thread_turns_total": [((name,), turns) for name, turns in self._threads.progress.items()],
+            "gatefw_thread_stalled": [((name,), int(name in stalled)) for name in self._threads.progress],
         }
 
     def _counted(self) -> dict[str, list[Series]]:

@@ -32,6 +32,8 @@ from gatefw.vision_wire import (
 
 VISION = "vision"
 QR_CODE = "]Q1"
+REQUESTS_MAX = 32
+"""More of them than a lane and its operators have under way; `vision_server` would hang up at twice as many."""
 UNTOLD = CameraState(Reason.DEVICE_LOST, why="the vision process has not told of it")
 
 _log = logging.getLogger(__name__)
@@ -66,8 +68,8 @@ class VisionDesk:
         self._readers = {camera.name for camera in cameras if camera.codes}
         self._ails: frozenset[Reason] = frozenset()
         self._there = self._codes_wanted = False
-        self.heard = 0  # messages of the process that is connected; none is 0
-        self._client = VisionClient(path, self._hear, self._lost, lambda: None)
+        self.heard, self.connected, self._asking = 0, False, False
+        self._client = VisionClient(path, self._hear, self._lost, self._connected)
 
     def close(self) -> None:
         self._client.close()
@@ -78,8 +80,10 @@ class VisionDesk:
         return self._client.pid
 
     def ask_alive(self) -> None:
-        """Have it say anything; see `heard`."""
-        self.request("health", lambda _message: None)
+        """Have it say anything, which `heard` counts; once, until it has."""
+        if not self._asking:
+            self._asking = True
+            self.request("health", self._answered_alive)
 
     def hang_up(self) -> None:
         """It does not work any more: whatever it was asked has failed."""
@@ -128,11 +132,19 @@ class VisionDesk:
         """Ask for anything else; `heard` gets the last word on it, from another thread: it must only enqueue."""
         try:
             with self._lock:
+                if len(self._requests) >= REQUESTS_MAX:
+                    raise DeviceLost(f"vision: {do} was asked, but it has not answered {REQUESTS_MAX} questions before")
                 self._requests[self._client.ask(do, **fields)] = heard
         except DeviceLost as error:
             heard({"failed": {"kind": "retry", "message": str(error)}})
 
     # ------------------------------------------------------------ the client's thread
+
+    def _connected(self) -> None:
+        self.connected = True
+
+    def _answered_alive(self, _message: Message) -> None:
+        self._asking = False
 
     def _hear(self, message: Message) -> None:
         self.heard += 1
@@ -211,7 +223,7 @@ class VisionDesk:
         with self._lock:
             verifies, self._verifies = list(self._verifies.values()), {}
             requests, self._requests = list(self._requests.values()), {}
-        self._there, self._ails, self.heard = False, frozenset(), 0
+        self._there, self.connected, self._ails = False, False, frozenset()
         self._put(DeviceWent(VISION))
         for verify in verifies:
             self._put(Answered(verify.run, verify.number, Failed(Reason.VISION_UNAVAILABLE)))

@@ -37,8 +37,11 @@ class Peer(Protocol):
     """The vision process, as far as it can be seen from here."""
 
     @property
+    def connected(self) -> bool: ...
+
+    @property
     def heard(self) -> int:
-        """How many messages came from it; 0 while nobody is connected."""
+        """How many messages ever came."""
 
     @property
     def pid(self) -> int:
@@ -122,16 +125,17 @@ class VisionWatch:
             self._look_at_dying(self._dying, now_s, empty)
             return
         heard = self._peer.heard
-        if late or not heard or heard != self._heard:
+        news = heard != self._heard
+        if late or news or not self._peer.connected:
             self._heard, self._heard_s = heard, now_s
         elif now_s - self._heard_s > SILENT_S:
             self._end(now_s)
             return
-        if heard:
+        if self._peer.connected:
             self._peer.ask_alive()
-            if self._reboot and not self._worked:
-                self._worked = True
-                self._reboot.forget()
+        if news and self._reboot and not self._worked:
+            self._worked = True
+            self._reboot.forget()
 
     def close(self) -> None:
         if self._dying is not None:
@@ -139,7 +143,7 @@ class VisionWatch:
 
     def _end(self, now_s: float) -> None:
         _log.error("vision: says nothing for %g s, and is ended; perhaps a camera's driver hangs", SILENT_S)
-        self._dying, self._killed_s, self._heard = self._open(self._peer.pid), now_s, 0
+        self._dying, self._killed_s = self._open(self._peer.pid), now_s
         self._put(DeviceWent(VISION, Reason.DEVICE_STUCK))
         self._peer.hang_up()
         if self._kill is not None:
@@ -147,7 +151,7 @@ class VisionWatch:
 
     def _look_at_dying(self, dying: Ended, now_s: float, empty: bool) -> None:
         if dying.ended:
-            self._dying, self._asked_for, self._worked = None, False, False
+            self._dying, self._asked_for, self._worked, self._heard_s = None, False, False, now_s
             if self.unkillable:
                 self.unkillable = False
                 _log.warning("vision: the process that could not be killed is gone")

@@ -106,13 +106,13 @@ def supervisor() -> Iterator[Supervisor]:
 
 
 def test_a_gate_tells_every_name_of_the_table_and_nothing_of_anybody(supervisor: Supervisor) -> None:
-    counts = supervisor._telemetry.counts
+    counts = supervisor._oversight.telemetry.counts
     passed = (("passed", True), ("reason", Reason.OK), ("seconds", 3.0))
     counts.notice(Fact(FactKind.PASSAGE_ENDED, RunId("feedfacefeedface"), passed, SubjectId("5" * 32)))
     refused = (("passed", False), ("reason", Reason.STOP_LISTED), ("seconds", 3.0))
     counts.notice(Fact(FactKind.PASSAGE_ENDED, RunId("feedfacefeedface"), refused))
     counts.notice(Fact(FactKind.ALARM_RAISED, None, (("reason", Reason.FIRE),)))
-    told = supervisor._telemetry.text()
+    told = supervisor._oversight.telemetry.text()
     found = parsed(told)
     assert set(found) == {family.name for family in FAMILIES}
     assert found["gatefw_passages_total"] == {(("passed", "false"),): 1.0, (("passed", "true"),): 1.0}

@@ -3,8 +3,8 @@
 import pytest
 
 from gatefw.gate_terms import DeviceImpaired, GateInput
-from gatefw.liveness import STALL_S, Liveness, Watched
 from gatefw.model import Reason
+from gatefw.thread_watch import STALL_S, ThreadWatch, Watched
 
 
 class Thread:
@@ -23,15 +23,15 @@ class Site:
         self.now_s = 50.0
         self.bus, self.journal = Thread(), Thread()
         self.journal.owes = False
-        self.liveness = Liveness(self.told.append, lambda: self.now_s)
-        self.liveness.watch(Watched("bus", lambda: self.bus.turns, self.bus.poke))
-        self.liveness.watch(Watched("journal", lambda: self.journal.turns, owes=lambda: self.journal.owes))
+        self.watch = ThreadWatch(self.told.append, lambda: self.now_s)
+        self.watch.watch(Watched("bus", lambda: self.bus.turns, self.bus.poke))
+        self.watch.watch(Watched("journal", lambda: self.journal.turns, owes=lambda: self.journal.owes))
 
     def passes(self, seconds: float, tick_s: float = 0.5) -> None:
         ends_s = self.now_s + seconds
         while self.now_s < ends_s:
             self.now_s += tick_s
-            self.liveness.look(self.now_s)
+            self.watch.look(self.now_s)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_one_that_has_nothing_to_do_is_not_stalled_and_one_that_has_and_does_not
     assert site.told == []
     site.passes(4.0)
     assert site.told == [DeviceImpaired("journal", Reason.STALLED, True)]
-    assert site.liveness.stalled == {"journal"}
+    assert site.watch.stalled == {"journal"}
 
 
 def test_it_is_told_once_that_one_stalls_and_once_that_it_works_again(site: Site) -> None:
@@ -56,7 +56,7 @@ def test_it_is_told_once_that_one_stalls_and_once_that_it_works_again(site: Site
     site.bus.hangs = False
     site.passes(5.0)
     assert site.told == [DeviceImpaired("bus", Reason.STALLED, stalled) for stalled in (True, False)]
-    assert not site.liveness.stalled
+    assert not site.watch.stalled
 
 
 def test_who_looks_late_was_held_up_and_calls_nobody_stalled(site: Site) -> None:

@@ -24,7 +24,7 @@ class Vision:
     """A process and its connection. It answers while it is well; it ends by a kill unless it hangs in the kernel."""
 
     def __init__(self) -> None:
-        self.heard, self.pid = 1, 4711
+        self.heard, self.pid, self.connected = 1, 4711, True
         self.well, self.in_kernel, self.ended = True, False, False
         self.kills = self.hung_up = 0
 
@@ -32,7 +32,7 @@ class Vision:
         self.heard += self.well and not self.ended
 
     def hang_up(self) -> None:
-        self.heard, self.hung_up = 0, self.hung_up + 1
+        self.connected, self.hung_up = False, self.hung_up + 1
 
     def kill(self) -> None:
         self.kills += 1
@@ -40,6 +40,9 @@ class Vision:
 
     def close(self) -> None:
         pass
+
+    def starts_again(self) -> None:
+        self.ended, self.connected = False, True
 
 
 class Machine:
@@ -91,12 +94,20 @@ def test_one_that_says_nothing_is_lost_and_killed_and_the_next_one_is_watched_as
     site.passes(SILENT_S + 10.0)
     assert site.told == [LOST]
     assert (site.vision.kills, site.vision.hung_up) == (1, 1)
-    site.vision.well, site.vision.ended, site.vision.heard = True, False, 1
+    site.vision.starts_again()
+    site.vision.well = True
     site.passes(100.0)
     assert site.told == [LOST]
     site.vision.well = False
     site.passes(SILENT_S + 10.0)
     assert site.told == [LOST, LOST]
+
+
+def test_one_that_never_says_anything_though_it_can_be_connected_to_is_found_as_well(site: Site) -> None:
+    """The kernel takes a connection for a process that hangs."""
+    site.vision.well, site.vision.heard = False, 0
+    site.passes(SILENT_S + 10.0)
+    assert site.told == [LOST]
 
 
 def test_a_machine_that_stood_still_is_not_the_vision_process_fault(site: Site) -> None:
@@ -153,7 +164,7 @@ def test_whatever_happens_a_restart_is_asked_for_only_with_an_empty_lane_and_a_p
         if what in ("well", "silent"):
             vision.well = what == "well"
             if vision.ended:
-                vision.ended, vision.heard = False, 1
+                vision.starts_again()
         elif what in ("kernel", "lets go"):
             vision.in_kernel = what == "kernel"
             vision.ended = vision.ended or (what == "lets go" and vision.kills > 0 and site.watch._dying is not None)

@@ -30,7 +30,7 @@ class Watched:
     owes: Callable[[], bool] = lambda: True
 
 
-class Liveness:
+class ThreadWatch:
     """For the loop: `look` at each tick. `stalled` names those that are, for any thread."""
 
     def __init__(self, put: Callable[[GateInput], None], now_s: Callable[[], float] = time.monotonic) -> None:
