@@ -65,6 +65,7 @@ from gatefw.model import (
     IdentifyFace,
     LookUpRecord,
     Phase,
+    Purpose,
     Reason,
     RunId,
     Started,
@@ -318,6 +319,8 @@ class Supervisor:
         match effect:
             case Drive(door, lease_s, purpose) if purpose in NEEDS_COMMIT:
                 self._crew.last_resort.let_through(door, lease_s)
+            case Drive(door, lease_s, Purpose.EMERGENCY):
+                self._crew.doors[door].free(lease_s)
             case Drive(door, lease_s):
                 self._crew.doors[door].drive(lease_s)
             case Drop(door):

@@ -108,6 +108,20 @@ def test_one_door_whose_driver_breaks_or_hangs_does_not_keep_the_other_from_bein
         crew.doors[door].ended(stuck=False)
 
 
+def test_a_door_freed_in_an_emergency_is_kept_so_by_the_loop_though_the_contact_is_restored_and_nobody_reads_it(
+    supervisor: Supervisor,
+) -> None:
+    """It was locked again when its own contacts failed after the fire contact had been restored, before any reset."""
+    crew, sound = supervisor._crew, SoundDoor()
+    crew.doors[DoorId.EXIT].device = sound  # type: ignore[assignment]
+    crew.doors[DoorId.EXIT].began(sound)  # type: ignore[arg-type]
+    supervisor._handle(Started())
+    supervisor._handle(FIRE)
+    assert sound.released.wait(30)
+    assert crew.doors[DoorId.EXIT]._freed_until_s > time.monotonic(), "or a failed reading ends its release"
+    crew.doors[DoorId.EXIT].ended(stuck=False)
+
+
 def test_a_tick_leaves_who_hangs_and_one_that_was_itself_held_up_blames_nobody(supervisor: Supervisor) -> None:
     worker, now_s = supervisor._crew.readers[0], 10.0
     worker.turn_ends_s = now_s - 1.0
