@@ -11,7 +11,7 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache, partial
 from itertools import count
 from random import Random
@@ -23,9 +23,8 @@ from gatefw.crew import gate_settings
 from gatefw.eligibility import Rules, document_facts
 from gatefw.events import WallTime
 from gatefw.gate import GateSettings
-from gatefw.gate_terms import Drive, Effect, GateInput, LaneSensed, Ordered, Record, Tick, TokenRead
+from gatefw.gate_terms import Effect, GateInput, LaneSensed, Ordered, Record, Tick, TokenRead
 from gatefw.lane_terms import Shape
-from gatefw.leases import NEEDS_COMMIT
 from gatefw.model import (
     Answer,
     Confirm,
@@ -36,8 +35,6 @@ from gatefw.model import (
     Input,
     Occupancy,
     Phase,
-    Position,
-    Purpose,
     Question,
     RunId,
     Signal,
@@ -49,13 +46,14 @@ from gatefw.passage import Passage
 from gatefw.rule import own_words
 from gatefw.simulate.attributes import NOW, eligible
 from gatefw.simulate.faults import Strike, drawn
-from gatefw.simulate.invariants import Moment
-from gatefw.simulate.judge import Judge
 from gatefw.simulate.scripted import Scripted
-from gatefw.simulate.storm_disk import Disk
-from gatefw.simulate.storm_life import CountedGate, DoorLink, Life, Link
+from gatefw.simulate.storm_came import Came
+from gatefw.simulate.storm_disk import Disk, Writer
+from gatefw.simulate.storm_life import CountedGate, Life
+from gatefw.simulate.storm_links import DoorLink, Link
 from gatefw.simulate.storm_people import COMPANY
 from gatefw.simulate.storm_strikes import Strikes
+from gatefw.simulate.storm_truth import StormJudge, Truth
 from gatefw.simulate.traveller import Traveller
 from hw.sim.history import Entry
 from hw.sim.people import send_in
@@ -72,74 +70,36 @@ SHORT = {Timer.HOLD: 60.0, Timer.MAINTENANCE: 40.0}
 """Timers that are cut, or a storm would mostly wait."""
 WAITS = (Phase.FAULT, Phase.EVACUATED, Phase.OUT_OF_SERVICE, Phase.MAINTENANCE, Phase.IDLE)
 """Where a lane may stand when the storm is over."""
+Tell = Callable[[float, str], None]
 COUNTED = (Occupancy.EMPTY, Occupancy.ONE, Occupancy.MANY)
-
-
-@dataclass
-class Came:
-    """What came of storms. `events` are what gates took, without the ticks in which only time passed."""
-
-    storms: int = 0
-    events: int = 0
-    ticks: int = 0
-    lives: int = 0
-    begun: int = 0
-    passed: int = 0
-    rows: Counter[int] = field(default_factory=Counter)
-    faults: Counter[str] = field(default_factory=Counter)
-    ended: Counter[str] = field(default_factory=Counter)
-    violations: list[str] = field(default_factory=list)
-
-    def add(self, other: "Came") -> None:
-        for name in ("storms", "events", "ticks", "lives", "begun", "passed"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.rows.update(other.rows)
-        self.faults.update(other.faults)
-        self.ended.update(other.ended)
-        self.violations += other.violations
-
-
-class StormJudge(Judge):
-    """What outlives the process is the storm's to know. Over the truth nothing is asked while the gate is behind it,
-    nor of a door that the last resort has released before the gate heard why; the storm looks at those itself."""
-
-    storm: "Storm"
-
-    def _happened(self, entry: Entry) -> None:
-        pass
-
-    def _moment(self, now_s: float) -> Moment:
-        life = self.storm.life
-        ahead = any(link.driven and not self.gate.leases.held(door) for door, link in life.doors.items())
-        moment = super()._moment(now_s)
-        return moment._replace(strays=self.storm.strays, truthful=not (life.behind or ahead))
 
 
 class Storm:
     """One storm at one lane. `tell` is told, in words, everything that happens."""
 
-    def __init__(self, config: Config, seed: int, tell: Callable[[float, str], None] | None = None) -> None:
+    def __init__(self, config: Config, seed: int, tell: Tell | None = None, writer: type[Writer] = Writer) -> None:
         self.config, self.seed, self.chance = config, seed, Random(seed)  # noqa: S311  a simulation
         self.settings = _settings(config, hold=self.chance.random() < 0.12)
         self.now_s, self.disk, self.came = 0.0, Disk(), Came(storms=1)
         self.rows = self.came.rows
         self.answers_late_s, self.answers_lost, self.answers_twice = 0.0, False, False
         self.digest = hashlib.blake2b(digest_size=16)
-        self.strays = self._turns = self._judged = 0
+        self._turns = self._judged = 0
+        self._writer = writer
         self._tell, self._heap, self._numbers = tell, list[tuple[float, int, Callable[[], None]]](), count()
         self.clock_off_s, self.vouched, self.down = 0.0, True, Counter[str]()
         self._strikes = Strikes(self)
         doors = self.settings.policy.doors
         self.world = World(WorldSettings(doors=doors, hardware_limit_s=3600.0))
         self.site = VirtualSite(self.world)
+        self._truth = Truth(self.world, self.disk, self._broke)
+        self.drove = self._truth.drove
         self.world.history.follow(self._happened)
         self._front = place_in_front(self.world.doors)
         self.by_token = self.settings.begins is Beginning.TOKEN
         self._asked: Passage | None = None
         self._phase = Phase.RECOVERING
-        self._admits: RunId | None = None
-        self._crossed_for: RunId | None = None
-        self._anybody_may, self.calm = False, False
+        self.calm = False
         self._reader = next((each.label for each in config.having("reader")), "")
         self._cast: dict[str, Traveller] = {}
         rules = Rules(config.rules, config.port, config.lane.name, self._wall_clock)
@@ -177,8 +137,8 @@ class Storm:
         return not self.world.people and self.life.alive and self.life.phase in WAITS and self.life.journal.idle
 
     def _look_back(self) -> None:
-        if self._inside() and self.settings.policy.shape is Shape.AIRLOCK:
-            self._broke(f"{self._inside()} shut in {CALM_S:g} s after the storm, in {self.life.phase.value}")
+        if self._truth.inside and self.settings.policy.shape is Shape.AIRLOCK:
+            self._broke(f"{self._truth.inside} shut in {CALM_S:g} s after the storm, in {self.life.phase.value}")
         elif not self._is_calm():
             self._broke(f"the lane stands in {self.life.phase.value} {CALM_S:g} s after the storm")
         if self.life.journal.broken:
@@ -251,11 +211,7 @@ class Storm:
         for token in self.site.take_tokens():
             if self._reader:
                 life.token(self._reader, TokenRead(self._reader, token))
-        exit_door = world.doors.get(DoorId.EXIT)
-        if world.active & {Input.FIRE, Input.EVACUATE}:
-            self._anybody_may = True
-        elif self._anybody_may and exit_door is not None and exit_door.position is Position.SECURED:
-            self._anybody_may = exit_door.relay
+        self._truth.look()
         life.drain()
 
     # ------------------------------------------------------------ the process
@@ -274,9 +230,10 @@ class Storm:
             else:
                 links[name] = Link(name, there)
         self._sensors = next((link for name, link in links.items() if name.startswith("sensors.")), None)
+        life = self.life = Life(self, gate, links, lambda: self.chance.uniform(0.002, 0.02), self._writer)
         self._judge = StormJudge(gate, self.world)
-        self._judge.storm = self
-        life = self.life = Life(self, gate, links, lambda: self.chance.uniform(0.002, 0.02))
+        self._judge.truth, self._judge.life = self._truth, life
+        self._truth.doors = life.doors
         life.start(self.look)
         return life
 
@@ -334,18 +291,6 @@ class Storm:
             told = f"{effect.fact.kind.value} {dict(effect.fact.fields)}" if isinstance(effect, Record) else effect
             self._tell(self.now_s, f"        out {told}")
 
-    def drove(self, drive: Drive) -> None:
-        """Just before a door is driven: to let somebody through only with its record on disk."""
-        newest = self.disk.released.get(drive.door)
-        if drive.purpose in NEEDS_COMMIT and (newest is None or newest[0] is not drive.purpose):
-            self._broke(f"{drive.door.value} is driven to {drive.purpose.value} without its record")
-        if drive.door is DoorId.EXIT and drive.purpose is Purpose.ADMIT and newest and newest[1] != self._crossed_for:
-            if self._admits is None and self._inside() != 1:
-                self._broke(f"the exit is released to admit, with {self._inside()} inside")
-            self._admits = newest[1]
-        if drive.door is DoorId.EXIT and drive.purpose in (Purpose.EMERGENCY, Purpose.WAY_OUT):
-            self._anybody_may = True
-
     def answer(self, question: Question) -> tuple[float, Answer] | None:
         if isinstance(question, Confirm):
             self._asked = self.life.gate.runs.served
@@ -356,25 +301,6 @@ class Storm:
         return WallTime(int((NOW.timestamp() + self.now_s + self.clock_off_s) * 1e9), synchronised=self.vouched)
 
     # ------------------------------------------------------------ people
-
-    def _happened(self, entry: Entry) -> None:
-        if self._tell:
-            self._tell(entry.at_s, f"{entry.kind} {dict(entry.facts)}")
-        if entry.kind == "crossed" and entry["door"] is DoorId.EXIT and entry["to"] is Place.BEHIND:
-            if self._admits is not None:
-                self._crossed_for, self._admits = self._admits, None
-            elif not self._anybody_may:
-                self.strays += 1
-        elif entry.kind == "violation" and not self._excused(str(entry["violation"])):
-            self._broke(f"{entry['violation']} at {entry['at']}, {entry.at_s:.2f} s")
-
-    def _excused(self, violation: str) -> bool:
-        """A way out is released beside a door that nobody can read."""
-        doors = self.life.doors.values()
-        return violation == "both_unsecured" and any(not link.there or link.garbled for link in doors)
-
-    def _inside(self) -> int:
-        return sum(person.place is Place.AIRLOCK for person in self.world.people.values())
 
     def _room_in_front(self) -> bool:
         before = (Place.AWAY, Place.FRONT, self._front)
@@ -388,6 +314,11 @@ class Storm:
         for at, script in enumerate(comes(self, name, self.chance)):
             who = name if not at else f"{name}-{at}"
             send_in(self.world, who, script, walk_m_s=round(self.chance.uniform(0.9, 2.0) + at * 0.5, 2))
+
+    def _happened(self, entry: Entry) -> None:
+        if self._tell:
+            self._tell(entry.at_s, f"{entry.kind} {dict(entry.facts)}")
+        self._truth.happened(entry)
 
     # ------------------------------------------------------------ what people see (see `storm_people.Lamps`)
 

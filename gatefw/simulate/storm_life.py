@@ -7,7 +7,6 @@ comes back, and what it cannot read it tells as unknown. When the process dies, 
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol, cast
 
@@ -49,9 +48,9 @@ from gatefw.model import (
     IdentifyFace,
     Input,
     LaneEvent,
-    Occupancy,
     Phase,
     Position,
+    Purpose,
     Question,
     ReadDocument,
     Reason,
@@ -64,9 +63,9 @@ from gatefw.model import (
 )
 from gatefw.ports import SensorsReading
 from gatefw.simulate.storm_disk import Disk, Writer
+from gatefw.simulate.storm_links import DoorLink, Link, garbled
 from gatefw.virtual import AT_REST
 from gatefw.workers import DoorWorker, LastResort
-from hw.sim.virtual import VirtualDoor
 
 INBOX = 64
 """As `inbox.CAPACITY`, but soon full."""
@@ -128,56 +127,16 @@ class CountedGate(Gate):
         super()._lane(event)
 
 
-@dataclass
-class Link:
-    """A device as its worker has it. `last` is what was told of it."""
-
-    name: str
-    there: bool = True
-    garbled: int = 0
-    late_s: float = 0.0
-    twice: bool = False
-    last: object = None
-    told_until_s: float = -math.inf
-
-
-@dataclass
-class DoorLink(Link):
-    """Of a door: stands where a `DoorWorker` does for the last resort."""
-
-    body: VirtualDoor = field(kw_only=True)
-    now: Callable[[], float] = field(kw_only=True)
-    driven_until_s: float = -math.inf
-    freed_until_s: float = -math.inf
-
-    @property
-    def driven(self) -> bool:
-        return self.now() < self.driven_until_s
-
-    def drive(self, lease_s: float) -> None:
-        if self.there:
-            self.driven_until_s = self.now() + lease_s
-            self.body.release(lease_s)
-
-    def free(self, lease_s: float) -> None:
-        self.freed_until_s = self.now() + lease_s
-        self.drive(lease_s)
-
-    def drop(self) -> None:
-        if self.there:
-            self.driven_until_s = -math.inf
-            self.body.secure()
-
-    def position(self) -> Position:
-        last = self.last
-        return last.position if self.there and isinstance(last, DoorSensed) else Position.UNKNOWN
-
-
 class Life:
     """From the start of the process to its death."""
 
     def __init__(
-        self, around: Around, gate: CountedGate, links: dict[str, Link], commit_s: Callable[[], float]
+        self,
+        around: Around,
+        gate: CountedGate,
+        links: dict[str, Link],
+        commit_s: Callable[[], float],
+        writer: type[Writer],
     ) -> None:
         self.around, self.gate, self.links = around, gate, links
         gate.rows = around.rows
@@ -188,7 +147,7 @@ class Life:
         self.doors = {link.body.door: link for link in links.values() if isinstance(link, DoorLink)}
         emergency = tuple(door for door in gate.state.policy.emergency if door in self.doors)
         self._last_resort = LastResort(cast(dict[DoorId, DoorWorker], self.doors), emergency, gate.leases.lease_s)
-        self.journal = Writer(around.disk, lambda: around.now_s, commit_s, self._after, self.put)
+        self.journal = writer(around.disk, lambda: around.now_s, commit_s, self._after, self.put)
 
     # ------------------------------------------------------------ time
 
@@ -272,6 +231,8 @@ class Life:
                 self.around.drove(effect)
                 if purpose in NEEDS_COMMIT:
                     self._last_resort.let_through(door, lease_s)
+                elif purpose is Purpose.EMERGENCY:
+                    self.doors[door].free(lease_s)
                 else:
                     self.doors[door].drive(lease_s)
             case Drop(door):
@@ -384,7 +345,7 @@ class Life:
         if not link.there:
             return
         if link.garbled:
-            sensed = _garbled(sensed, link.garbled)
+            sensed = garbled(sensed, link.garbled)
         last = link.last if isinstance(link.last, LaneSensed) else None
         same = last is not None and (sensed.inputs == last.inputs if inputs_only else sensed == last)
         if not same:
@@ -417,12 +378,3 @@ class Life:
     @property
     def phase(self) -> Phase:
         return self.gate.state.phase
-
-
-def _garbled(sensed: LaneSensed, how: int) -> LaneSensed:
-    """People that nobody can count, or one input whose wire is broken."""
-    if how & 1:
-        return LaneSensed(Occupancy.UNKNOWN, sensed.zones, sensed.inputs)
-    broken = how // 2 % len(sensed.inputs)
-    inputs = (*sensed.inputs[:broken], (sensed.inputs[broken][0], Signal.UNKNOWN), *sensed.inputs[broken + 1 :])
-    return LaneSensed(sensed.occupancy, sensed.zones, inputs)

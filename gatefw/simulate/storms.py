@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from gatefw.config import Config
 from gatefw.simulate import lanes
 from gatefw.simulate.faults import Fault
-from gatefw.simulate.storm import Came, Storm
+from gatefw.simulate.storm import Storm
+from gatefw.simulate.storm_came import Came
 from gatefw.simulate.storm_life import ROWS
 
 LANES = (
@@ -30,6 +31,10 @@ LANES = (
 """Whose storm a seed is: its remainder says. Airlocks by card and by document come oftener: most passes there."""
 TOGETHER = 4
 """Storms that a process plays before it tells of them."""
+
+
+STORIES = 20
+"""After so many violations no more are looked for."""
 
 
 class Enough(NamedTuple):
@@ -75,14 +80,14 @@ def _several(first: int) -> Came:
 
 
 def until_enough(first: int, enough: Enough, jobs: int, progress: Callable[[Came], None]) -> Came:
-    """Storms from this seed on, in so many processes, until there were enough or one found a violation."""
+    """Storms from this seed on, in so many processes, until there were enough, or too many violations."""
     came, seeds = Came(), iter(range(first, 1 << 62, TOGETHER))
     with ProcessPoolExecutor(jobs, get_context("spawn")) as processes:
         under_way = {processes.submit(_several, next(seeds)) for _ in range(2 * jobs)}
         for done in _as_they_come(under_way):
             came.add(done)
             progress(came)
-            if came.violations or enough.of(came):
+            if len(came.violations) >= STORIES or enough.of(came):
                 break
             under_way.add(processes.submit(_several, next(seeds)))
         for each in under_way:
