@@ -5,6 +5,7 @@ import os
 import queue
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -21,7 +22,9 @@ from gatefw.gate_terms import DeviceImpaired
 from gatefw.journal import Journal
 from gatefw.journal_anchor import Signed, Signer
 from gatefw.journal_chain import BadRow
+from gatefw.journal_file import was_signed
 from gatefw.journal_keeping import REMOVE_ROWS
+from gatefw.keys import load_or_create
 from gatefw.model import Alarm, Fact, FactKind, Reason, RunId
 from gatefw.senses import Senses
 
@@ -131,6 +134,41 @@ def test_a_process_that_dies_between_the_word_and_the_deed_finishes_it_at_the_ne
         kept = opened(archive_required=False)
         assert kept.journal.verify().begins == first
         until(lambda kept=kept: kept.first() == first, "the rest to go", 60)
+
+
+def test_a_process_that_is_killed_while_it_removes_leaves_a_journal_that_holds(tmp_path: Path) -> None:
+    """Story: a lane that keeps nothing is killed, again and again, with rows on their way in and out."""
+    for told in (60, 150, 300):
+        with subprocess.Popen(
+            [sys.executable, "-c", REMOVER, tmp_path / "j"], stdout=subprocess.PIPE, cwd=Path(__file__).parent
+        ) as writer:
+            assert writer.stdout is not None
+            committed = [int(writer.stdout.readline()) for _ in range(told)]
+            writer.kill()
+        report = journal_audit.verify(tmp_path / "j", PUBLIC, [], nothing)
+        assert report.ends >= committed[-1]
+        assert report.begins == report.removed_upto + 1 > 1
+
+
+REMOVER = """
+import sys
+from pathlib import Path
+from kept_journal import Kept, STOPPED
+kept = Kept(Path(sys.argv[1]), keep_s=0.0, look_s=0.0, archive_required=False)
+while True:
+    kept.write(STOPPED)
+    print(kept.journal.head(), flush=True)
+"""
+
+
+def test_the_key_of_a_journal_that_was_signed_is_never_made_anew(tmp_path: Path) -> None:
+    key = tmp_path / "keys" / "journal-sign.key"
+    load_or_create(key, was_signed(tmp_path / "j"))
+    key.unlink()
+    with Kept(tmp_path / "j") as kept:
+        kept.write(STOPPED)
+    with pytest.raises(StoreError, match="restore the key from backup"):
+        load_or_create(key, was_signed(tmp_path / "j"))
 
 
 def test_more_rows_than_one_transaction_takes_go_one_transaction_after_the_other(opened: Opener) -> None:

@@ -2,13 +2,30 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from journal_attacks import (
+    AT,
+    ATTACKS,
+    BODY,
+    EPOCH,
+    HASH,
+    SEALED,
+    Attack,
+    Columns,
+    N,
+    anchor_of,
+    chained_anew,
+    edited,
+    renumbered,
+    rows_of,
+    verified,
+)
 from kept_journal import ABOUT_ADA, LANE, PUBLIC, SIGNING, STOPPED, Kept, made
 from peers import until
 
@@ -16,13 +33,9 @@ from gatefw import journal_audit
 from gatefw.errors import StoreError
 from gatefw.events import WallTime
 from gatefw.journal_anchor import NO_ANCHOR, Signed, Signer
-from gatefw.journal_chain import BadRow, Walk, row_hash, walked
+from gatefw.journal_chain import BadRow
 from gatefw.journal_file import was_signed
 from gatefw.model import FactKind
-
-Columns = list[object]
-"""A row as it stands in the file: n, epoch, at, quality, kind, run, body, subject_sealed, previous, hash."""
-N, EPOCH, AT, BODY, SEALED, PREVIOUS, HASH = 0, 1, 2, 6, 7, 8, 9
 
 
 def nothing(_n: int) -> None:
@@ -107,79 +120,14 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Columns]:
     """Fourteen facts and four checkpoints: rows 5, 10, 15 and 18."""
     path = tmp_path_factory.mktemp("journal") / "j"
     made(path)
-    with closing(sqlite3.connect(path)) as database:
-        found = [list(row) for row in database.execute("select * from event order by n")]
+    found = rows_of(path)
     assert [row[N] for row in found if row[4] == FactKind.JOURNAL_CHECKPOINT] == [5, 10, 15, 18]
     return found
-
-
-def verified(rows: Sequence[Columns], anchors: Sequence[Signed] = (), key: str = PUBLIC) -> Walk:
-    with closing(sqlite3.connect(":memory:")) as database:
-        database.execute("create table event (n, epoch, at, quality, kind, run, body, subject_sealed, previous, hash)")
-        database.executemany("insert into event values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        return walked(database, lambda: Walk("journal", LANE, str(rows[0][EPOCH]), key, anchors))
-
-
-def chained_anew(rows: list[Columns]) -> None:
-    """What anybody can do who can write the file: numbers and hashes are no secret."""
-    before = bytes(32) if rows[0][N] == 1 else rows[0][PREVIOUS]
-    for row in rows:
-        event = json.loads(row[BODY])  # type: ignore[arg-type]
-        event["sequence"], event["id"] = f"{row[N]:020d}", f"{row[EPOCH]}:{row[N]}"
-        row[BODY] = json.dumps(event, separators=(",", ":")).encode()
-        row[PREVIOUS] = before
-        row[HASH] = before = row_hash(before, row[N], str(row[EPOCH]), row[BODY], row[SEALED])  # type: ignore[arg-type]
-
-
-def renumbered(rows: list[Columns]) -> None:
-    for n, row in enumerate(rows, 1):
-        row[N] = n
-
-
-def anchor_of(row: Columns) -> Signed:
-    return Signed.of(json.loads(row[BODY])["data"]["anchor"])  # type: ignore[arg-type]
 
 
 def test_what_was_left_alone_holds(rows: list[Columns]) -> None:
     walk = verified(rows, [anchor_of(rows[4]), anchor_of(rows[17])])
     assert (walk.begins, walk.ends, walk.checkpoints, walk.signed_upto, walk.anchors_met) == (1, 18, 4, 17, 2)
-
-
-def edited(rows: list[Columns], at: int, _other: int) -> int:
-    event = json.loads(rows[at][BODY])  # type: ignore[arg-type]
-    event["data"]["more"] = 1
-    rows[at][BODY] = json.dumps(event, separators=(",", ":")).encode()
-    return at
-
-
-def removed(rows: list[Columns], at: int, _other: int) -> int:
-    del rows[at]
-    return at
-
-
-def doubled(rows: list[Columns], at: int, _other: int) -> int:
-    rows.insert(at + 1, list(rows[at]))
-    return at + 1
-
-
-def moved(rows: list[Columns], at: int, other: int) -> int:
-    rows.insert(other, rows.pop(at))
-    return min(at, other)
-
-
-def swapped(rows: list[Columns], at: int, other: int) -> int:
-    rows[at][2:8], rows[other][2:8] = rows[other][2:8], rows[at][2:8]
-    return min(at, other)
-
-
-def unsealed(rows: list[Columns], at: int, _other: int) -> int:
-    rows[at][SEALED] = None if rows[at][SEALED] else b"\0" * 40
-    return at
-
-
-Attack = Callable[[list[Columns], int, int], int]
-ATTACKS: tuple[Attack, ...] = (moved, edited, removed, doubled, swapped, unsealed)
-"""The first one alters nothing without new numbers: a file's rows have no order but theirs."""
 
 
 @given(attack=st.sampled_from(ATTACKS[1:]), at=st.integers(0, 16), other=st.integers(0, 16))
