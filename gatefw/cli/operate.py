@@ -9,7 +9,8 @@ from gatefw.events import BY_HAND
 from gatefw.model import Phase
 
 STATUS = """\
-What the lane does now: phase, doors, occupancy, inputs, what is missing or works badly, what is latched.
+What the lane does now: phase, doors, occupancy, inputs, what is missing or works badly, what is latched. With --json
+also how each device does: since when, how often it was tried, its last error's class, how long a turn takes.
 
 example:
   gatefw status
@@ -50,8 +51,15 @@ def add_parser(commands: Any) -> None:
 
 
 def run_status(arguments: argparse.Namespace) -> int:
-    command.show(command.order(arguments, "status"), arguments.json)
+    told = command.order(arguments, "status")
+    command.show(told if arguments.json else {**told, "health": _in_short(told["health"])}, arguments.json)
     return 0
+
+
+def _in_short(health: dict[str, Any]) -> dict[str, str]:
+    """Of each device, and of a thread only where it stalls; --json has since when, tries and times."""
+    devices = {name: each["state"] for name, each in health["devices"].items()}
+    return devices | {name: "stalled" for name, each in health["threads"].items() if each["stalled"]}
 
 
 def run_lane(arguments: argparse.Namespace) -> int:
