@@ -78,7 +78,7 @@ def test_what_is_black_or_white_may_well_repeat() -> None:
 
 @pytest.mark.faces
 def test_no_development_photograph_is_called_dark_blinded_or_covered(faces: Path) -> None:
-    paths = sorted(faces.glob("*/*.jpg"))
+    paths = sorted(faces.glob("*/*.jpg"))[::3]
     assert len(paths) > 1000
     assert [path.name for path in paths if looks(cv2.imread(str(path))) is not None] == []
 

@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from gatefw.errors import BadReply
 from gatefw.wire_json import Lines, decode, encode
 
+words = st.text(max_size=8)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=10,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=6,
 )
 
 
-@given(st.lists(st.dictionaries(st.text(), values), max_size=5), st.lists(st.integers(0, 400)))
+@given(st.lists(st.dictionaries(words, values, max_size=3), max_size=4), st.lists(st.integers(0, 400), max_size=12))
 def test_messages_come_out_as_they_went_in_however_the_stream_is_cut(
     messages: list[dict[str, object]], cuts: list[int]
 ) -> None:

@@ -25,6 +25,7 @@ from gatefw.vision_worker import Vision
 
 KEY = bytes(range(32))
 FOREVER = 4e9
+FRAME_S = 1 / 60  # a camera that waits for nothing keeps a whole core busy
 
 
 def empty() -> Picture:
@@ -41,11 +42,13 @@ class Scene:
         self.rgb: Picture = empty()
         self.frozen = False
         self.taken = self._shown = 0
+        self._next = threading.Event()
 
     def open(self) -> "Scene":
         return self
 
     def frame(self, timeout_s: float) -> Frame:
+        self._next.wait(FRAME_S)
         self.taken += 1
         if not self.frozen:
             self._shown += 1
