@@ -100,7 +100,7 @@ def runs_as_little() -> None:
         bare = {"CapEff": "0" * 16, "CapBnd": "0" * 16, "NoNewPrivs": "1", "Seccomp": "2"}
         note(f"{unit} has no capability and a filter of calls", rights, ok=rights == bare)
         if unit != "gatefw-web":
-            own = os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/1/ns/net")
+            own = Path(f"/proc/{pid}/ns/net").readlink() != Path("/proc/1/ns/net").readlink()
             links = Path(f"/proc/{pid}/net/dev").read_text().splitlines()[2:]
             names = [line.split(":")[0].strip() for line in links]
             note(f"{unit} has no network", names, ok=own and names == ["lo"])
