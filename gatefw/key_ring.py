@@ -59,6 +59,8 @@ class KeyRing:
             found = Wrapped.read(private_file.read(path, WRAPPED_BYTES_MAX), path)
             if found is None:
                 return None
+            if found.root and (held := self._held(found.root)):
+                return found.key(held, path), found.lived
             state = self.state()
             root = next((each for each in (state.root, state.next) if each and each.id == found.root), None)
             if root is not None:
@@ -186,7 +188,9 @@ class KeyRing:
             if each is not None and each.root != root.id:
                 self._before(f"wrap {path.stem}")
                 key = each.key(before, path)
-                private_file.replace(path, key_root.wrapped(key, each.lived, root, after, path).written())
+                write = private_file.put if each.root else private_file.replace  # only a plain key is worth overwriting
+                write(path, key_root.wrapped(key, each.lived, root, after, path).written())
+        private_file.sync_directory(self.directory)
         self._before("switch")
         state = replace(state, root=root, next=None, old=state.root)
         state.save(self.directory)
@@ -236,10 +240,8 @@ class KeyRing:
         """The secret of a root. Raises _Forgotten: another process has changed the root meanwhile."""
         if not root.id:
             return b""
-        with _secrets_lock:
-            held = _secrets.get(self.directory)
-        if held and held[0] == root.id:
-            return held[1]
+        if held := self._held(root.id):
+            return held
         try:
             secret = key_root.secret_of(root, self._open_tpm)
         except StoreError as error:
@@ -247,6 +249,11 @@ class KeyRing:
         with _secrets_lock:
             _secrets[self.directory] = root.id, secret
         return secret
+
+    def _held(self, root: str) -> bytes | None:
+        with _secrets_lock:
+            found = _secrets.get(self.directory)
+        return found[1] if found and found[0] == root else None
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -3,6 +3,8 @@
 import os
 import secrets
 import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gatefw.errors import StoreError
@@ -56,34 +58,26 @@ def replace(path: Path, content: bytes) -> None:
     A crash leaves the one or the other.
     """
     try:
-        fresh = _written(path, content)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except FileNotFoundError:
-            descriptor = -1
-        try:
-            fresh.replace(path)
+        with _opened_to_blank(path) as blank:
+            _put(path, content)
             sync_directory(path.parent)
-            if descriptor >= 0:
-                _blank(descriptor)
-        finally:
-            fresh.unlink(missing_ok=True)
-            if descriptor >= 0:
-                os.close(descriptor)
+            blank()
+    except OSError as error:
+        raise StoreError(f"key file {path}: cannot be written: {error.strerror}; it is as it was") from error
+
+
+def put(path: Path, content: bytes) -> None:
+    """As `replace`, faster: what was there is not overwritten, and it is for the caller to sync the directory."""
+    try:
+        _put(path, content)
     except OSError as error:
         raise StoreError(f"key file {path}: cannot be written: {error.strerror}; it is as it was") from error
 
 
 def overwrite(path: Path) -> None:
     """Zeros in place of every byte, durable; nothing when it is not there. Raises OSError."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        _blank(descriptor)
-    finally:
-        os.close(descriptor)
+    with _opened_to_blank(path) as blank:
+        blank()
 
 
 def sync_directory(path: Path) -> None:
@@ -108,6 +102,29 @@ def _written(path: Path, content: bytes) -> Path:
         fresh.unlink(missing_ok=True)
         raise
     return fresh
+
+
+def _put(path: Path, content: bytes) -> None:
+    fresh = _written(path, content)
+    try:
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _opened_to_blank(path: Path) -> Iterator[Callable[[], None]]:
+    """What overwrites the file that is called so now, whatever is called so then."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield lambda: None
+        return
+    try:
+        yield lambda: _blank(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _blank(descriptor: int) -> None:

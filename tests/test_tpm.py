@@ -21,6 +21,7 @@ from gatefw.tpm import Tpm
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from gatefw.key_ring import KeyRing
 
 def before(step):
     if step == sys.argv[2]:
