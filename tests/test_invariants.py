@@ -58,6 +58,12 @@ BREACHES: dict[str, tuple[Moment, Moment]] = {
         at_rest(sensed=sensed(stop=Signal.UNKNOWN)),
         at_rest(sensed=sensed(stop=Signal.UNKNOWN), state=ENTERS, entry=held(ENTER)),
     ),
+    "each_purpose_has_its_door": (REST, at_rest(exit=held(ENTER))),
+    "an_emergency_release_needs_an_emergency": (REST, at_rest(state=EVACUATED, exit=held(EMERGENCY))),
+    "a_passage_goes_on_only_as_it_may_begin": (
+        at_rest(state=ENTERS, entry=held(ENTER)),
+        at_rest(state=ENTERS, entry=held(ENTER), sensed=sensed(exit=OPEN)),
+    ),
     "nobody_is_let_through_unrecorded": (REST, at_rest(state=ENTERS, entry=held(ENTER, recorded=None))),
     "the_exit_opens_for_an_admission_an_emergency_or_the_plan": (REST, at_rest(exit=held(WAY_OUT))),
     "an_admission_is_a_committed_one_of_exactly_one": (
@@ -70,7 +76,10 @@ BREACHES: dict[str, tuple[Moment, Moment]] = {
         at_rest(state=ENTERS, entry=held(ENTER)),
         at_rest(sensed=sensed(entry_beam=Beam.BROKEN)),
     ),
-    "nothing_closes_under_stop": (at_rest(entry=held(ENTER)), at_rest(sensed=sensed(stop=Signal.ON))),
+    "nothing_closes_under_stop_or_in_an_emergency": (
+        at_rest(entry=held(ENTER)),
+        at_rest(sensed=sensed(stop=Signal.ON)),
+    ),
     "an_emergency_frees_the_escape_plan": (
         REST,
         at_rest(sensed=sensed(fire=Signal.ON), state=EVACUATED, entry=held(EMERGENCY)),

@@ -139,6 +139,44 @@ def a_release_begins_only_beside_a_secured_door(step: Step) -> bool:
 
 
 @_over(Over.COMMANDS)
+def each_purpose_has_its_door(step: Step) -> bool:
+    """To enter it is the entry, to admit the exit; and no door nobody can read is released to let somebody through."""
+    if any(door is not ENTRY for door in step.begun(Purpose.ENTER)):
+        return False
+    if any(door is not EXIT for door in step.begun(Purpose.ADMIT)):
+        return False
+    unread = (door for door in step.begun(*NEEDS_COMMIT) if step.now.sensed.position(door) is Position.UNKNOWN)
+    return all(step.was.at(door).held is not None for door in unread)
+
+
+@_over(Over.COMMANDS)
+def an_emergency_release_needs_an_emergency(step: Step) -> bool:
+    """A door is released for an emergency only while fire or officer_evacuate is sensed on, or cannot be read."""
+    sensed = step.now.sensed
+    calm = sensed.fire is sensed.evacuate is Signal.OFF
+    return not calm or all(step.was.at(door).held is not None for door in step.begun(Purpose.EMERGENCY))
+
+
+@_over(Over.COMMANDS)
+def a_passage_goes_on_only_as_it_may_begin(step: Step) -> bool:
+    """A release to let through ends when an input or the other door forbids it, or somebody steps into an exercise.
+
+    It stays while nothing may close: a body in the way, stop, fire, officer_evacuate, or a beam that nobody reads.
+    """
+    sensed = step.now.sensed
+    off = sensed.fire is sensed.evacuate is sensed.stop is Signal.OFF
+    may_close = Signal.ON not in (sensed.fire, sensed.evacuate, sensed.stop)
+    for door in DoorId:
+        purpose = step.now.at(door).held
+        if purpose not in NEEDS_COMMIT or not may_close or sensed.beam(door) is not Beam.CLEAR:
+            continue
+        intruded = purpose is Purpose.EXERCISE and sensed.occupancy is not Occupancy.EMPTY
+        if not off or intruded or sensed.position(door.other) is not Position.SECURED:
+            return False
+    return True
+
+
+@_over(Over.COMMANDS)
 def nothing_begins_for_a_passage_under_an_emergency_input(step: Step) -> bool:
     """To enter, to admit or to exercise, fire, officer_evacuate and stop are all sensed off."""
     sensed = step.now.sensed
@@ -197,10 +235,11 @@ def nothing_closes_on_a_broken_beam(step: Step) -> bool:
 
 
 @_over(Over.COMMANDS)
-def nothing_closes_under_stop(step: Step) -> bool:
-    """While stop is sensed pressed no release is ended, but by the loss of the door's own device."""
+def nothing_closes_under_stop_or_in_an_emergency(step: Step) -> bool:
+    """While stop, fire or officer_evacuate is sensed on no release is ended, but by the loss of the door's device."""
     sensed = step.now.sensed
-    return sensed.stop is not Signal.ON or all(sensed.position(door) is Position.UNKNOWN for door in step.ended)
+    pressed = Signal.ON in (sensed.stop, sensed.fire, sensed.evacuate)
+    return not pressed or all(sensed.position(door) is Position.UNKNOWN for door in step.ended)
 
 
 @_over(Over.COMMANDS)
