@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import pytest
+from peers import until
 
 from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceImpaired, DeviceWent, GateInput, TokenRead
 from gatefw.model import (
@@ -24,7 +25,7 @@ from gatefw.model import (
     VerifyFace,
     VerifyPortrait,
 )
-from gatefw.vision_desk import VisionDesk
+from gatefw.vision_desk import REQUESTS_MAX, VisionDesk
 from gatefw.vision_settings import CameraPlace
 from gatefw.vision_wire import PORTRAIT_BYTES_MAX, CameraState
 
@@ -380,3 +381,35 @@ def test_an_answer_that_is_none_never_admits(vision: FakeVision, office: Office,
     office.desk.verify(ASK)
     vision.say(id=vision.hear()["id"], done=done)
     office.until(Answered(ASK.run, 2, Failed(Reason.VISION_UNAVAILABLE)))
+
+
+def test_it_is_asked_once_whether_it_is_alive_until_it_has_answered(vision: FakeVision, office: Office) -> None:
+    vision.accept()
+    office.until(DeviceCame("vision"))
+    desk = office.desk
+    assert desk.connected
+    heard = desk.heard
+    for _ in range(5):
+        desk.ask_alive()
+    asked = vision.hear()
+    vision.say(id=asked["id"], done={})
+    until(lambda: desk.heard > heard, "the answer", WAIT_S)
+    until(lambda: not desk._asking, "the next one to be possible", WAIT_S)
+    desk.ask_alive()
+    assert vision.hear() == {"id": asked["id"] + 1, "do": "health"}
+    vision.die()
+    until(lambda: not desk.connected, "the end to be noticed", WAIT_S)
+    assert not desk._asking
+
+
+def test_one_that_answers_nothing_is_asked_so_much_and_no_more(vision: FakeVision, office: Office) -> None:
+    vision.accept()
+    office.until(DeviceCame("vision"))
+    answers: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(REQUESTS_MAX + 1):
+        office.desk.request("figures", answers.put)
+    assert "has not answered" in answers.get(timeout=WAIT_S)["failed"]["message"]
+    assert answers.empty()
+    office.desk.hang_up()
+    for _ in range(REQUESTS_MAX):
+        assert answers.get(timeout=WAIT_S)["failed"]["kind"] == "retry"
