@@ -112,13 +112,14 @@ class Leases:
     def _go_on(self, door: DoorId, want: Purpose | None, sensed: Sensed, now_s: float) -> list[Outcome]:
         held = self._held[door]
         recorded = want not in NEEDS_COMMIT or door in self.approved
-        keep = want is not None and recorded and permits(Keep(door, want), sensed).permitted
+        turned = want in NEEDS_COMMIT and want is not held.purpose  # ended first, then asked for like any other
+        keep = want is not None and recorded and not turned and permits(Keep(door, want), sensed).permitted
         if not keep and permits(Secure(door), sensed).permitted:
             del self._held[door]
             self._ended_s[door] = now_s
             return [Drop(door), Ended(door)]
         begun: list[Outcome] = []
-        if want is not None and recorded and want is not held.purpose:
+        if keep and want is not None and want is not held.purpose:
             held.purpose = want
             begun = [Began(door, want, None)]
         if now_s >= held.renew_at_s:

@@ -141,3 +141,18 @@ def test_a_door_with_somebody_in_it_is_not_a_door_that_does_not_lock() -> None:
     sensed = Sensed(Position.OPEN, Position.SECURED, Beam.BROKEN, Beam.CLEAR, Occupancy.EMPTY, *[Signal.OFF] * 3)
     for now_s in (0.0, 50.0, 100.0):
         assert doors.unconfirmed(state, sensed, now_s) is None
+
+
+def test_a_door_that_is_released_for_one_thing_never_goes_over_to_letting_somebody_through() -> None:
+    """A way out turns into an entry of a lane that lost its mind: nothing closes under stop, and nobody is let in."""
+    doors = leases()
+    stopped = Sensed(
+        Position.OPEN, Position.SECURED, Beam.CLEAR, Beam.CLEAR, Occupancy.ONE, Signal.OFF, Signal.OFF, Signal.ON
+    )
+    doors.reconcile(State(started=True, wants_entry=Purpose.WAY_OUT), stopped, 0.0)
+    enters = State(started=True, wants_entry=Purpose.ENTER)
+    doors.reconcile(enters, stopped, 1.0)
+    doors.approved[DoorId.ENTRY] = Purpose.ENTER
+    doors.reconcile(enters, stopped, 1.1)
+    assert doors.held(DoorId.ENTRY) is Purpose.WAY_OUT
+    assert Drop(DoorId.ENTRY) in doors.reconcile(enters, replace(stopped, stop=Signal.OFF), 1.2)
