@@ -13,6 +13,7 @@ from hw.sim.history import Entry
 
 Event = dict[str, Any]
 KILL = "SIGKILL"
+PINS = ("claimed", "freed", "owner_gone")
 SOON_S = 1.0
 """A way out is driven first and recorded then; so short before the death it may be without its record."""
 CLOCKS_S = 0.05  # wall time and monotonic time are read one after the other
@@ -57,6 +58,18 @@ def drops_s(told: Round) -> list[tuple[str, float]]:
 def unrecorded(told: Round) -> int:
     """Ways out that were driven, and whose record died with the process: the only releases that may be without one."""
     return sum(1 for _, excuse in _surplus(told) if excuse)
+
+
+def story(told: Round) -> list[str]:
+    """What happened, by the world and by the journal, in seconds from the first strike."""
+    struck_s = told.strikes[0].struck_s
+    seen = [(each.at_s, "world", each.kind, each.facts) for each in told.entries if each.kind not in PINS]
+    kept = [(told.mono_s(each), "journal", each["type"].split(".", 1)[1], each["data"]) for each in told.events]
+    died = [(each.died_s, "", f"DEAD by {each.mode}", Event()) for each in told.strikes]
+    return [
+        f"{at_s - struck_s:8.3f} {who:8} {what} {' '.join(str(fact) for fact in facts.values())}".rstrip()
+        for at_s, who, what, facts in sorted([*seen, *kept, *died], key=lambda each: each[0])
+    ]
 
 
 # ---------------------------------------------------------------- what was so at a moment

@@ -41,6 +41,8 @@ from hw.sim.history import Entry
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 90.0  # of anything that must come; a busy machine is slow, not wrong
+LAST_S = 2.0
+RECENT = 1000  # events; a round has fewer
 Event = dict[str, Any]
 
 
@@ -49,6 +51,7 @@ def lane_text() -> str:
     lane = tomllib.loads((ROOT / "config" / "sim.toml").read_text(encoding="utf-8"))
     lane["lane"] |= {"procedure": "walk_through", "again_s": 0.5}
     lane["clearance"] = {"identify_s": 5.0, "second_look": True}
+    lane["tries"] = {"most": 100, "within_s": 10.0}
     lane["gallery"] = {"most": 100, "fpir": 0.01, "fnir": 0.2}
     lane["vision"] = {
         "start": "unit", "runtime": "litert", "detector": "blazeface-short-range-int8", "embedder": "dlib-resnet-int8",
@@ -134,13 +137,16 @@ class Witness:
         self._thread.start()
 
     def close(self) -> None:
-        """Once the supervisor that is there stops in order: the last that it says ends this one as well."""
-        self._thread.join(DEADLINE_S)
+        """Once the supervisor has stopped in order: the last that it said ends this one as well.
 
-    def phase(self, after: int = 0) -> str:
-        """The lane's phase by what came after number `after`, "" when that does not say."""
-        said = (phase_of(each) for each in reversed(self.events) if number(each) > after)
-        return next((each for each in said if each), "")
+        It may not have come through sockets that were closing; then this one waits for a gate that is no more, until
+        the process ends.
+        """
+        self._thread.join(LAST_S)
+
+    def phase(self) -> str:
+        """The lane's phase by what was shown last, "" before anything was."""
+        return next((phase for each in reversed(self.events) if (phase := phase_of(each))), "")
 
     def await_so(self, so: Callable[[], bool], what: str, within_s: float = DEADLINE_S) -> None:
         with self._changed:
@@ -148,8 +154,23 @@ class Witness:
                 last = [(each["type"].split(".", 1)[1], each["data"]) for each in self.events[-4:]]
                 raise TimeoutError(f"waited {within_s} s for {what}; shown last was {last}; {self.failed or ''}")
 
-    def await_phase(self, *phases: str, after: int = 0, within_s: float = DEADLINE_S) -> None:
-        self.await_so(lambda: self.phase(after) in phases, f"the lane to be {' or '.join(phases)}", within_s)
+    def await_phase(self, *phases: str, after: int) -> None:
+        """Until the lane was in one of them, by the events after that number; it may have left it since."""
+        self.await_so(lambda: any(phase_of(each) in phases for each in self._since(after)), f"the lane to be {phases}")
+
+    def await_rest(self, after: int) -> None:
+        """Until the lane is idle, and every passage has its end."""
+
+        def at_rest() -> bool:
+            kinds = [each["type"] for each in self._since(after)]
+            begun, ended = (kinds.count(f"gatefw.passage.{what}.v1") for what in ("started", "ended"))
+            return self.phase() == "idle" and begun == ended
+
+        self.await_so(at_rest, "the lane to be at rest")
+
+    def _since(self, after: int) -> list[Event]:
+        """What came after that number, which is not long ago."""
+        return [each for each in self.events[-RECENT:] if number(each) > after]
 
     def _work(self) -> None:
         try:
@@ -198,7 +219,7 @@ class Gate:
         self._daemon: Daemon | None = None
         stack.callback(self._end)
         self.start()
-        self.witness.await_phase("idle")
+        self.witness.await_phase("idle", after=0)
         self.order("enrol", tokens=[new_identifier().decode()], photos=[str(self._file)], days=1, consent=True)
 
     def _watch(self, stack: ExitStack) -> None:
@@ -261,9 +282,13 @@ class Gate:
             self.order("reset")
         for name in [each["person"] for each in self.history() if each.kind == "appeared"]:
             self.await_world("finished", person=name)
-        self.witness.await_phase(Phase.IDLE)
+        self.witness.await_rest(self.base)
 
     # ------------------------------------------------------------ what it tells
+
+    def await_phase(self, phase: Phase) -> None:
+        """Until the lane was there in this round."""
+        self.witness.await_phase(phase, after=self.base)
 
     def begin_round(self) -> None:
         """What happened before is of no interest any more."""

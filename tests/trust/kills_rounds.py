@@ -14,6 +14,7 @@ from trust.kills_checks import (
     due,
     occupied,
     phase_at,
+    story,
     travelling,
     unrecorded,
     violations,
@@ -48,6 +49,7 @@ class Played:
     drops_s: list[tuple[str, float]]
     unrecorded: int
     wrong: list[str]
+    story: list[str]
 
 
 def pause(seconds: float) -> None:
@@ -89,11 +91,19 @@ def play(gate: Gate, kill: Kill, program: bool = False) -> Played:
         after, otherwise = each.last, "starting"
     died_s = strikes[-1].died_s
     held = occupied(told.entries, died_s, died_s + back_s)
-    return Played(kill, deaths, held, back_s, drops_s(told), unrecorded(told), violations(told))
+    wrong = violations(told)
+    return Played(kill, deaths, held, back_s, drops_s(told), unrecorded(told), wrong, story(told) if wrong else [])
+
+
+def _ahead_s() -> float:
+    """What wall time is more than monotonic time: of several readings the one that was least interrupted."""
+    readings = [(time.monotonic(), time.time(), time.monotonic()) for _ in range(20)]
+    before_s, wall_s, after_s = min(readings, key=lambda each: each[2] - each[0])
+    return wall_s - (before_s + after_s) / 2
 
 
 def _told(gate: Gate, strikes: list[Strike]) -> Round:
-    ahead_s = time.time() - time.monotonic()
+    ahead_s = _ahead_s()
 
     def mono_s(event: Event) -> float:
         return wall_s(event) - ahead_s

@@ -70,14 +70,14 @@ def _recovering(gate: Gate, kill: Kill) -> float:
 def _token_presented(gate: Gate, _kill: Kill) -> float:
     gate.vision.identify_s = 3.0
     gate.traveller()
-    gate.witness.await_phase(Phase.TOKEN_PRESENTED)
+    gate.await_phase(Phase.TOKEN_PRESENTED)
     return 0.5
 
 
 def _passing(phase: Phase, for_s: float) -> Callable[[Gate, Kill], float]:
     def passing(gate: Gate, _kill: Kill) -> float:
         gate.traveller()
-        gate.witness.await_phase(phase)
+        gate.await_phase(phase)
         return for_s
 
     return passing
@@ -86,7 +86,7 @@ def _passing(phase: Phase, for_s: float) -> Callable[[Gate, Kill], float]:
 def _verifying(gate: Gate, _kill: Kill) -> float:
     gate.vision.verify_s = LONG_S
     gate.traveller()
-    gate.witness.await_phase(Phase.VERIFYING)
+    gate.await_phase(Phase.VERIFYING)
     return 0.6
 
 
@@ -95,14 +95,14 @@ def _exit_released(gate: Gate, kill: Kill) -> float:
     if kill.jammed:
         gate.harm(DoorId.EXIT, jammed=True)
     gate.traveller()
-    gate.witness.await_phase(Phase.EXIT_RELEASED)
+    gate.await_phase(Phase.EXIT_RELEASED)
     return 0.5 if kill.jammed else 0.01
 
 
 def _refused(gate: Gate, _kill: Kill) -> float:
     gate.vision.verdict = MISMATCH
     gate.traveller()
-    gate.witness.await_phase(Phase.REFUSED)
+    gate.await_phase(Phase.REFUSED)
     return 0.8
 
 
@@ -113,7 +113,7 @@ def _referred(gate: Gate, kill: Kill) -> float:
     else:
         _verifying(gate, kill)
         gate.press_shortly(Input.CALL)
-    gate.witness.await_phase(Phase.REFERRED)
+    gate.await_phase(Phase.REFERRED)
     return 0.8
 
 
@@ -122,7 +122,7 @@ def _pressed(phase: Phase, first: Input, other: Input) -> Callable[[Gate, Kill],
         if kill.inside:
             _verifying(gate, kill)
         gate.press(other if kill.other else first)
-        gate.witness.await_phase(phase)
+        gate.await_phase(phase)
         return 0.6
 
     return pressed
@@ -132,7 +132,7 @@ def _degraded(gate: Gate, kill: Kill) -> float:
     if kill.inside:
         _verifying(gate, kill)
     gate.lose_cameras()
-    gate.witness.await_phase(Phase.DEGRADED)
+    gate.await_phase(Phase.DEGRADED)
     return 0.6
 
 
@@ -141,7 +141,7 @@ def _fault(gate: Gate, kill: Kill) -> float:
     if kill.inside:
         _verifying(gate, kill)
     gate.harm(DoorId.ENTRY, forced=True)
-    gate.witness.await_phase(Phase.FAULT)
+    gate.await_phase(Phase.FAULT)
     return 0.6
 
 
@@ -153,7 +153,7 @@ def _maintenance(gate: Gate, _kill: Kill) -> float:
 def _exercise(gate: Gate, kill: Kill) -> float:
     gate.order("maintain")
     gate.order("exercise_entry" if kill.other else "exercise_exit")
-    gate.witness.await_phase(Phase.EXERCISE)
+    gate.await_phase(Phase.EXERCISE)
     return 0.6
 
 

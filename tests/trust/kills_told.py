@@ -42,6 +42,9 @@ class Tally:
     def enough(self, kills: int, each: int) -> bool:
         return len(self.deaths) >= kills and not any(self.lacking(state, each) for state in WANTED)
 
+    def unmet(self, each: int) -> list[str]:
+        return [f"{state} was not met by {each} kills" for state in WANTED if self.lacking(state, each)]
+
     def back_s(self, *, occupied: bool) -> dict[str, list[float]]:
         """How long it took, by the state in which it was killed (the last time)."""
         found = defaultdict(list)
