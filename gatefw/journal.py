@@ -186,7 +186,10 @@ class Journal(Reading):
 
         It is called from the writer thread, and must only enqueue.
         """
-        self._put(_Acknowledge(line, by, heard))
+        if self._closed:
+            heard(JournalBroken(f"journal {self._path}: is closed; ask again when the daemon has started"))
+        else:
+            self._queue.put(_Acknowledge(line, by, heard))
 
     def close(self) -> None:
         """Write what is queued, sign it, end the thread, give the file back. May be called twice."""

@@ -263,6 +263,8 @@ def test_a_journal_that_nothing_is_kept_for_refuses_a_receipt(tmp_path: Path) ->
     with closing(Journal.open(tmp_path / "j", LANE, KEY, Wall(), print)) as journal:
         journal.acknowledge("", "uid-7", heard.put)
         assert isinstance(heard.get(timeout=30), GateError)
+    journal.acknowledge("", "uid-7", heard.put)
+    assert "is closed" in str(heard.get(timeout=30))
 
 
 # ---------------------------------------------------------------- room
