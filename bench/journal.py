@@ -6,8 +6,9 @@ does. Peers: `insert`, a bare SQLite insert committed under the same settings (W
 the same with twenty rows in each commit, and `sync`, the disk alone: 4 KiB written and synced. All on the disk where
 the state is.
 
-Seen in November 2026 on two shared, noisy x86-64 cores and a disk that synced in 0.2 ms: 1 in flight 920 to 1330 facts
-a second, 20 in flight 3240 to 4310. A memory card that takes 10 ms to sync has more to gain.
+Seen in November 2026 on two x86-64 cores that some twenty other processes wanted (load 25), so upper bounds; medians of
+ten rounds, on a disk that synced in 0.7 ms: 1 in flight 560 facts a second (2.6 times a bare insert), 20 in flight 4590
+(7200 in the best round; 0.26 of a bare insert each). A memory card that takes 10 ms to sync has more to gain.
 """
 
 import os
