@@ -23,9 +23,10 @@ from gatefw.device_secrets import Installer
 from gatefw.errors import DeviceError, SetupError
 from gatefw.finger_worker import FingerOf, FingerWorker
 from gatefw.gate import GateSettings
-from gatefw.gate_terms import GateInput
+from gatefw.gate_terms import Drive, Drop, GateInput
 from gatefw.lane_terms import Policy
-from gatefw.model import AskAuthorities, DoorId, Question, ReadDocument, Reason, VerifyFinger
+from gatefw.leases import NEEDS_COMMIT
+from gatefw.model import AskAuthorities, DoorId, Phase, Purpose, Question, ReadDocument, Reason, RunId, VerifyFinger
 from gatefw.ports import AuthoritySettings
 from gatefw.questions import Answers
 from gatefw.signed_token import public_key
@@ -93,6 +94,30 @@ class Crew:
         watcher = [self.watcher] if self.watcher else []
         asked = [each for each in dict.fromkeys(self.answering.values()) if isinstance(each, Worker)]
         return [*self.door_path, *self.readers, *self.indicators, *asked, *self.correspondents, *watcher]
+
+    def drive(self, effect: Drive | Drop) -> None:
+        """What the Gate wants of a door; at once."""
+        match effect:
+            case Drive(door, lease_s, purpose) if purpose in NEEDS_COMMIT:
+                self.last_resort.let_through(door, lease_s)
+            case Drive(door, lease_s, Purpose.EMERGENCY):
+                self.doors[door].free(lease_s)
+            case Drive(door, lease_s):
+                self.doors[door].drive(lease_s)
+            case Drop(door):
+                self.doors[door].drop()
+
+    def show(self, phase: Phase, reason: Reason | None, invites: bool) -> None:
+        """To whoever sees a lamp or a reader. `invites`: readers show that they read: they are for whoever comes."""
+        for indicator in self.indicators:
+            indicator.show(phase, reason)
+        for reader in self.readers:
+            reader.show(Phase.IDLE if invites else phase, reason)
+
+    def cancel(self, run: RunId) -> None:
+        """The run is over: no device is asked for it any more."""
+        for asked in self.answering.values():
+            asked.cancel(run)
 
     def start(self) -> None:
         for worker in self.all:

@@ -16,18 +16,13 @@ from dataclasses import asdict
 from types import FrameType
 
 import hw
-from gatefw import __version__, hardening, key_desk
-from gatefw.bus import Bus
-from gatefw.bus_keys import Endpoints, Keyholders
+from gatefw import __version__, hardening
 from gatefw.clearance import load
 from gatefw.config import Config
-from gatefw.control import CLEAR, RELOAD, Order
 from gatefw.control_server import ControlServer
-from gatefw.counter_desk import CounterDesk
 from gatefw.crew import gate_settings, muster, trusted
-from gatefw.device_desk import VERBS, DeviceDesk, LaneAccess
 from gatefw.display import Display
-from gatefw.errors import GateError, Overflow
+from gatefw.errors import Overflow
 from gatefw.events import new_run
 from gatefw.gate import Gate
 from gatefw.gate_terms import (
@@ -49,8 +44,6 @@ from gatefw.gate_terms import (
     Tick,
 )
 from gatefw.inbox import Inbox
-from gatefw.key_desk import KeyDesk
-from gatefw.leases import NEEDS_COMMIT
 from gatefw.model import (
     Beam,
     CheckEligibility,
@@ -65,7 +58,6 @@ from gatefw.model import (
     IdentifyFace,
     LookUpRecord,
     Phase,
-    Purpose,
     Reason,
     RunId,
     Started,
@@ -75,10 +67,9 @@ from gatefw.model import (
 )
 from gatefw.notify import Notifier
 from gatefw.office import Office
-from gatefw.order_desk import OrderDesk, Reply, lane_status
+from gatefw.order_desk import lane_status
 from gatefw.oversight import Oversight
-from gatefw.reload import Reloader
-from gatefw.scribe import ACKNOWLEDGE
+from gatefw.reception import Reception
 from gatefw.thread_watch import Watched
 from gatefw.vision_desk import VisionDesk
 from hw import gpio
@@ -134,31 +125,22 @@ class Supervisor:
         clear = load(config.lane.procedure)
         self.gate = Gate(gate_settings(config), clear, new_run, self._scribe.latch)
         self._clerk = office.employ_clerk(self._crew.finger_sensor)
-        self._counter = CounterDesk(self._scribe.journal, self._clerk.passed)
-        files.callback(self._counter.close)
         self._display = Display(config.paths.display, office.records.facts, self._inbox.put)
         files.callback(self._display.close)
-        self._orders = OrderDesk(self._inbox.put, self._stopping.set, self._order_elsewhere)
-        paths, at = config.paths, Endpoints(config.bus.events, config.bus.replay, config.bus.orders)
-        holders = Keyholders(paths.key("bus").parent, paths.bus_keys, paths.bus_key, at)
-        self._bus = bus = Bus(self._scribe.journal, holders, self._orders.take, self._scribe.append, self._bus_failed)
-        files.callback(bus.close)
-        self._keys = KeyDesk(holders, bus, self._scribe.append)
-        lane = LaneAccess(
-            lambda: self.gate.state.phase,
-            lambda: self.gate.sensed,
-            self._orders.take,
-            self._scribe.append,
-            lambda do, heard: self._desk.request(do, heard),
-        )
-        self._devices = DeviceDesk(config.devices, self._crew.all, self._crew.installers, lane, config.paths.run)
         self._hung_up = threading.Event()  # SIGHUP: only told here, and done by the loop
-        self._reloader = Reloader(
+        desks = Reception(
             config,
+            self.gate,
+            self._crew,
+            self._scribe,
+            self._clerk,
+            self._inbox.put,
+            self._stopping.set,
+            lambda do, heard: self._desk.request(do, heard),
             self._prepared,
-            lambda new: self._scribe.note_config(new.sha256, new.reversed),
-            self._scribe.append,
+            files,
         )
+        self._bus, self._orders, self._devices, self._reloader = desks.bus, desks.orders, desks.devices, desks.reloader
         self._oversight = Oversight(
             config, self.gate, self._crew, self._devices.states, self._scribe, self._inbox, self._notifier
         )
@@ -317,14 +299,8 @@ class Supervisor:
 
     def _take(self, effect: Effect) -> None:
         match effect:
-            case Drive(door, lease_s, purpose) if purpose in NEEDS_COMMIT:
-                self._crew.last_resort.let_through(door, lease_s)
-            case Drive(door, lease_s, Purpose.EMERGENCY):
-                self._crew.doors[door].free(lease_s)
-            case Drive(door, lease_s):
-                self._crew.doors[door].drive(lease_s)
-            case Drop(door):
-                self._crew.doors[door].drop()
+            case Drive() | Drop():
+                self._crew.drive(effect)
             case Record(fact, ticket):
                 self._oversight.notice(fact)
                 self._scribe.append(fact, ticket)
@@ -336,19 +312,15 @@ class Supervisor:
             case CancelAsk(run):
                 self._desk.cancel(run)
                 self._display.cancel(run)
-                for asked in self._crew.answering.values():
-                    asked.cancel(run)
+                self._crew.cancel(run)
             case SetTimer(timer, generation, after_s):
                 self._timer = (time.monotonic() + after_s, Elapsed(timer, generation))
             case Show(phase, reason):
                 self._hint = ""
-                invites = Phase.IDLE if self.gate.takes_tokens else phase  # readers are for whoever stands in front
-                for indicator in self._crew.indicators:
-                    indicator.show(phase, reason)
-                for reader in self._crew.readers:
-                    reader.show(invites, reason)
+                invites = self.gate.takes_tokens
+                self._crew.show(phase, reason, invites)
                 self._display.show(phase, reason)
-                self._desk.want_codes(self.gate.takes_tokens)
+                self._desk.want_codes(invites)
                 self._publish_status()
             case Tell():
                 self._publish_status()
@@ -376,21 +348,6 @@ class Supervisor:
                 self._crew.answering[type(request)].ask(ask)
             case _:  # the lane file has no device for what its procedure wants to know
                 self._inbox.put(Answered(ask.run, ask.number, Failed(Reason.SOFTWARE)))
-
-    def _order_elsewhere(self, order: Order, reply: Reply) -> None:
-        if order.verb == CLEAR:
-            self._counter.order(order, reply)
-        elif order.verb == RELOAD:
-            self._reloader.order(order, reply)
-        elif order.verb == ACKNOWLEDGE:
-            self._scribe.acknowledge(order, reply)
-        elif order.verb in key_desk.VERBS:
-            self._keys.order(order, reply)
-        else:
-            (self._devices.order if order.verb in VERBS else self._clerk.order)(order, reply)
-
-    def _bus_failed(self, error: GateError) -> None:
-        _log.error("%s", error)
 
     def _hinted(self, _run: RunId, hint: str) -> None:
         self._hint = hint

@@ -1,0 +1,77 @@
+"""Where orders come in, by the control socket and by the bus, and whose each of them is."""
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from gatefw import key_desk
+from gatefw.bus import Bus
+from gatefw.bus_keys import Endpoints, Keyholders
+from gatefw.clerk import Clerk
+from gatefw.config import Config
+from gatefw.control import CLEAR, RELOAD, Order
+from gatefw.counter_desk import CounterDesk
+from gatefw.crew import Crew
+from gatefw.device_desk import VERBS, DeviceDesk, LaneAccess
+from gatefw.errors import GateError
+from gatefw.gate import Gate
+from gatefw.gate_terms import GateInput
+from gatefw.key_desk import KeyDesk
+from gatefw.order_desk import OrderDesk, Reply
+from gatefw.reload import Reloader
+from gatefw.scribe import ACKNOWLEDGE, Scribe
+
+_log = logging.getLogger(__name__)
+
+
+class Reception:
+    """Of one lane; closed with `files`. `orders.take` is for every thread on which one comes in.
+
+    stop: ends the daemon. ask_vision: as `VisionDesk.request`. prepared: see `Reloader`. Raises SetupError.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        gate: Gate,
+        crew: Crew,
+        scribe: Scribe,
+        clerk: Clerk,
+        put: Callable[[GateInput], None],
+        stop: Callable[[], None],
+        ask_vision: Callable[[str, Callable[[Any], None]], None],
+        prepared: Callable[[Config], Callable[[], None]],
+        files: ExitStack,
+    ) -> None:
+        self._scribe, self._clerk = scribe, clerk
+        self.orders = OrderDesk(put, stop, self._hand_on)
+        self._counter = CounterDesk(scribe.journal, clerk.passed)
+        files.callback(self._counter.close)
+        paths, at = config.paths, Endpoints(config.bus.events, config.bus.replay, config.bus.orders)
+        holders = Keyholders(paths.key("bus").parent, paths.bus_keys, paths.bus_key, at)
+        self.bus = Bus(scribe.journal, holders, self.orders.take, scribe.append, _bus_failed)
+        files.callback(self.bus.close)
+        self._keys = KeyDesk(holders, self.bus, scribe.append)
+        lane = LaneAccess(lambda: gate.state.phase, lambda: gate.sensed, self.orders.take, scribe.append, ask_vision)
+        self.devices = DeviceDesk(config.devices, crew.all, crew.installers, lane, paths.run)
+        self.reloader = Reloader(
+            config, prepared, lambda new: scribe.note_config(new.sha256, new.reversed), scribe.append
+        )
+
+    def _hand_on(self, order: Order, reply: Reply) -> None:
+        """Those that are not the lane's own."""
+        if order.verb == CLEAR:
+            self._counter.order(order, reply)
+        elif order.verb == RELOAD:
+            self.reloader.order(order, reply)
+        elif order.verb == ACKNOWLEDGE:
+            self._scribe.acknowledge(order, reply)
+        elif order.verb in key_desk.VERBS:
+            self._keys.order(order, reply)
+        else:
+            (self.devices.order if order.verb in VERBS else self._clerk.order)(order, reply)
+
+
+def _bus_failed(error: GateError) -> None:
+    _log.error("%s", error)
