@@ -22,6 +22,7 @@ from gatefw.bus_socket import ORDERS, BusSockets
 from gatefw.control import Answer, Handler
 from gatefw.errors import GateError
 from gatefw.journal import Journal
+from gatefw.journal_reading import Row
 from gatefw.model import Fact
 
 REPLAY_ROWS = 256
@@ -148,8 +149,11 @@ class Bus:
     def _publish(self) -> None:
         while rows := self._journal.read(self._published, REPLAY_ROWS):
             for row in rows:
-                self._sockets.events.send_multipart([row.type.encode(), row.n.to_bytes(8, "big"), row.body])
+                self._send(row)
             self._published = rows[-1].n
+
+    def _send(self, row: Row) -> None:
+        self._sockets.events.send_multipart([row.type.encode(), row.n.to_bytes(8, "big"), row.body])
 
     def _replay(self) -> None:
         """One request at most: there may be events to publish before the next."""

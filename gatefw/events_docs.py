@@ -1,4 +1,4 @@
-"""Writes `docs/events.md` and `docs/events.schema.json` from the table in `events`.
+"""Writes `docs/events.md`, `docs/events.schema.json` and `docs/asyncapi.yaml` from the tables in the code.
 
     python -m gatefw.events_docs docs
 
@@ -7,8 +7,15 @@ A test compares the files with what this makes.
 
 import json
 import sys
+from collections.abc import Set
 from pathlib import Path
 
+from gatefw import asyncapi
+from gatefw.bus import REPLAY_EVERY_S
+from gatefw.bus_keys import Permission
+from gatefw.bus_orders import BURST, NONCE, NONCE_S
+from gatefw.bus_socket import CONNECTIONS, SILENT_MS
+from gatefw.control import EXPIRES_S
 from gatefw.events import (
     EPOCH,
     FIELDS,
@@ -27,7 +34,7 @@ INTRODUCTION = """\
 # Events
 
 Made from `gatefw/events.py` by `python -m gatefw.events_docs docs`; do not edit. The same as JSON Schema (2020-12) is
-in `events.schema.json`.
+in `events.schema.json`, the bus as AsyncAPI 3.0 in `asyncapi.yaml`.
 
 Every event was committed to the journal before it was published. It is a CloudEvents 1.0 JSON object:
 
@@ -47,9 +54,21 @@ Every event was committed to the journal before it was published. It is a CloudE
 
 There is no free text. No event holds a picture, a template, a name, a document number or a traveller's lasting id.
 
+## Keys
+
+The bus is three ZeroMQ sockets (`[bus]` in the lane file), and whoever connects to one shows a key: CURVE, on a
+socket file as on a network. `gatefw keys new NAME --may read` writes a file, JSON with `name`, `public`, `secret`,
+`server` (the gate's own public key), all in Z85, and the endpoints `events`, `replay` and `orders`. Who has no key,
+or one that was taken away, is refused in the handshake and learns no more than that a ZeroMQ server with CURVE is
+there. On the machine itself `bus.key` in the runtime directory is such a file, for whoever may read it.
+
+The supervisor has no network. From elsewhere the bus is reached through a relay that carries bytes and has no key
+(`systemd/gatefw-bus-*.socket`, ports 5571 to 5573), or the lane file names `tcp://` endpoints on a site without
+systemd.
+
 ## Following them
 
-Two ZeroMQ sockets (`[bus]` in the lane file). A subscriber connects to both, the first one first:
+A subscriber connects to `events` and `replay`, with a key that may `read`, the first one first:
 
 1. `events` (SUB): messages `[type, n, event]`; `n` is 8 bytes, big-endian. ZeroMQ drops messages for a subscriber that
    is slow or away: a jump in `n` says so.
@@ -60,7 +79,38 @@ Two ZeroMQ sockets (`[bus]` in the lane file). A subscriber connects to both, th
    it, with a `journal.checkpoint` that vouches for them ([audit.md](audit.md)). A request that is not of this form is
    answered with `["BAD"]`.
 
-`subscriber.py` beside this file does all of it.
+`subscriber.py` beside this file does all of it. `gatefw events conform -- PROGRAM` plays a gate that loses, repeats
+and restarts to a subscriber of yours, and says whether what it printed is each event once and in order.
+
+What a subscriber does not take in time is dropped, for it alone, and the replay has it. A thousand messages are
+kept for each; who does not answer a heartbeat for {silent_s:.0f} s is disconnected. The replay answers
+{replays:.0f} requests a second in all, in turn; at most {connections} clients are connected.
+
+## Orders
+
+`orders` (DEALER) takes one JSON object a message, and answers each with one:
+
+```text
+{{"id": 1, "verb": "nonce"}}
+{{"id": 1, "ok": true, "result": {{"nonce": "5f0c...", "lives_s": {nonce_s:.0f}}}}}
+{{"id": 2, "verb": "close", "args": {{}}, "nonce": "5f0c...", "expires_s": 5, "expects": "idle"}}
+{{"id": 2, "ok": true, "result": {{"detail": "lane is out_of_service", "phase": "out_of_service"}}}}
+{{"id": 2, "ok": false, "error": "not_permitted", "message": "..."}}
+```
+
+A nonce is good for one order of the key that asked for it, {nonce_s:.0f} s at most and until the gate restarts. The
+time of an order, `expires_s` ({expires_s:.0f} where none is given), runs from when its nonce was given out, by the
+gate's clock: an order that was held back or kept has no effect. `expects` is the phase in which you believe the
+lane to be; orders to the lane are refused without it, or in another. Nothing is kept for later, and nothing is done
+twice; who hears no answer asks for the `status`. What is ordered is journalled as `operator.ordered` by `bus-NAME`,
+refused or not; of one key {burst} at once, then one each second, the rest being refused unheard. `gatefw lane` and
+`gatefw status` do it with `--key FILE`.
+
+| a key that may | orders |
+|---|---|
+{permissions}
+
+Every key may ask for a nonce. Not over the bus: {never}.
 
 ## Types
 """
@@ -71,9 +121,28 @@ def _words() -> dict[str, Word]:
     return {field.name: field for fields in FIELDS.values() for field in fields.values() if isinstance(field, Word)}
 
 
+def _introduction() -> str:
+    by = asyncapi.needed_words()
+    rows = [f"| `{each.value}` | {_listed(by[each], {NONCE})} |" for each in Permission]
+    return INTRODUCTION.format(
+        silent_s=SILENT_MS / 1000,
+        replays=1 / REPLAY_EVERY_S,
+        connections=CONNECTIONS,
+        nonce_s=NONCE_S,
+        expires_s=EXPIRES_S,
+        burst=BURST,
+        permissions="\n".join(rows),
+        never=_listed(by[None]),
+    )
+
+
+def _listed(verbs: list[str], without: Set[str] = frozenset()) -> str:
+    return ", ".join(f"`{verb}`" for verb in verbs if verb not in without)
+
+
 def markdown() -> str:
     """The reference for people, as Markdown."""
-    parts = [INTRODUCTION]
+    parts = [_introduction()]
     for kind, fields in FIELDS.items():
         parts.append(f"### `{type_of(kind)}`\n")
         if fields:
@@ -145,6 +214,7 @@ def json_schema() -> dict[str, object]:
 def main(folder: Path) -> None:
     (folder / "events.md").write_text(markdown(), encoding="utf-8")
     (folder / "events.schema.json").write_text(json.dumps(json_schema(), indent=1) + "\n", encoding="utf-8")
+    (folder / "asyncapi.yaml").write_text(asyncapi.yaml(asyncapi.document()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,6 @@ import itertools
 import json
 import os
 import queue
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -26,8 +23,6 @@ from gatefw.bus_socket import HIGH_WATER
 from gatefw.errors import BadReply, GateError, SetupError
 from gatefw.events import WallTime
 from gatefw.journal import Journal
-
-SUBSCRIBER = Path(__file__).parent.parent / "docs" / "subscriber.py"
 
 
 def identify(sock: zmq.Socket[bytes], key: ClientKey) -> None:
@@ -280,51 +275,3 @@ def test_something_else_on_the_endpoint_is_a_bad_reply(tmp_path: Path) -> None:
             other.send_multipart(message)
             assert isinstance(caught.get(timeout=DEADLINE_S), BadReply)
             thread.join()
-
-
-# ---------------------------------------------------------------- the subscriber in the documentation
-
-
-class Subscriber:
-    """`docs/subscriber.py` as a process; knows nothing of gatefw."""
-
-    def __init__(self, gate: BusBench, last: int) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, SUBSCRIBER, gate.local, str(last)], stdout=subprocess.PIPE, text=True
-        )
-
-    def receive(self, count: int) -> list[int]:
-        assert self.process.stdout is not None
-        return [int(json.loads(self.process.stdout.readline())["sequence"]) for _ in range(count)]
-
-    def close(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.communicate()
-
-
-def test_the_documented_subscriber_follows_leaves_rejoins_and_misses_nothing(gate: BusBench) -> None:
-    gate.commit(5)
-    with closing(Subscriber(gate, last=0)) as subscriber:
-        assert subscriber.receive(5) == [1, 2, 3, 4, 5]
-        gate.commit(REPLAY_ROWS * 2)
-        assert subscriber.receive(REPLAY_ROWS * 2) == list(range(6, 6 + REPLAY_ROWS * 2))
-    gate.commit(20)
-    last = 5 + REPLAY_ROWS * 2
-    with closing(Subscriber(gate, last)) as subscriber:
-        assert subscriber.receive(20) == list(range(last + 1, last + 21))
-        gate.commit(1)
-        assert subscriber.receive(1) == [last + 21]
-
-
-def test_the_documented_subscriber_survives_the_gate_and_notices_a_new_journal(tmp_path: Path) -> None:
-    with closing(BusBench(tmp_path)) as gate:
-        gate.commit(2)
-        subscriber = Subscriber(gate, last=0)
-        assert subscriber.receive(2) == [1, 2]
-    with closing(subscriber):
-        with closing(BusBench(tmp_path)) as gate:
-            gate.commit(2)
-            assert subscriber.receive(2) == [3, 4]
-        with closing(BusBench(tmp_path, "another")) as gate:
-            gate.commit(5)
-            assert subscriber.receive(5) == [1, 2, 3, 4, 5]
