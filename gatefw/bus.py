@@ -8,6 +8,7 @@ smaller one.
 """
 
 import contextlib
+import logging
 import queue
 import socket
 import threading
@@ -25,6 +26,7 @@ from gatefw.journal import Journal
 from gatefw.journal_reading import Row
 from gatefw.model import Fact
 
+_log = logging.getLogger(__name__)
 REPLAY_ROWS = 256
 REPLAY_EVERY_S = 0.005  # however many ask: the interpreter is the lane's as well
 ORDERS_EVERY_S = 0.005
@@ -53,6 +55,7 @@ class Bus:
         self._book = OrderBook(handle, record, self._answer_later)
         self._answers: queue.SimpleQueue[tuple[Waiting, Answer]] = queue.SimpleQueue()
         self._reopened: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._shown_out: set[str] = set()
         self._next_replay_s = self._next_order_s = 0.0
         self._closing = threading.Event()
         self.progress = 0
@@ -93,7 +96,9 @@ class Bus:
     def _admits(self, domain: str, public: str) -> bool:
         """Each socket has its own door: events and replay are for who may read."""
         grant = self._holders.holder(public)
-        return grant is not None and (domain == ORDERS or Permission.READ in grant.may)
+        return (
+            grant is not None and public not in self._shown_out and (domain == ORDERS or Permission.READ in grant.may)
+        )
 
     def _work(self) -> None:
         with self._wake_in, self._wake_out:
@@ -110,7 +115,8 @@ class Bus:
         self._sleep()
         self.progress += 1
         self._open_again()
-        self._sockets.admit()
+        if greedy := self._sockets.admit():
+            self._show_out(greedy)
         self._publish()
         self._replay()
         self._take_order()
@@ -131,6 +137,16 @@ class Bus:
             wakes_s.append(self._book.next_deadline_s)
         if self._wake_in.fileno() in dict(poller.poll(int(max(0.0, min(wakes_s) - now_s) * 1000) + 1)):
             self._wake_in.recv(4096)
+
+    def _show_out(self, public: str) -> None:
+        grant = self._holders.holder(public)
+        _log.warning(
+            "bus: key %s subscribed to more than there is, and is not let in again before the next start",
+            grant.name if grant else "that was taken away",
+        )
+        self._shown_out.add(public)
+        self.reopen(lambda: None)
+        self._open_again()
 
     def _open_again(self) -> None:
         thens = []

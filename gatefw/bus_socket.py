@@ -25,12 +25,13 @@ SOCKET_MODE = 0o660  # its directory says which group; who may speak is said by 
 HIGH_WATER = 1000  # messages kept for one slow client; beyond it, only the replay has them
 REQUESTS_KEPT = 32  # of one client that asks faster than it is answered
 CONNECTIONS = 64  # on all three sockets; HIGH_WATER messages of less than 2 KB each are 128 MB at the very worst
-MESSAGE_BYTES = 64 * 1024
+ASK_BYTES, ORDER_BYTES = 1024, 64 * 1024  # of one message to us
+TOPIC_BYTES = 16 * 1024  # of all that is subscribed to; there are some fifty kinds of events
 LINGER_MS = 500
 END_S = 5.0
 HEARTBEAT_MS, SILENT_MS = 2000, 10_000  # who does not answer for so long has gone
 HANDSHAKE_MS = 5000  # who has not shown a key by then has gone
-ADMISSIONS = 64  # answered before events are published again
+ADMISSIONS, SUBSCRIPTIONS = 64, 4096  # looked at before events are published again
 IPC, TCP = "ipc://", "tcp://"
 _ZAP = "inproc://zeromq.zap.01"
 _COMES_AND_GOES = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
@@ -54,6 +55,7 @@ class BusSockets:
     def __init__(self, endpoints: Endpoints, server: tuple[str, str], admits: Admits) -> None:
         self._server, self._admits = server, admits
         self._monitors: dict[Socket, Socket] = {}
+        self._topics: dict[bytes, str] = {}  # whose subscription made us know it
         self._live: set[tuple[Socket, int]] = set()  # each connection: a monitor, a descriptor
         with contextlib.ExitStack() as files:
             self._context = zmq.Context()
@@ -64,7 +66,7 @@ class BusSockets:
             self.events, self.replay, self.orders = (
                 self._bound(files, kind, endpoint, domain)
                 for kind, endpoint, domain in (
-                    (zmq.PUB, endpoints.events, EVENTS),
+                    (zmq.XPUB, endpoints.events, EVENTS),
                     (zmq.ROUTER, endpoints.replay, REPLAY),
                     (zmq.ROUTER, endpoints.orders, ORDERS),
                 )
@@ -93,15 +95,19 @@ class BusSockets:
     @property
     def polled(self) -> list[Socket]:
         """What to call `admit` for."""
-        return [self._gatekeeper, *self._monitors.values()]
+        return [self._gatekeeper, self.events, *self._monitors.values()]
 
-    def admit(self) -> None:
-        """Say who may come in; bounded, and never waits."""
+    def admit(self) -> str:
+        """Say who may come in; bounded, and never waits. Returns the key that subscribes to more than there is, if any.
+
+        Subscriptions are kept in memory, by libzmq and without a limit: such a client is to be shown out.
+        """
         for monitor in self._monitors.values():
             self._count(monitor)
         with contextlib.suppress(zmq.Again):
             for _ in range(ADMISSIONS):
                 self._answer(*self._gatekeeper.recv_multipart(zmq.NOBLOCK))
+        return self._greedy()
 
     # ---------------------------------------------------------------- the gatekeeper
 
@@ -119,6 +125,25 @@ class BusSockets:
                     return b"300", b""  # try again later
                 return b"200", public
         return b"400", b""
+
+    def _greedy(self) -> str:
+        with contextlib.suppress(zmq.Again):
+            for _ in range(SUBSCRIPTIONS):
+                if sum(map(len, self._topics)) > TOPIC_BYTES:
+                    return self._most()
+                frame = self.events.recv(zmq.NOBLOCK, copy=False)
+                topic = frame.bytes
+                if topic[:1] == b"\1":
+                    self._topics[topic[1:]] = str(frame.get("User-Id"))
+                else:  # the last one unsubscribed, or has gone, or it is nothing that we know
+                    self._topics.pop(topic[1:], None)
+        return ""
+
+    def _most(self) -> str:
+        held: dict[str, int] = {}
+        for topic, key in self._topics.items():
+            held[key] = held.get(key, 0) + len(topic)
+        return max(held, key=lambda key: held[key])
 
     def _count(self, monitor: Socket) -> None:
         with contextlib.suppress(zmq.Again):
@@ -160,7 +185,8 @@ class BusSockets:
         return sock
 
     def _secure(self, sock: Socket, domain: str) -> None:
-        sock.sndhwm, sock.rcvhwm, sock.maxmsgsize = HIGH_WATER, REQUESTS_KEPT, MESSAGE_BYTES
+        sock.sndhwm, sock.rcvhwm = HIGH_WATER, REQUESTS_KEPT
+        sock.maxmsgsize = ORDER_BYTES if domain == ORDERS else ASK_BYTES
         sock.handshake_ivl, sock.heartbeat_ivl, sock.heartbeat_timeout = HANDSHAKE_MS, HEARTBEAT_MS, SILENT_MS
         sock.curve_server = True
         sock.curve_publickey, sock.curve_secretkey = (each.encode() for each in self._server)

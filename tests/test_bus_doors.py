@@ -18,7 +18,7 @@ from zmq.utils.monitor import recv_monitor_message
 from gatefw.bus import REPLAY_ROWS
 from gatefw.bus_client import follow, order
 from gatefw.bus_keys import ClientKey, Endpoints, Keyholders, Permission, new_pair
-from gatefw.bus_socket import CONNECTIONS, HIGH_WATER, BusSockets
+from gatefw.bus_socket import CONNECTIONS, HIGH_WATER, TOPIC_BYTES, BusSockets
 from gatefw.control import Done
 from gatefw.errors import Refusal
 
@@ -149,7 +149,8 @@ def test_where_nobody_answers_for_the_keys_nobody_is_let_in(tmp_path: Path) -> N
         with caller(at.replay, key) as (_, monitor):
             until(lambda: sockets.admit() or monitor.poll(1), "a good key is let in")
             assert handshake(monitor) == zmq.EVENT_HANDSHAKE_SUCCEEDED
-        sockets.polled[0].close(0)
+        gatekeeper, *_ = sockets.polled
+        gatekeeper.close(0)
         with caller(at.replay, key) as (sock, monitor):
             sock.send_multipart(ASK)
             assert handshake(monitor) != zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -250,6 +251,22 @@ def test_stalled_subscribers_floods_garbage_and_strangers_keep_no_event_from_who
             gate.commit(count)
             got = [int(next(events)["sequence"]) for _ in range(count)]
         assert got == list(range(2, count + 2))
+
+
+def test_who_subscribes_to_more_than_there_is_is_shown_out_and_the_others_stay(
+    gate: BusBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each subscription takes memory, and libzmq knows no limit."""
+    hoarder, reader = gate.new_key("hoarder", Permission.READ), gate.new_key("reader", Permission.READ)
+    with closing(follow(reader)) as events, caller(hoarder.events, hoarder, zmq.SUB) as (sock, monitor):
+        assert next(events)["sequence"].endswith("1")
+        assert handshake(monitor) == zmq.EVENT_HANDSHAKE_SUCCEEDED
+        for number in range(TOPIC_BYTES // 64 + 1):
+            sock.subscribe(f"{number:064}".encode())
+        until(lambda: handshake(monitor) == zmq.EVENT_HANDSHAKE_FAILED_AUTH, "it is not let in again")
+        gate.commit(1)
+        assert next(events)["sequence"].endswith("2")
+    assert "key hoarder subscribed to more than there is" in caplog.text
 
 
 def test_whoever_asks_without_end_is_served_in_turn_with_the_others(gate: BusBench) -> None:
