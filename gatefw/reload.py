@@ -57,7 +57,7 @@ class Difference:
     def merged(self, old: Config, new: Config) -> Config:
         """The old one with what is applied."""
         tables = {key.partition(".")[0] for key in self.applied}
-        return dataclasses.replace(old, **{name: getattr(new, name) for name in RELOADED if name in tables})
+        return dataclasses.replace(old, **{name: getattr(new, name) for name in RELOADED if _table(name) in tables})
 
     def to_json(self) -> dict[str, object]:
         return {"applied": list(self.applied), "refused": list(self.refused)}
@@ -90,7 +90,7 @@ def _changed_devices(old: object, new: object) -> Iterable[str]:
 
 
 def _table(name: str) -> str:
-    return {"vision_table": "vision"}.get(name, name)
+    return {"vision_table": "vision", "rules": "rule"}.get(name, name)
 
 
 def reread(config: Config) -> Config:

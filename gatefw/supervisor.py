@@ -144,6 +144,7 @@ class Supervisor:
         self._oversight = Oversight(
             config, self.gate, self._crew, self._devices.states, self._scribe, self._inbox, self._notifier
         )
+        self._orders.health = self._oversight.telemetry.health
 
     def _prepared(self, config: Config) -> Callable[[], None]:
         """What the loop has to do so that the lane runs by another lane file, as far as `reload` lets it."""
@@ -362,6 +363,5 @@ class Supervisor:
             "hint": self._hint,
             "journal_head": self._scribe.journal.head(),
             "memory": self._memory,
-            "health": self._oversight.telemetry.health(time.monotonic()),
             "reloaded": self._reloader.told,
         }

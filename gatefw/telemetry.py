@@ -13,8 +13,6 @@ from gatefw.model import Fact, FactKind, Phase
 from gatefw.thread_watch import ThreadWatch
 from gatefw.vitals import Health
 
-FRESH_S = 1.0
-
 
 @dataclass(slots=True)
 class Counts:
@@ -59,16 +57,9 @@ class Telemetry:
         self._lane, self._devices, self._states, self._threads = lane, devices, states, threads
         self._waiting, self._rows, self._fed = waiting, rows, fed
         self.counts = Counts()
-        self._health: dict[str, object] = {}
-        self._made_s = -FRESH_S
 
-    def health(self, now_s: float) -> dict[str, object]:
-        """Of each device, and of the threads that have none; for the loop, no older than `FRESH_S`."""
-        if now_s - self._made_s >= FRESH_S:
-            self._health, self._made_s = self._all_health(), now_s
-        return self._health
-
-    def _all_health(self) -> dict[str, object]:
+    def health(self) -> dict[str, object]:
+        """Of each device, and of the threads that have none."""
         stalled = self._threads.stalled
         devices = {name: health().to_json() for name, health in self._devices.items()}
         threads = {name: {"turns": turns, "stalled": name in stalled} for name, turns in self._threads.progress.items()}

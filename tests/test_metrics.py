@@ -9,6 +9,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 import hw
 from gatefw import config, metrics
+from gatefw.control import Answer, Done, Order
 from gatefw.errors import DeviceLost, SetupError
 from gatefw.metrics import FAMILIES, SERIES_MAX, text
 from gatefw.metrics_exporter import exporter
@@ -130,9 +132,11 @@ def test_a_gate_tells_every_name_of_the_table_and_nothing_of_anybody(supervisor:
 
 
 def test_the_health_of_each_device_is_in_the_status(supervisor: Supervisor) -> None:
-    supervisor._publish_status()
-    health = supervisor._orders.status["health"]
-    assert isinstance(health, dict)
+    answers: list[Answer] = []
+    supervisor._orders.take(Order("status", {}, "uid-7", None, 1e9), answers.append)
+    (answer,) = answers
+    assert isinstance(answer, Done)
+    health: Any = answer.result["health"]
     assert set(health["devices"]) == {worker.name for worker in supervisor._crew.all}
     door = health["devices"]["door.entry_door"]
     assert set(door) == {"state", "for_s", "tries", "losses", "error", "turns", "p50_s", "p99_s", "age_s"}

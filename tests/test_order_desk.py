@@ -47,7 +47,7 @@ def test_status_is_the_newest_snapshot_and_a_stop_is_heard_at_once() -> None:
     bench.desk.status = {"phase": "idle"}
     bench.order("status")
     bench.order("stop")
-    assert bench.answers == [Done({"phase": "idle"}), Done({"stopping": True})]
+    assert bench.answers == [Done({"phase": "idle", "health": {}}), Done({"stopping": True})]
     assert (bench.stops, bench.queued) == (1, [])
 
 

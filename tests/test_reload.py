@@ -78,7 +78,7 @@ def test_what_is_safe_counts_at_once_and_what_is_not_is_named(site: Site) -> Non
         ("release = 17", "release = 18"),
         more="\n[tries]\nmost = 7\n" + RULE,
     )
-    assert site.reload() == Done({"applied": ["tries.most", "rules"], "refused": ["door.entry_door.release"]})
+    assert site.reload() == Done({"applied": ["tries.most", "rule"], "refused": ["door.entry_door.release"]})
     (now,) = site.applied
     assert (now.tries.most, len(now.rules)) == (7, 1)
     assert now.devices != site.load().devices

@@ -1,6 +1,7 @@
 """What is known of how a device goes, and the wait for its next try: in virtual time, over any order of events."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -118,6 +119,46 @@ def test_a_device_that_stays_away_is_one_alarm_which_is_over_when_it_has_worked_
     assert told == [DeviceWent("lamp"), away, DeviceCame("lamp"), over]
     assert worker.vitals.health().tries == 0
     worker.stop(30)
+
+
+class LooseLamp(Lamp):
+    """Answers once, and is gone: its plug is loose."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+
+
+class LooseWorker(Worker[LooseLamp]):
+    def turn(self, device: LooseLamp) -> None:
+        device.turns += 1
+        if device.turns > 1:
+            raise DeviceLost("lamp: gone again")
+
+
+class Patience(Backoff):
+    """Notes how long it would wait, and does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited_s: list[float] = []
+
+    def rest(self, ending: threading.Event, there: Callable[[], bool]) -> None:
+        self.waited_s.append(self.wait_s())
+        ending.wait(0.001)
+
+
+def test_a_device_that_comes_and_goes_is_tried_less_and_less_often_and_is_an_alarm_too() -> None:
+    """Each time it answers it is there, and each time it is gone a moment later: that is no device to work with."""
+    told: list[GateInput] = []
+    worker, patience = LooseWorker("lamp", LooseLamp, told.append), Patience()
+    worker._backoff = patience
+    worker.start()
+    until(lambda: len(patience.waited_s) > ALERT_TRIES, "many tries", 60)
+    worker.stop(30)
+    assert patience.waited_s[0] <= 0.25
+    assert min(patience.waited_s[5:]) >= 1.5
+    assert told.count(DeviceImpaired("lamp", Reason.DEVICE_AWAY, True)) == 1
+    assert worker.vitals.health().losses >= ALERT_TRIES
 
 
 def test_what_is_said_of_an_absence_outlives_another_reason_for_it_and_what_was_said_of_its_work_does_not() -> None:
