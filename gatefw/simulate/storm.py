@@ -51,7 +51,7 @@ from gatefw.simulate.storm_came import Came
 from gatefw.simulate.storm_disk import Disk, Writer
 from gatefw.simulate.storm_life import CountedGate, Life
 from gatefw.simulate.storm_links import DoorLink, Link
-from gatefw.simulate.storm_people import COMPANY
+from gatefw.simulate.storm_people import company
 from gatefw.simulate.storm_strikes import Strikes
 from gatefw.simulate.storm_truth import StormJudge, Truth
 from gatefw.simulate.traveller import Traveller
@@ -66,6 +66,8 @@ ARRIVALS = 24
 """So many people come in one storm."""
 CALM_S = 500.0
 """So long after the last fault nobody is shut in any more, and the lane serves or waits for a reset."""
+LONG_GONE = 200
+"""So many people later nobody is asked about any more."""
 SHORT = {Timer.HOLD: 60.0, Timer.MAINTENANCE: 40.0}
 """Timers that are cut, or a storm would mostly wait."""
 WAITS = (Phase.FAULT, Phase.EVACUATED, Phase.OUT_OF_SERVICE, Phase.MAINTENANCE, Phase.IDLE)
@@ -77,9 +79,17 @@ COUNTED = (Occupancy.EMPTY, Occupancy.ONE, Occupancy.MANY)
 class Storm:
     """One storm at one lane. `tell` is told, in words, everything that happens."""
 
-    def __init__(self, config: Config, seed: int, tell: Tell | None = None, writer: type[Writer] = Writer) -> None:
+    def __init__(
+        self,
+        config: Config,
+        seed: int,
+        tell: Tell | None = None,
+        doors: tuple[DoorId, ...] | None = None,
+        writer: type[Writer] = Writer,
+    ) -> None:
+        """`doors`: those that are built, instead of the lane file's; `writer` keeps the promises of a journal."""
         self.config, self.seed, self.chance = config, seed, Random(seed)  # noqa: S311  a simulation
-        self.settings = _settings(config, hold=self.chance.random() < 0.12)
+        self.settings = _settings(config, doors, hold=self.chance.random() < 0.12)
         self.now_s, self.disk, self.came = 0.0, Disk(), Came(storms=1)
         self.rows = self.came.rows
         self.answers_late_s, self.answers_lost, self.answers_twice = 0.0, False, False
@@ -89,8 +99,7 @@ class Storm:
         self._tell, self._heap, self._numbers = tell, list[tuple[float, int, Callable[[], None]]](), count()
         self.clock_off_s, self.vouched, self.down = 0.0, True, Counter[str]()
         self._strikes = Strikes(self)
-        doors = self.settings.policy.doors
-        self.world = World(WorldSettings(doors=doors, hardware_limit_s=3600.0))
+        self.world = World(WorldSettings(doors=self.settings.policy.doors, hardware_limit_s=3600.0))
         self.site = VirtualSite(self.world)
         self._truth = Truth(self.world, self.disk, self._broke)
         self.drove = self._truth.drove
@@ -115,23 +124,27 @@ class Storm:
 
     def play(self) -> Came:
         """From a start to the calm after it."""
-        self._until(self.now_s + 10.0, lambda: self.life.phase is Phase.IDLE)
+        self.begin()
         for strike in drawn(self.chance, self.now_s + 5.0, self.now_s + ARRIVALS * 30.0):
-            self.at(strike.at_s, partial(self._strike, strike))
-        self.at(self.now_s + 6.0, self._officer)
+            self.at(strike.at_s, partial(self.strike, strike))
         for number in range(ARRIVALS):
-            self._until(self.now_s + 25.0, self._room_in_front)
-            self._until(self.now_s + self.chance.uniform(0.1, 2.0))
-            self._send(number)
+            self.until(self.now_s + 25.0, self.room_in_front)
+            self.until(self.now_s + self.chance.uniform(0.1, 2.0))
+            self.send(number)
             if self.came.violations:
                 break
         self.calm = True
-        self._until(self.now_s + 20.0)
+        self.until(self.now_s + 20.0)
         if self.life.alive and self.life.journal.broken:
             self.die()
-        self._until(self.now_s + CALM_S, self._is_calm)
+        self.until(self.now_s + CALM_S, self._is_calm)
         self._look_back()
         return self._counted()
+
+    def begin(self) -> None:
+        """The lane comes up, and its officer is on duty."""
+        self.until(self.now_s + 10.0, lambda: self.life.phase is Phase.IDLE)
+        self.at(self.now_s + 6.0, self.officer)
 
     def _is_calm(self) -> bool:
         return not self.world.people and self.life.alive and self.life.phase in WAITS and self.life.journal.idle
@@ -143,12 +156,12 @@ class Storm:
             self._broke(f"the lane stands in {self.life.phase.value} {CALM_S:g} s after the storm")
         if self.life.journal.broken:
             self.die()
-            self._until(self.now_s + 30.0, lambda: self.life.phase in WAITS)
-        self._until(self.now_s + 10.0)  # the door closes behind the last one
+            self.until(self.now_s + 30.0, lambda: self.life.phase in WAITS)
+        self.until(self.now_s + 10.0)  # the door closes behind the last one
         for verb in (Verb.MAINTAIN_END, Verb.RESET, Verb.OPEN):
             self.order(verb)
-            self._until(self.now_s + 20.0, lambda: self.life.phase is Phase.IDLE)
-        self._until(self.now_s + 60.0, lambda: self.life.phase is Phase.IDLE and self.life.journal.idle)
+            self.until(self.now_s + 20.0, lambda: self.life.phase is Phase.IDLE)
+        self.until(self.now_s + 60.0, lambda: self.life.phase is Phase.IDLE and self.life.journal.idle)
         if self.life.phase is not Phase.IDLE:
             self._broke(f"the lane does not come back to idle from {self.life.phase.value}")
         if self.disk.under_way:
@@ -170,7 +183,7 @@ class Storm:
     def at(self, when_s: float, do: Callable[[], None]) -> None:
         heapq.heappush(self._heap, (when_s, next(self._numbers), do))
 
-    def _until(self, until_s: float, so: Callable[[], bool] = lambda: False) -> bool:
+    def until(self, until_s: float, so: Callable[[], bool] = lambda: False) -> bool:
         while not so():
             due_s = min(self.site.next_s(), self._heap[0][0] if self._heap else math.inf)
             if due_s > until_s:
@@ -302,13 +315,14 @@ class Storm:
 
     # ------------------------------------------------------------ people
 
-    def _room_in_front(self) -> bool:
+    def room_in_front(self) -> bool:
         before = (Place.AWAY, Place.FRONT, self._front)
         return not any(person.place in before for person in self.world.people.values())
 
-    def _send(self, number: int) -> None:
+    def send(self, number: int) -> None:
         name = f"t{number}"
-        weights, kinds = zip(*COMPANY[self.settings.policy.shape], strict=True)
+        self._cast.pop(f"t{number - LONG_GONE}", None)
+        weights, kinds = zip(*company(self.settings.policy.shape, self.by_token), strict=True)
         [comes] = self.chance.choices(kinds, weights)
         self._cast[name] = Traveller(name, _facts(self.config, self.chance))
         for at, script in enumerate(comes(self, name, self.chance)):
@@ -332,7 +346,7 @@ class Storm:
     def asks(self) -> bool:
         return self.life.alive and self._asked is self.life.gate.runs.served and self._asked is not None
 
-    def _strike(self, strike: Strike) -> None:
+    def strike(self, strike: Strike) -> None:
         if self.calm or not self.life.alive:
             return
         what = self._strikes.begin(strike)
@@ -346,11 +360,11 @@ class Storm:
         self.life.put(Ordered(1, verb, "uid-1000"))
         self.life.drain()
 
-    def _officer(self) -> None:
+    def officer(self) -> None:
         """Looks in from time to time, and mostly does what helps."""
         if self.calm:
             return
-        self.at(self.now_s + self.chance.uniform(3.0, 15.0), self._officer)
+        self.at(self.now_s + self.chance.uniform(3.0, 15.0), self.officer)
         life, phase = self.life, self.life.phase
         if not life.alive:
             return
@@ -367,10 +381,14 @@ class Storm:
             self.order(Verb.OPEN)
 
 
-def _settings(config: Config, hold: bool) -> GateSettings:
+def _settings(config: Config, doors: tuple[DoorId, ...] | None, hold: bool) -> GateSettings:
     settings = gate_settings(config)
     policy = replace(settings.policy, hold_on_refusal=hold or settings.policy.hold_on_refusal)
-    return replace(settings, policy=policy, timers={**settings.timers, **SHORT})
+    required = settings.required
+    if doors is not None:
+        policy = replace(policy, doors=doors)
+        required = required - {f"door.{door}" for door in DoorId if door not in doors}
+    return replace(settings, policy=policy, required=required, timers={**settings.timers, **SHORT})
 
 
 @cache

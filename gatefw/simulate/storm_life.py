@@ -142,7 +142,7 @@ class Life:
         gate.rows = around.rows
         self.alive, self.dies_after = True, math.inf  # effects
         self.stands_until_s = -math.inf
-        self._inbox, self._timer, self._ticking, self._polling = Inbox(INBOX), 0, False, False
+        self.inbox, self._timer, self._ticking, self._polling = Inbox(INBOX), 0, False, False
         self._open: dict[tuple[RunId, int], str] = {}
         self.doors = {link.body.door: link for link in links.values() if isinstance(link, DoorLink)}
         emergency = tuple(door for door in gate.state.policy.emergency if door in self.doors)
@@ -171,11 +171,11 @@ class Life:
     def behind(self) -> bool:
         """Whether something has happened that the gate has not taken yet."""
         now_s = self.around.now_s
-        return len(self._inbox) > 0 or any(link.told_until_s > now_s for link in self.links.values())
+        return len(self.inbox) > 0 or any(link.told_until_s > now_s for link in self.links.values())
 
     def put(self, event: GateInput) -> None:
         if self.alive:
-            self._inbox.put(event)
+            self.inbox.put(event)
 
     def drain(self) -> None:
         """The loop: one input after the other, unless it stands still."""
@@ -183,7 +183,7 @@ class Life:
             return
         while self.alive:
             try:
-                event = self._inbox.get(0)
+                event = self.inbox.get(0)
             except Overflow:
                 event = Faulted(Reason.OVERFLOW)
             if event is None:

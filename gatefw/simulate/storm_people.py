@@ -116,6 +116,17 @@ def _boards(photo: str, patience_s: float) -> Script:
     return (yield from boarder(photo, patience_s))
 
 
+def _steps_up(lamps: Lamps, who: str, first_s: float, patience_s: float) -> Script:
+    """To the spot before the only door, after a token was shown in front of it; sooner or later."""
+    yield face(who)
+    yield Walk(Place.FRONT)
+    if not (yield WaitFor(lambda _world: lamps.green(), LOOKS_S)):
+        return (yield from turn_away())
+    yield Present(who)
+    yield Wait(first_s)
+    return (yield from boarder(who, patience_s))
+
+
 Company = Callable[[Lamps, str, Random], Sequence[Script]]
 
 
@@ -148,9 +159,20 @@ AT_ONE_DOOR: Sequence[tuple[int, Company]] = (
     (3, lambda _lamps, who, _chance: [_boards(who, 10.0), _boards(who, 10.0)]),
     (2, lambda _lamps, who, chance: [_boards(who, chance.uniform(0.1, 2.0))]),
 )
+AT_ONE_DOOR_BY_TOKEN: Sequence[tuple[int, Company]] = (
+    (30, lambda lamps, who, chance: [_steps_up(lamps, who, chance.uniform(0.0, 1.0), 30.0)]),
+    (3, lambda lamps, who, chance: [_steps_up(lamps, who, chance.uniform(0.0, 20.0), 5.0)]),
+    (3, lambda lamps, who, _chance: [_steps_up(lamps, who, 0.0, 10.0), _boards(STRANGER, 10.0)]),
+)
 AT_A_COUNTER: Sequence[tuple[int, Company]] = (
     (36, lambda _lamps, who, chance: [passer(who, who, who, stand_s=chance.uniform(5.0, 9.0))]),
     (2, lambda _lamps, who, _chance: [passer(STRANGER, who, who, stand_s=5.0)]),
     (2, lambda _lamps, who, chance: [passer(who, who, who, stand_s=chance.uniform(0.1, 1.5))]),
 )
-COMPANY = {Shape.AIRLOCK: AT_AN_AIRLOCK, Shape.ONE_DOOR: AT_ONE_DOOR, Shape.NO_DOOR: AT_A_COUNTER}
+
+
+def company(shape: Shape, by_token: bool) -> Sequence[tuple[int, Company]]:
+    """Who comes to a lane that is built so, and how often."""
+    if shape is Shape.ONE_DOOR:
+        return AT_ONE_DOOR_BY_TOKEN if by_token else AT_ONE_DOOR
+    return AT_AN_AIRLOCK if shape is Shape.AIRLOCK else AT_A_COUNTER

@@ -77,8 +77,8 @@ class StormJudge(Judge):
     truth: "Truth"
     life: Life
 
-    def _happened(self, entry: Entry) -> None:
-        pass
+    def __post_init__(self) -> None:
+        """What happens in the world is looked at by the truth alone."""
 
     def _moment(self, now_s: float) -> Moment:
         life = self.life

@@ -7,13 +7,14 @@ from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from gatefw.config import Config
+from gatefw.model import DoorId
 from gatefw.simulate import lanes
 from gatefw.simulate.faults import Fault
 from gatefw.simulate.storm import Storm
 from gatefw.simulate.storm_came import Came
 from gatefw.simulate.storm_life import ROWS
 
-LANES = (
+LANES: tuple[str, ...] = (
     "contactless-e-channel",
     "e-channel",
     "hetao",
@@ -27,8 +28,16 @@ LANES = (
     "flight-token-check-in",
     "smart-departure",
     "flight-token-bag-drop",
+    "contactless-e-channel, one door",
+    "contactless-e-channel, no door",
+    "contactless-e-channel",
+    "e-channel",
 )
-"""Whose storm a seed is: its remainder says. Airlocks by card and by document come oftener: most passes there."""
+"""Whose storm a seed is: its remainder says. Airlocks by card and by document come oftener: most passes there.
+
+With "one door" or "no door" a lane is built otherwise than its file says: its procedure asks people in there as well.
+"""
+BUILT = {"one door": (DoorId.EXIT,), "no door": ()}
 TOGETHER = 4
 """Storms that a process plays before it tells of them."""
 
@@ -69,7 +78,8 @@ def _config(lane: str) -> Config:
 
 def storm(seed: int, tell: Callable[[float, str], None] | None = None) -> Storm:
     """The storm of that seed."""
-    return Storm(_config(lane_of(seed)), seed, tell)
+    name, _, built = lane_of(seed).partition(", ")
+    return Storm(_config(name), seed, tell, BUILT[built] if built else None)
 
 
 def _several(first: int) -> Came:

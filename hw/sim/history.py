@@ -36,12 +36,13 @@ class History:
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        self._forgotten = 0
         self._followers: list[Callable[[Entry], None]] = []
 
     def add(self, at_s: float, kind: str, **facts: Any) -> None:
         if len(self._entries) >= CAPACITY:
             raise OverflowError(f"the world's history holds {CAPACITY} entries; start a new world")
-        entry = Entry(len(self._entries) + 1, round(at_s, 6), kind, facts)
+        entry = Entry(self._forgotten + len(self._entries) + 1, round(at_s, 6), kind, facts)
         self._entries.append(entry)
         for follower in self._followers:
             follower(entry)
@@ -51,7 +52,12 @@ class History:
 
     def since(self, n: int) -> list[Entry]:
         """Entries after number `n`; 0 gives all."""
-        return self._entries[max(n, 0) :]
+        return self._entries[max(n - self._forgotten, 0) :]
+
+    def forget(self) -> None:
+        """Let go of what was, so that a world can go on for days; the numbers go on as well."""
+        self._forgotten += len(self._entries)
+        self._entries.clear()
 
     def of(self, kind: str) -> Iterator[Entry]:
         return (entry for entry in self._entries if entry.kind == kind)
