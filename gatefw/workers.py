@@ -28,6 +28,8 @@ from gatefw.worker import STUCK_S, Put, Worker
 LEVEL_POLL_S = 0.1  # levels are read again at least so often, whatever the edges said
 TOKEN_POLL_S = 0.25
 FLOOD_PAUSE_S = 0.05  # after each token that is dropped
+AGAIN_S = 1.0  # a door that opened and is locked again for so long was not meant to, while it is released
+LET_GO_S = 1.0  # and so long is its line let go, before it is released anew
 FRESH_S = 1.0  # a door that was not read for so long is unknown
 
 
@@ -39,7 +41,8 @@ class DoorWorker(Worker[Door]):
         self.door = door
         self.look_first: Callable[[], None] = lambda: None
         """Called before it is told that a secured door moved unbidden: fire may have freed it, and is told first."""
-        self._driven_until_s = self._freed_until_s = -math.inf
+        self._driven_until_s = self._freed_until_s = self._let_go_until_s = -math.inf
+        self._opened, self._locked_again_s = False, math.inf  # in the release that is under way
         self._driving = threading.Lock()
         self._hand: Hand | None = None
         self._last: DoorSensed | None = None
@@ -88,6 +91,21 @@ class DoorWorker(Worker[Door]):
             self._put(sensed)
         with self._ours():
             self._last, self._read_s = sensed, time.monotonic()
+        self._begin_anew(sensed, time.monotonic())
+
+    def _begin_anew(self, sensed: DoorSensed, now_s: float) -> None:
+        """A release that the door's own hardware has ended (`hardware_limit_s`) begins anew once its line was let go.
+
+        Else whoever was let back and stays longer than that is shut in, behind a door that the lane holds released.
+        """
+        if not self.driven or sensed.position is not Position.SECURED or sensed.beam is not Beam.CLEAR:
+            moved = sensed.position in (Position.CLOSED, Position.OPEN)
+            self._opened, self._locked_again_s = self.driven and (self._opened or moved), math.inf
+        elif self._opened:
+            self._locked_again_s = min(self._locked_again_s, now_s)
+            if now_s - self._locked_again_s >= AGAIN_S:
+                self._opened, self._let_go_until_s = False, now_s + LET_GO_S
+                self.drop()
 
     def _keep_free(self) -> None:
         """A door that nobody can read can perhaps still be released: in an emergency it is not closed for that."""
@@ -110,7 +128,7 @@ class DoorWorker(Worker[Door]):
         """Have the door released; any thread, at once. A door that is not there was reported already."""
         with self._driving:
             self._driven_until_s = time.monotonic() + lease_s
-            if self._hand is not None:
+            if self._hand is not None and time.monotonic() >= self._let_go_until_s:
                 self._hand.release(self._driven_until_s)
 
     def free(self, lease_s: float) -> None:

@@ -338,6 +338,46 @@ def test_a_door_that_is_wanted_again_while_it_is_told_to_secure_counts_as_driven
     worker.stop()
 
 
+def test_a_release_that_the_doors_own_hardware_ended_begins_anew_after_its_line_was_let_go(post: Post) -> None:
+    """Whoever was turned away and stayed longer than the hardware's limit was shut in, though the lane released."""
+    door = FakeDoor()
+    worker, opened = DoorWorker(DoorId.ENTRY, lambda: door, post), DoorSensed(DoorId.ENTRY, Position.OPEN, Beam.CLEAR)
+    locked = DoorSensed(DoorId.ENTRY, Position.SECURED, Beam.CLEAR)
+    worker.began(door)
+    worker.drive(60.0)
+    until(lambda: door.done == ["release 60"], "the release")
+    now_s = time.monotonic()
+    worker._begin_anew(locked, now_s)  # its lock is late, and gives way only now
+    worker._begin_anew(opened, now_s + 5.0)
+    worker._begin_anew(locked, now_s + 20.0)
+    worker._begin_anew(locked, now_s + 21.0)
+    until(lambda: door.done == ["release 60", "secure"], "its line to be let go")
+    worker.drive(60.0)
+    assert worker._hand is not None
+    assert worker._hand.idle, "not before its line was let go for long enough"
+    worker._let_go_until_s = now_s
+    worker.drive(60.0)
+    until(lambda: door.done == ["release 60", "secure", "release 60"], "the release anew")
+    worker.ended(stuck=False)
+
+
+def test_a_door_that_never_opened_or_that_somebody_stands_in_is_not_let_go(post: Post) -> None:
+    door = FakeDoor()
+    worker = DoorWorker(DoorId.ENTRY, lambda: door, post)
+    worker.began(door)
+    worker.drive(60.0)
+    until(lambda: door.done == ["release 60"], "the release")
+    for at_s in (0.0, 10.0, 20.0):
+        worker._begin_anew(DoorSensed(DoorId.ENTRY, Position.SECURED, Beam.CLEAR), at_s)
+    worker._begin_anew(DoorSensed(DoorId.ENTRY, Position.OPEN, Beam.CLEAR), 30.0)
+    for at_s in (40.0, 50.0):
+        worker._begin_anew(DoorSensed(DoorId.ENTRY, Position.SECURED, Beam.BROKEN), at_s)
+    assert worker._hand is not None
+    assert worker._hand.idle
+    assert door.done == ["release 60"]
+    worker.ended(stuck=False)
+
+
 def test_driving_a_door_that_is_not_there_does_nothing(post: Post) -> None:
     worker = DoorWorker(DoorId.ENTRY, FakeDoor, post)
     worker.drive(300.0)
