@@ -205,6 +205,9 @@ def main(out: Path) -> None:
     until(lambda: models.parent.is_dir())
     shutil.copytree("/gate/models", models, dirs_exist_ok=True, symlinks=True)
     subprocess.run(["chown", "-R", "gatefw-vision:gatefw", str(models.parent)], check=True)
+    for camera in ("frames.sock", "frames-front.sock"):  # the world is of another user than a driver in the kernel
+        until((RUN / camera).exists)
+        (RUN / camera).chmod(0o660)
     systemctl("restart", "gatefw-vision.service")
     try:
         comes_up()
