@@ -1,8 +1,10 @@
-"""Tier 4: a Debian userland for arm64 under emulation, in which gatefw is installed from wheels alone and tested.
+"""Tier 4: a Debian userland for arm64 under emulation, for which gatefw is installed from wheels alone, and tested.
 
-The userland is made once with debootstrap and kept in the cache directory, with the packages that were installed into
-it. Everything runs in a mount namespace of its own, so that nothing stays mounted whatever happens. The search kernel
-is compiled here, for there (Debian: gcc-aarch64-linux-gnu); without that compiler numpy searches, as the wheel allows.
+debootstrap fetches the userland once. It is unpacked into the cache directory and nothing in it is configured: all that
+is wanted is a Python that runs. The wheels are chosen and unpacked here, for there; what has none for arm64 is an
+error. Everything runs in a mount namespace of its own, so that nothing stays mounted whatever happens. The search
+kernel is compiled here, for there (Debian: gcc-aarch64-linux-gnu); without that compiler numpy searches, as the wheel
+allows.
 """
 
 import os
@@ -17,8 +19,11 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 MIRROR = "http://deb.debian.org/debian"
 MAKE_S, INSTALL_S, TESTS_S = 1800.0, 900.0, 900.0
-PACKAGES = "python3,python3-venv,ca-certificates,libgomp1"
-WITH = ("pytest", "pytest-timeout", "hypothesis", "cwt")
+PACKAGES = "python3,ca-certificates,libgomp1,tzdata"
+WITH = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "cwt")
+PYTHON = "3.11"  # Debian's
+PLATFORMS = ("linux", "manylinux2014", *(f"manylinux_2_{minor}" for minor in range(17, 37)))
+"""Whose wheels run there: Debian's C library is 2.36."""
 CROSS = {
     "CC": "aarch64-linux-gnu-gcc",
     "LDSHARED": "aarch64-linux-gnu-gcc -shared",
@@ -94,8 +99,15 @@ def userland(cache: Path) -> Path:
         )
     if done.returncode:
         raise NotHere(f"debootstrap: exit {done.returncode}; {log.read_text(errors='replace')[-300:]}")
-    if status := _inside(root, "/debootstrap/debootstrap --second-stage > /second-stage.log 2>&1", MAKE_S):
-        raise NotHere(f"debootstrap's second stage: exit {status}; see {root}/second-stage.log")
+    for package in sorted((root / "var/cache/apt/archives").glob("*.deb")):
+        # A package's /lib is a directory, which must not take the place of the link to /usr/lib.
+        unpack = f"dpkg-deb --fsys-tarfile {shlex.quote(str(package))} | tar -x --keep-directory-symlink"
+        subprocess.run(["bash", "-o", "pipefail", "-c", unpack], cwd=root, check=True)
+    if (root / "proc").is_symlink():  # a link to itself, where debootstrap ran in a container
+        (root / "proc").unlink()
+        (root / "proc").mkdir()
+    for name in ("passwd", "group"):
+        shutil.copy(root / "usr/share/base-passwd" / f"{name}.master", root / "etc" / name)
     (root / "complete").touch()
     return root
 
@@ -122,14 +134,17 @@ def run(cache: Path, python: str, arguments: list[str]) -> int:
             shutil.copytree(ROOT / folder, work / folder, ignore=shutil.ignore_patterns("__pycache__"))
         for file in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / file, work)
-        inside = f"/{work.name}"
-        install = (
-            f"test -x /v/bin/pip || python3 -m venv /v; /v/bin/pip install -q --disable-pip-version-check "
-            f"--only-binary=:all: --upgrade --upgrade-strategy only-if-needed {inside}/{wheel.name} {' '.join(WITH)}; "
-            f"/v/bin/pip install -q --disable-pip-version-check --no-deps --force-reinstall {inside}/{wheel.name}"
-        )
-        if status := _inside(root, install, INSTALL_S):
+        if status := _install(python, [str(wheel), *WITH], work / "site"):
             print(f"wheels alone do not install gatefw on arm64: exit {status}", file=sys.stderr)
             return status
-        tests = shlex.join(["/v/bin/python", "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *arguments])
-        return _inside(root, f"uname -m; cd {inside}; {tests}", TESTS_S)
+        inside, jobs = f"/{work.name}", str(os.cpu_count())
+        tests = shlex.join(["python3", "-m", "pytest", "-n", jobs, "--dist", "loadfile", "--color=no", *arguments])
+        return _inside(root, f"uname -m; export PYTHONPATH={inside}/site; cd {inside}; {tests}", TESTS_S)
+
+
+def _install(python: str, wanted: list[str], into: Path) -> int:
+    """Choose the wheels for the userland's Python, fetch and unpack them. Returns pip's exit status."""
+    platforms = [word for platform in PLATFORMS for word in ("--platform", f"{platform}_aarch64")]
+    target = ["--only-binary=:all:", "--implementation", "cp", "--python-version", PYTHON, *platforms]
+    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", str(into)]
+    return subprocess.run([*pip, *target, *wanted], timeout=INSTALL_S).returncode

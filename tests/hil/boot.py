@@ -97,7 +97,7 @@ def _judge(out: Path, status: int) -> int:
         said = "".join(
             (out / name).read_text(errors="replace")[-3000:] for name in ("console", "log") if (out / name).exists()
         )
-        if "Failed to" in said and not (out / "log").exists():
+        if not (out / "log").exists():
             raise NotHere(f"this machine boots no container: exit {status}; {said[-400:]}") from None
         print(f"the container ended with {status} and no findings:\n{said}", file=sys.stderr)
         return 1
