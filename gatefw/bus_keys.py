@@ -209,6 +209,10 @@ class Keyholders:
         if not kept:
             public, secret = new_pair()
             key = ClientKey(public=public, secret=secret, **where)
+            try:
+                self._local_file.unlink(missing_ok=True)  # whoever put it there: nothing is written into it
+            except OSError as error:
+                raise StoreError(f"bus key {self._local_file}: {error.strerror}; move it away") from error
             key.write(self._local_file)
         return Grant(LOCAL, key.public, frozenset(Permission))
 

@@ -195,10 +195,12 @@ def test_the_key_beside_the_sockets_outlives_a_restart_and_not_a_new_gate(tmp_pa
 def test_a_key_that_somebody_else_put_beside_the_sockets_opens_nothing(tmp_path: Path) -> None:
     at = endpoints_in(tmp_path)
     planted = ClientKey("local", *new_pair(), new_pair()[0], at.events, at.replay, at.orders)
-    planted.write(tmp_path / "bus.key")
+    planted.write(tmp_path / "theirs")
+    (tmp_path / "bus.key").symlink_to(tmp_path / "theirs")
     holders = Keyholders(tmp_path / "keys", tmp_path / "store", tmp_path / "bus.key", at)
     assert holders.holder(planted.public) is None
-    assert ClientKey.read(tmp_path / "bus.key") != planted
+    assert holders.holder(ClientKey.read(tmp_path / "bus.key").public) is not None
+    assert ClientKey.read(tmp_path / "theirs") == planted, "and nothing was written into it"
 
 
 def test_grants_outlive_a_restart_and_no_secret_is_in_a_repr(tmp_path: Path) -> None:
