@@ -155,7 +155,7 @@ def _surplus(told: Round) -> Iterator[tuple[str, bool]]:
 def _moved_alone(told: Round) -> Iterator[str]:
     """No start, end or crash moves a door: every release is one that was recorded. Nor does who hangs release one."""
     yield from (what for what, excuse in _surplus(told) if not excuse)
-    for strike in told.strikes:
+    for strike in (each for each in told.strikes if each.mode != KILL):
         for door in DoorId:
             if _rises(told.entries, door, strike.struck_s + CLOCKS_S, strike.died_s):
                 yield f"{door} was released by a supervisor that hung ({strike.mode})"

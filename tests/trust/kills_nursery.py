@@ -4,8 +4,9 @@ Python's imports. The child is a process like any other, runs `gatefw run`, and 
     stdin   {"run": lane file, "env": {...}, "log": path}     stdout   {"pid": 123}
             {"ended": 123}                                             {"status": -9}, after it has ended
 
-Its children, and they alone, can be made to hang: SIGUSR1 keeps their main thread busy for ever, SIGUSR2 lets it wait
-for ever. Other threads go on.
+Its children have a disk that takes its time, as an SD card does: every commit takes `SYNC_S` longer, so that whatever
+does not wait for one is met in between. And they, and they alone, can be made to hang: SIGUSR1 keeps their main thread
+busy for ever, SIGUSR2 lets it wait for ever; other threads go on.
 """
 
 import ctypes
@@ -14,11 +15,13 @@ import importlib
 import json
 import os
 import signal
+import sqlite3
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -38,6 +41,14 @@ PRELOADED = (
     "hw.camera_socket",
 )
 PR_SET_PDEATHSIG = 1
+SYNC_S = 0.03
+
+
+class SlowDisk(sqlite3.Connection):
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        if sql == "commit":
+            threading.Event().wait(SYNC_S)
+        return super().execute(sql, *parameters)
 
 
 def spin(_number: int, _frame: FrameType | None) -> None:
@@ -60,6 +71,7 @@ def supervise(lane_file: str, env: dict[str, str], log: str, parent: int) -> NoR
     os.closerange(3, 64)
     os.environ.clear()
     os.environ.update(env)
+    sqlite3.connect = partial(sqlite3.connect, factory=SlowDisk)  # type: ignore[assignment]
     signal.signal(signal.SIGUSR1, spin)
     signal.signal(signal.SIGUSR2, wait)
     status = 1

@@ -90,13 +90,26 @@ def _verifying(gate: Gate, _kill: Kill) -> float:
     return 0.6
 
 
+def _entry_released(gate: Gate, kill: Kill) -> float:
+    """Half of them in the moment in which the line goes on: what is not on disk by then never will be."""
+    gate.traveller()
+    if kill.other:
+        gate.await_world("line", name=f"{DoorId.ENTRY}.release", level=1)
+        return 0.01
+    gate.await_phase(Phase.ENTRY_RELEASED)
+    return 0.4
+
+
 def _exit_released(gate: Gate, kill: Kill) -> float:
-    """It lasts until the leaf begins to move; half of them move late."""
+    """It lasts until the leaf begins to move: half of them move late, the others are met as their line goes on."""
     if kill.jammed:
         gate.harm(DoorId.EXIT, jammed=True)
     gate.traveller()
+    if not kill.jammed:
+        gate.await_world("line", name=f"{DoorId.EXIT}.release", level=1)
+        return 0.01
     gate.await_phase(Phase.EXIT_RELEASED)
-    return 0.5 if kill.jammed else 0.01
+    return 0.5
 
 
 def _refused(gate: Gate, _kill: Kill) -> float:
@@ -173,7 +186,7 @@ _REACHES: dict[str, Callable[[Gate, Kill], float]] = {
     Phase.RECOVERING: _recovering,
     Phase.IDLE: _idle,
     Phase.TOKEN_PRESENTED: _token_presented,
-    Phase.ENTRY_RELEASED: _passing(Phase.ENTRY_RELEASED, 0.4),
+    Phase.ENTRY_RELEASED: _entry_released,
     Phase.ENTERING: _passing(Phase.ENTERING, 0.3),
     Phase.VERIFYING: _verifying,
     Phase.EXIT_RELEASED: _exit_released,

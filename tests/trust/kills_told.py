@@ -69,7 +69,6 @@ class Tally:
     def summary(self) -> dict[str, Any]:
         alone = [time for times in self.back_s(occupied=False).values() for time in times]
         dropped = [drop for each in self.played for drop in each.drops_s]
-        off_s = {how: _most([time for mode, time in dropped if (mode == KILL) is how]) for how in (True, False)}
         starts = [played.back_s for played, _ in self.programs]
         counts = {
             "kills": len(self.deaths),
@@ -77,8 +76,8 @@ class Tally:
             "in_travel": self.in_travel,
             "modes": dict(Counter(death.mode for death in self.deaths)),
             "lines_driven": len(dropped),
-            "off_after_kill_max_s": off_s[True],
-            "off_after_hang_max_s": off_s[False],
+            "off_after_kill_max_s": _most([time for mode, time in dropped if mode == KILL]),
+            "off_after_hang_max_s": _most([time for mode, time in dropped if mode != KILL]),
             "way_outs_without_record": sum(each.unrecorded for each in self.played),
             "orderly_ends": self.exits,
             "back_p50_s": _middle(alone),
@@ -88,11 +87,13 @@ class Tally:
             "back_program_max_s": _most(starts),
             "program_cpu_p50_s": _middle([cpu for _, cpu in self.programs]),
         }
-        figure = (
-            f"back in {counts['back_p50_s']} s (median; at most {counts['back_max_s']} s) with nobody inside; "
-            f"{counts['back_program_p50_s']} s with Python's imports; lines off {off_s[True]} s after a kill, "
-            f"{off_s[False]} s after a hang began, at most"
-        )
+        figures = {
+            "back with nobody inside in {} s, median": counts["back_p50_s"],
+            "with Python's imports in {} s": counts["back_program_p50_s"],
+            "lines off {} s after a kill": counts["off_after_kill_max_s"],
+            "{} s after a hang began, at most": counts["off_after_hang_max_s"],
+        }
+        figure = "; ".join(words.format(seconds) for words, seconds in figures.items() if seconds is not None)
         tested = "the real supervisor on a busy simulated lane, killed or hung; judged by pins, people and journal"
         return {
             "promise": PROMISE,
