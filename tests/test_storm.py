@@ -8,12 +8,15 @@ from gatefw.gate_terms import Committed
 from gatefw.model import DoorId, Fact, FactKind, Input, Phase, Reason, RunId
 from gatefw.simulate import lanes
 from gatefw.simulate.faults import Fault, Strike
-from gatefw.simulate.storm import Storm
+from gatefw.simulate.storm import Storm, _facts
 from gatefw.simulate.storm_came import Came
 from gatefw.simulate.storm_day import day, held
 from gatefw.simulate.storm_disk import Disk, Writer
 from gatefw.simulate.storm_life import ROWS
+from gatefw.simulate.storm_people import Manner, comes
 from gatefw.simulate.storms import LANES, Enough, counts, lane_of, storm
+from gatefw.simulate.traveller import STRANGER, Traveller
+from hw.sim.people import send_in
 
 LANE = lanes.load("contactless-e-channel")
 
@@ -81,6 +84,17 @@ def test_every_kind_of_fault_really_happens_and_the_lane_serves_again_after_it(f
     assert SHOWS[fault](lane)
     lane.at(lane.now_s + 20.0, lane.officer)
     assert lane.until(lane.now_s + 300.0, lambda: lane.life.alive and lane.life.phase is Phase.IDLE)
+    assert lane.came.violations == []
+
+
+def test_whoever_lingers_after_a_refusal_past_the_limit_of_the_doors_hardware_is_not_shut_in() -> None:
+    """The hardware ends the release after 20 s; the door's worker lets go of the line, and it begins anew."""
+    lane = idle()
+    lane.calm = True  # no officer helps
+    lane._cast["anna"] = Traveller("anna", _facts(LANE, lane.chance))
+    send_in(lane.world, "anna", comes(lane, "anna", Manner(inside=STRANGER, stays_s=70.0)))
+    assert lane.until(lane.now_s + 150.0, lambda: not lane.world.people)
+    assert any(entry["violation"] == "release_too_long" for entry in lane.world.history.of("violation"))
     assert lane.came.violations == []
 
 

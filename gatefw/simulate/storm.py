@@ -99,7 +99,7 @@ class Storm:
         self._tell, self._heap, self._numbers = tell, list[tuple[float, int, Callable[[], None]]](), count()
         self.clock_off_s, self.vouched, self.down = 0.0, True, Counter[str]()
         self._strikes = Strikes(self)
-        self.world = World(WorldSettings(doors=self.settings.policy.doors, hardware_limit_s=3600.0))
+        self.world = World(WorldSettings(doors=self.settings.policy.doors))
         self.site = VirtualSite(self.world)
         self._truth = Truth(self.world, self.disk, self._broke)
         self.drove = self._truth.drove

@@ -65,7 +65,7 @@ from gatefw.ports import SensorsReading
 from gatefw.simulate.storm_disk import Disk, Writer
 from gatefw.simulate.storm_links import DoorLink, Link, garbled
 from gatefw.virtual import AT_REST
-from gatefw.workers import DoorWorker, LastResort
+from gatefw.workers import AGAIN_S, LET_GO_S, DoorWorker, LastResort
 
 INBOX = 64
 """As `inbox.CAPACITY`, but soon full."""
@@ -339,6 +339,14 @@ class Life:
         if sensed != link.last:
             link.last = sensed
             self._tell(link, sensed)
+            if link.locked_again and not link.looks_again:
+                link.looks_again = True
+                self._after(AGAIN_S, lambda: self._begin_anew(link))
+
+    def _begin_anew(self, link: DoorLink) -> None:
+        link.looks_again = False
+        if link.locked_again:
+            link.let_go(LET_GO_S)
 
     def see_lane(self, link: Link, sensed: LaneSensed, inputs_only: bool) -> None:
         """Inputs first, then doors, then people: a door that fire freed must not look forced."""

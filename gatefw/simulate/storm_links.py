@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gatefw.gate_terms import DoorSensed, LaneSensed
-from gatefw.model import Occupancy, Position, Signal
+from gatefw.model import Beam, Occupancy, Position, Signal
 from hw.sim.virtual import VirtualDoor
 
 
@@ -30,6 +30,10 @@ class DoorLink(Link):
     now: Callable[[], float] = field(kw_only=True)
     driven_until_s: float = -math.inf
     freed_until_s: float = -math.inf
+    let_go_until_s: float = -math.inf
+    opened: bool = False
+    """Whether it opened in the release that is under way."""
+    looks_again: bool = False
 
     @property
     def driven(self) -> bool:
@@ -38,7 +42,8 @@ class DoorLink(Link):
     def drive(self, lease_s: float) -> None:
         if self.there or self.now() < self.freed_until_s:
             self.driven_until_s = self.now() + lease_s
-            self.body.release(lease_s)
+            if self.now() >= self.let_go_until_s:
+                self.body.release(lease_s)
 
     def free(self, lease_s: float) -> None:
         self.freed_until_s = self.now() + lease_s
@@ -48,6 +53,22 @@ class DoorLink(Link):
         if self.there:
             self.driven_until_s = -math.inf
             self.body.secure()
+
+    @property
+    def locked_again(self) -> bool:
+        """Whether its own hardware has ended the release that is under way."""
+        last = self.last
+        shut = isinstance(last, DoorSensed) and last.position is Position.SECURED and last.beam is Beam.CLEAR
+        if not (self.driven and shut):
+            moved = isinstance(last, DoorSensed) and last.position in (Position.CLOSED, Position.OPEN)
+            self.opened = self.driven and (self.opened or moved)
+            return False
+        return self.opened
+
+    def let_go(self, seconds: float) -> None:
+        """Before it is released anew."""
+        self.opened, self.let_go_until_s = False, self.now() + seconds
+        self.drop()
 
     def position(self) -> Position:
         last = self.last
