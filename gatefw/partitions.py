@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gatefw import sealing
-from gatefw.errors import Refusal
+from gatefw.errors import Refusal, StoreError
 from gatefw.events import PARTITION
 from gatefw.partition_keys import PartitionKeys
 from gatefw.people_store import PeopleStore
@@ -111,6 +111,18 @@ class Partitions:
             Partition(name, expires_at, counts.get(name, 0), self.facts(name))
             for name, expires_at in [(MAIN, FOR_EVER), *rows]
         ]
+
+    def lost(self) -> tuple[str, ...]:
+        """Those that nobody has destroyed, whose key is not there all the same, or cannot be used."""
+
+        def usable(name: str) -> bool:
+            try:
+                return self._keys.get(name) is not None
+            except StoreError:
+                return False
+
+        rows = self._people.rows("select name from partition where gone = ? order by name", _ALIVE)
+        return tuple(name for (name,) in rows if not usable(name))
 
     # ---------------------------------------------------------------- the end of a partition
 

@@ -6,6 +6,7 @@ partition. Record and template are made and unmade together: a record is `pendin
 `reconcile` finds what a crash left.
 """
 
+import logging
 import secrets
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ from gatefw.sealed_facts import SealedFacts
 from gatefw.token_index import TokenIndex
 
 __all__ = ["MAIN", "Agreed", "Consent", "Modality", "Orphans", "RecordState", "Records", "Registered"]
+
+_log = logging.getLogger(__name__)
 
 SETTLED_S = 60.0
 """What another lane's daemon did less than so long ago may be half of something: `reconcile` leaves it alone."""
@@ -53,6 +56,12 @@ class Records:
         self._facts = SealedFacts(self.store, self.partitions)
         try:
             self._facts.prove(MAIN)
+            for lost in self.partitions.lost():
+                _log.error(
+                    "partition %s: its key is missing or cannot be used, and nobody destroyed it; restore it from "
+                    "backup, or destroy the partition: until then nobody of it is found",
+                    lost,
+                )
         except StoreError:
             self.store.close()
             raise

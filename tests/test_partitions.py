@@ -41,6 +41,29 @@ def register(records: Records, token: Token, partition: str = FLIGHT) -> Subject
     return subject
 
 
+def test_a_key_that_went_missing_is_told_at_the_start_and_is_never_made_anew(
+    records: Records, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Out of a backup it comes back, and everybody with it; a partition that was destroyed is told of by nobody."""
+    token = new_token()
+    subject = register(records, token)
+    key = tmp_path / "keys" / "record-partitions" / f"{FLIGHT}.key"
+    key.rename(tmp_path / "backup")
+    with closing(Records(tmp_path / "records", KEY)) as again:
+        assert again.look_up(token, NOW) == Failed(Reason.TOKEN_UNKNOWN)
+        with pytest.raises(Refusal, match="exists"):
+            again.partitions.make(FLIGHT, ENDS_AT, JOURNEY, NOW)
+    assert [FLIGHT in message for message in caplog.messages] == [True]
+    assert not key.exists()
+    (tmp_path / "backup").rename(key)
+    caplog.clear()
+    with closing(Records(tmp_path / "records", KEY)) as again:
+        assert again.look_up(token, NOW) == RecordFound(subject)
+        again.partitions.destroy(FLIGHT)
+    with closing(Records(tmp_path / "records", KEY)):
+        assert caplog.messages == []
+
+
 def new_token() -> Token:
     return Token(new_identifier())
 
