@@ -58,8 +58,8 @@ UNCONFIRMED = "a_door_that_does_not_lock_is_a_fault"
 OUTLIVED = "a_passage_does_not_outlive_its_device"
 OWN = {
     UNRENEWED: "A release that is due to be renewed is driven anew, else its lease would end under whoever walks",
-    UNCONFIRMED: "A lane at work, well and not stopped, faults over a door that stays unsecured for `confirm_s`, though "
-    "nobody holds or obstructs it, and over no other",
+    UNCONFIRMED: "A lane at work, well and not stopped, faults over a door that stays unsecured for `confirm_s` and "
+    "that nobody holds or obstructs, and over no other",
     OUTLIVED: "When a door's device is lost, a release to let through ends, and a way out is driven again later",
 }
 OF_THE_LANE = {
