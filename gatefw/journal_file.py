@@ -14,7 +14,7 @@ from pathlib import Path
 from gatefw import journal_chain as chain
 from gatefw import store
 from gatefw.errors import StoreError
-from gatefw.keys import sync_directory
+from gatefw.keys import make_directory, sync_directory
 from gatefw.model import FactKind, Reason
 
 _SCHEMA = f"""
@@ -58,7 +58,7 @@ def own(path: Path) -> int:
     """Take the journal for this process until the descriptor is closed; a lock of a dead process is void by itself."""
     lock = path.with_name(path.name + ".lock")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(path.parent)
         descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreError(f"journal {path}: cannot be created: {error.strerror}") from error

@@ -258,7 +258,7 @@ class KeyRing:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_file.make_directory(self.directory)
             descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise StoreError(f"keys {self.directory}: cannot be created: {error.strerror}") from error

@@ -11,9 +11,9 @@ from pathlib import Path
 from gatefw.errors import StoreError
 from gatefw.key_ring import KeyRing
 from gatefw.key_root import KEY_BYTES
-from gatefw.private_file import sync_directory
+from gatefw.private_file import make_directory, sync_directory
 
-__all__ = ["KEY_BYTES", "create", "load_or_create", "read", "sync_directory"]
+__all__ = ["KEY_BYTES", "create", "load_or_create", "make_directory", "read", "sync_directory"]
 
 
 def load_or_create(path: Path, store_exists: bool) -> bytes:

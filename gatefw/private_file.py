@@ -37,7 +37,7 @@ def create(path: Path, content: bytes) -> bool:
     Raises StoreError.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(path.parent)
         fresh = _written(path, content)
         try:
             os.link(fresh, path)
@@ -78,6 +78,17 @@ def overwrite(path: Path) -> None:
     """Zeros in place of every byte, durable; nothing when it is not there. Raises OSError."""
     with _opened_to_blank(path) as blank:
         blank()
+
+
+def make_directory(path: Path) -> None:
+    """Make it (mode 0700), and what is missing above it, durable; nothing when it is there. Raises OSError.
+
+    A directory whose own name is not durable takes all that was made durable in it along.
+    """
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in missing:
+        sync_directory(each.parent)
 
 
 def sync_directory(path: Path) -> None:

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from gatefw.errors import StoreError
-from gatefw.keys import sync_directory
+from gatefw.keys import make_directory, sync_directory
 
 BUSY_S = 5.0
 
@@ -16,7 +16,7 @@ def connect(path: Path) -> sqlite3.Connection:
     WAL with synchronous = FULL: a commit that returned survives a power cut. Raises StoreError.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(path.parent)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))  # -wal and -shm take its mode
             sync_directory(path.parent)

@@ -44,6 +44,7 @@ from gatefw.gate_terms import (
     Tick,
 )
 from gatefw.inbox import Inbox
+from gatefw.keys import make_directory
 from gatefw.model import (
     Beam,
     CheckEligibility,
@@ -115,7 +116,7 @@ class Supervisor:
     def _open(self) -> None:
         config, files = self._config, self._files
         for directory in (config.paths.state, config.paths.run):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(directory)
         self._office = office = Office(config, self._inbox.put, files)
         self._scribe, self._authorities = office.scribe, office.authorities
         if config.gpio is not None:
