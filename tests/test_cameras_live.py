@@ -21,7 +21,7 @@ AILMENTS = {
 
 @pytest.fixture(scope="module")
 def gate(models: Path, photos: Path) -> Iterator[LiveGate]:
-    """One gate for all of them, in the order of this file; each leaves it idle."""
+    """One gate for whatever ails its cameras; each test leaves it idle."""
     with live_gate(models, photos) as gate:
         yield gate
 
@@ -61,10 +61,11 @@ def test_a_camera_that_shows_nothing_more_is_lost_and_the_lane_comes_back_with_i
     gate.await_phase("idle", deadline_s=60)
 
 
-def test_a_code_held_up_to_the_camera_in_front_lets_its_owner_through(gate: LiveGate, photos: Path) -> None:
-    code = gate.enrol(photos / "obama.jpg")
-    gate.world.traveller("anna", code=code, photo="obama2.jpg", scanner="front", enter_patience_s=60.0)
-    assert gate.world.outcome("anna", deadline_s=90) == "passed"
-    started = [event["data"] for event in gate.events() if event["type"] == "gatefw.passage.started.v1"]
-    assert started == [{"reader": FRONT, "symbology": "]Q1"}]
-    assert code not in str(gate.events())
+def test_a_code_held_up_to_the_camera_in_front_lets_its_owner_through(models: Path, photos: Path) -> None:
+    with live_gate(models, photos) as gate:
+        code = gate.enrol(photos / "obama.jpg")
+        gate.world.traveller("anna", code=code, photo="obama2.jpg", scanner="front", enter_patience_s=60.0)
+        assert gate.world.outcome("anna", deadline_s=90) == "passed"
+        started = [event["data"] for event in gate.events() if event["type"] == "gatefw.passage.started.v1"]
+        assert started == [{"reader": FRONT, "symbology": "]Q1"}]
+        assert code not in str(gate.events())
