@@ -13,14 +13,15 @@ import queue
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 import zmq
 
 from gatefw.bus_keys import Keyholders, Permission
 from gatefw.bus_orders import OrderBook, Waiting
-from gatefw.bus_socket import ORDERS, BusSockets
-from gatefw.control import Answer, Handler
+from gatefw.bus_socket import HEARD, ORDERS, BusSockets, Socket
+from gatefw.control import PENDING, Answer, Handler
 from gatefw.errors import GateError
 from gatefw.journal import Journal
 from gatefw.journal_reading import Row
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 REPLAY_ROWS = 256
 REPLAY_EVERY_S = 0.005  # however many ask: the interpreter is the lane's as well
 ORDERS_EVERY_S = 0.005
+ASKING = 256  # clients whose request waits, and orders
 PULSE_S = 1.0  # a bus that has nothing to do turns once all the same
 
 
@@ -56,6 +58,8 @@ class Bus:
         self._answers: queue.SimpleQueue[tuple[Waiting, Answer]] = queue.SimpleQueue()
         self._reopened: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._shown_out: set[str] = set()
+        self._asking: dict[bytes, list[bytes]] = {}  # by client, the request that waits
+        self._ordering: deque[tuple[bytes, bytes, str]] = deque()  # client, order, key
         self._next_replay_s = self._next_order_s = 0.0
         self._closing = threading.Event()
         self.progress = 0
@@ -117,6 +121,7 @@ class Bus:
         self._open_again()
         if greedy := self._sockets.admit():
             self._show_out(greedy)
+            self._open_again()
         self._publish()
         self._replay()
         self._take_order()
@@ -126,8 +131,11 @@ class Bus:
         """Until there is something to do. Who asks too fast is not heard before it is time."""
         now_s, poller = time.monotonic(), zmq.Poller()
         wakes_s = [now_s + PULSE_S]
-        for sock, next_s in ((self._sockets.replay, self._next_replay_s), (self._sockets.orders, self._next_order_s)):
-            if next_s <= now_s:
+        for sock, next_s, waiting in (
+            (self._sockets.replay, self._next_replay_s, self._asking),
+            (self._sockets.orders, self._next_order_s, self._ordering),
+        ):
+            if next_s <= now_s and not waiting:
                 poller.register(sock, zmq.POLLIN)
             else:
                 wakes_s.append(next_s)
@@ -141,12 +149,11 @@ class Bus:
     def _show_out(self, public: str) -> None:
         grant = self._holders.holder(public)
         _log.warning(
-            "bus: key %s subscribed to more than there is, and is not let in again before the next start",
+            "bus: key %s subscribed to more than there is, or asked without end; it is let in again after a restart",
             grant.name if grant else "that was taken away",
         )
         self._shown_out.add(public)
         self.reopen(lambda: None)
-        self._open_again()
 
     def _open_again(self) -> None:
         thens = []
@@ -156,6 +163,8 @@ class Bus:
         if thens:
             self._sockets.close(linger_ms=0)
             self._book.forget_clients()
+            self._asking.clear()
+            self._ordering.clear()
             self._sockets = self._opened()
         for then in thens:
             then()
@@ -172,13 +181,26 @@ class Bus:
         self._sockets.events.send_multipart([row.type.encode(), row.n.to_bytes(8, "big"), row.body])
 
     def _replay(self) -> None:
-        """One request at most: there may be events to publish before the next."""
+        """One request at most: there may be events to publish before the next. Of each client the newest waits."""
         now_s = time.monotonic()
         if now_s < self._next_replay_s:
             return
-        with contextlib.suppress(zmq.Again):
-            self._answer(*self._sockets.replay.recv_multipart(zmq.NOBLOCK))
+        for client, *request in self._heard(self._sockets.replay):
+            if client.bytes in self._asking or len(self._asking) < ASKING:
+                self._asking[client.bytes] = [frame.bytes for frame in request]
+        if self._asking:
+            client_id = next(iter(self._asking))
+            self._answer(client_id, *self._asking.pop(client_id))
             self._next_replay_s = now_s + REPLAY_EVERY_S
+
+    def _heard(self, sock: Socket) -> list[list[zmq.Frame]]:
+        """All that has come by now. Who sends more at once than anybody needs to is shown out."""
+        heard: list[list[zmq.Frame]] = []
+        with contextlib.suppress(zmq.Again):
+            while len(heard) < HEARD:
+                heard.append(sock.recv_multipart(zmq.NOBLOCK, copy=False))
+            self._show_out(str(heard[-1][-1].get("User-Id")))
+        return heard
 
     def _answer(self, client: bytes, *request: bytes) -> None:
         """A ROUTER never blocks: what a client does not take, it has to ask for again."""
@@ -198,16 +220,21 @@ class Bus:
     # ---------------------------------------------------------------- orders
 
     def _take_order(self) -> None:
+        """One at most, in the order in which they came; of each client few wait."""
         now_s = time.monotonic()
         if now_s < self._next_order_s:
             return
-        with contextlib.suppress(zmq.Again):
-            frames = self._sockets.orders.recv_multipart(zmq.NOBLOCK, copy=False)
+        for frames in self._heard(self._sockets.orders):
+            client, *payload = (frame.bytes for frame in frames)
+            waiting = sum(each == client for each, _, _ in self._ordering)
+            if len(payload) == 1 and waiting < PENDING and len(self._ordering) < ASKING:
+                self._ordering.append((client, payload[0], str(frames[-1].get("User-Id"))))
+        if self._ordering:
+            client, order, key = self._ordering.popleft()
             self._next_order_s = now_s + ORDERS_EVERY_S
-            grant = self._holders.holder(str(frames[-1].get("User-Id")))  # as it is now, not as it was when it came
-            if len(frames) == 2 and grant is not None:
-                client, payload = (frame.bytes for frame in frames)
-                self._tell(client, self._book.take(client, payload, grant, now_s))
+            grant = self._holders.holder(key)  # as it is now, not as it was when it came
+            if grant is not None:
+                self._tell(client, self._book.take(client, order, grant, now_s))
 
     def _deliver(self) -> None:
         with contextlib.suppress(queue.Empty):
