@@ -84,7 +84,8 @@ and restarts to a subscriber of yours, and says whether what it printed is each 
 
 What a subscriber does not take in time is dropped, for it alone, and the replay has it. A thousand messages are
 kept for each; who does not answer a heartbeat for {silent_s:.0f} s is disconnected. The replay answers
-{replays:.0f} requests a second in all, in turn; at most {connections} clients are connected.
+{replays:.0f} requests a second in all, in turn, and of each client the newest that waits; at most {connections}
+clients are connected.
 
 ## Orders
 

@@ -31,6 +31,7 @@ class BusBench:
         self.failures: queue.Queue[GateError] = queue.Queue()
         self.orders: queue.Queue[tuple[Order, Reply]] = queue.Queue()
         self.recorded: list[Fact] = []
+        self.hold: Callable[[Order], object] = lambda _order: None  # on the bus's thread
         self._files = ExitStack()
         clock = lambda: WallTime(1_800_000_000_000_000_000, True)  # noqa: E731
         self.journal = self._files.enter_context(
@@ -45,6 +46,7 @@ class BusBench:
 
     def _handle(self, order: Order, reply: Reply) -> None:
         self.orders.put((order, reply))
+        self.hold(order)
 
     @property
     def key(self) -> ClientKey:

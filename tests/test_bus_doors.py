@@ -1,5 +1,6 @@
 """Who comes to the bus without a good key gets nothing, and who comes with a bad will hurts nobody."""
 
+import json
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from zmq.utils.monitor import recv_monitor_message
 from gatefw.bus import REPLAY_ROWS
 from gatefw.bus_client import follow, order
 from gatefw.bus_keys import ClientKey, Endpoints, Keyholders, Permission, new_pair
-from gatefw.bus_socket import CONNECTIONS, HIGH_WATER, TOPIC_BYTES, BusSockets
+from gatefw.bus_socket import CONNECTIONS, HEARD, HIGH_WATER, TOPIC_BYTES, BusSockets
 from gatefw.control import Done
 from gatefw.errors import Refusal
 
@@ -269,6 +270,38 @@ def test_who_subscribes_to_more_than_there_is_is_shown_out_and_the_others_stay(
         gate.commit(1)
         assert next(events)["sequence"].endswith("2")
     assert "key hoarder subscribed to more than there is" in caplog.text
+
+
+@contextmanager
+def holding_up(gate: BusBench) -> Iterator[None]:
+    """The bus is at an order, whose client does not wait for the answer."""
+    with caller(gate.key.orders, gate.key) as (sock, _):
+        sock.send(b'{"id": 1, "verb": "nonce"}')
+        assert sock.poll(int(DEADLINE_S * 1000))
+        nonce = json.loads(sock.recv())["result"]["nonce"]
+        sock.send(json.dumps({"id": 2, "verb": "status", "nonce": nonce}).encode())
+        gate.orders.get(timeout=DEADLINE_S)
+        yield
+
+
+def test_who_sends_more_than_can_be_heard_at_once_is_shown_out_and_the_others_stay(
+    gate: BusBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The bus is held up, as by a slow disk, and meanwhile one client sends and sends."""
+    rude, reader = gate.new_key("rude", Permission.READ), gate.new_key("reader", Permission.READ)
+    go_on = threading.Event()
+    gate.hold = lambda _order: go_on.wait(DEADLINE_S)
+    with ExitStack() as files, caller(rude.replay, rude) as (sock, monitor), closing(follow(reader)) as events:
+        assert handshake(monitor) == zmq.EVENT_HANDSHAKE_SUCCEEDED
+        assert next(events)["sequence"].endswith("1")
+        files.enter_context(holding_up(gate))
+        for _ in range(HEARD + 500):
+            sock.send_multipart(ASK)
+        go_on.set()
+        until(lambda: "key rude" in caplog.text, "it was noticed")
+        until(lambda: handshake(monitor) == zmq.EVENT_HANDSHAKE_FAILED_AUTH, "it is not let in again")
+        gate.commit(1)
+        assert next(events)["sequence"].endswith("2")
 
 
 def test_whoever_asks_without_end_is_served_in_turn_with_the_others(gate: BusBench) -> None:
