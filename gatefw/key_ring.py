@@ -143,8 +143,9 @@ class KeyRing:
                     state.save(self.directory)
                 self._erase(path)
                 self._ended(state)
-            for unborn in self.directory.glob(f".{path.name}.*"):  # of a process killed while it made this key
-                unborn.unlink(missing_ok=True)
+            for name in (path.name, key_state.STATE, key_state.DESTROYED):
+                for unborn in self.directory.glob(f".{name}.*"):  # of a process that was cut off while it wrote this
+                    unborn.unlink(missing_ok=True)
             private_file.sync_directory(self.directory)
 
     # ---------------------------------------------------------------- inside, while the directory is ours

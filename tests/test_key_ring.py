@@ -307,3 +307,13 @@ def test_what_is_written_of_destroyed_keys_is_bounded(directory: Path) -> None:
     keys.destroy("park")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert (len(lines), lines[-1]["name"]) == (1000, "park")
+
+
+def test_what_a_cut_left_half_written_is_cleared_away_by_the_next_destruction(directory: Path) -> None:
+    """The power failed while it was written down that a key is destroyed: the name it was written under came back."""
+    keys = PartitionKeys(directory)
+    keys.make("park")
+    for name in ("destroyed.jsonl", "root.json", "cx100.key"):
+        (directory / f".{name}.0006babb").write_bytes(b"half")
+    keys.destroy("cx100")
+    assert [path.name for path in directory.iterdir()] == ["park.key"]
