@@ -7,7 +7,7 @@ import pytest
 from trust.model_runs import NARROW, ROWS, SEEDED_IN, Caught, breaches_of_the_real, caught, explored, stuck
 from trust.model_search import OWN, Search
 from trust.model_seeded import bugs, leases_with
-from trust.model_world import Hypothesis, sense
+from trust.model_sensed import Hypothesis, sense
 
 from gatefw.clearance import Terms
 from gatefw.gate import Gate, GateSettings
@@ -209,7 +209,7 @@ class Twin:
 UNTOLD = ("somebody stands behind the exit", "the procedure comes to ADMIT")
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(12))
 def test_what_the_search_makes_of_a_move_a_real_gate_makes_of_it_too(seed: int) -> None:
     """Walks through the search by chance, beside a gate that is told the same."""
     chance, search = Random(seed), Search(STOP)

@@ -8,3 +8,10 @@ HARMLESS = {
         "a denial that was said before for the same reason is not said again, and the lane waits for its timer"
     ),
 }
+
+UNTAKEN = {
+    "entering on occupancy, both secured, one inside": (
+        "a level is told once, when it changes: a lane that is empty between secured doors has left this phase before"
+    ),
+}
+"""Rows of the lane's table that no state takes which a gate can reach."""

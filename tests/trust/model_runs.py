@@ -8,8 +8,8 @@ from itertools import combinations
 from trust.model_gate import GateMachine
 from trust.model_search import Breach, Found, Search
 from trust.model_seeded import Bug, leases_with
+from trust.model_sensed import CIRCUITS, DEVICES, Hypothesis
 from trust.model_walk import Noticed, WaysOut, noticed
-from trust.model_world import CIRCUITS, DEVICES, Hypothesis
 
 from gatefw.lane_table import ANYWHERE, TRANSITIONS
 from gatefw.lane_terms import Policy, Shape

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from trust.model_gate import QUIET, GateMachine, Leased, Numbers, Told
-from trust.model_world import (
+from trust.model_sensed import (
     CLOSED,
     DEVICES,
     INPUTS,
@@ -20,13 +20,10 @@ from trust.model_world import (
     YIELDING,
     Hypothesis,
     World,
-    lane_moves,
-    mad_step,
-    may_decide,
     messages,
-    moves,
     sense,
 )
+from trust.model_world import lane_moves, mad_step, may_decide, moves
 
 import gatefw.leases
 from gatefw.lane import find, take

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from trust.model_search import Node, Search
-from trust.model_world import CLOSED, LOCKED, OPEN, World
+from trust.model_sensed import CLOSED, LOCKED, OPEN, World
 
 from gatefw.config_tables import Timers
 from gatefw.lane_table import ON_ENTRY
