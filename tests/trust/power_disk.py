@@ -133,6 +133,12 @@ class Disk:
             if not name.endswith(MADE_ANEW)
         }
 
+    def freed(self) -> list[bytes]:
+        """What may stand in blocks that no name leads to any more, for whoever reads the disk itself."""
+        named = {id(what) for what in self._now.values()}
+        nameless = [file for file in self._files.values() if id(file) not in named]
+        return [b"".join((file.stable, *(step.first for step in file.pending))) for file in nameless]
+
     def running(self) -> Image:
         """What whoever did all that sees."""
         image: dict[str, bytes | str | None] = {}

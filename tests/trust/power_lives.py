@@ -52,8 +52,8 @@ class Judge(Protocol):
 
     def told(self, mark: Mark) -> None: ...
 
-    def look(self, folder: Path) -> None:
-        """Raises Wrong, or what the gate itself would raise."""
+    def look(self, folder: Path, freed: Sequence[bytes]) -> None:
+        """`freed`: what stands in files that have no name any more. Raises Wrong, or what the gate itself raises."""
 
 
 # ---------------------------------------------------------------- journal
@@ -117,7 +117,7 @@ class OfJournal:
                 standing = {was or reason for was in self._latch} if reason else {None}  # an earlier cause stays
                 self._latch = standing if done else self._latch | standing
 
-    def look(self, folder: Path) -> None:
+    def look(self, folder: Path, freed: Sequence[bytes]) -> None:
         with Kept(_journal(folder), checkpoint_rows=5) as kept:
             journal = kept.journal
             removed = journal.removed_upto()
@@ -206,7 +206,7 @@ Enrolled = tuple[int, str] | None
 
 class OfGallery:
     """Who was enrolled is there, with their templates; who was revoked is found nowhere; what was under way is done or
-    is not. A destroyed key is in no file. Nothing is damaged; what was cut off can be repeated, then all is well."""
+    is not. A destroyed key is nowhere. Nothing is damaged; what was cut off can be repeated, then all is well."""
 
     def __init__(self) -> None:
         self._may: dict[str, set[Enrolled]] = {each: {None} for each in PEOPLE}
@@ -232,8 +232,8 @@ class OfGallery:
                 for each in mark["who"]:
                     self._may[each] = {then} if done else self._may[each] | {then}
 
-    def look(self, folder: Path) -> None:
-        self._no_key_left(folder)
+    def look(self, folder: Path, freed: Sequence[bytes]) -> None:
+        self._no_key_left([path.read_bytes() for path in folder.rglob("*") if path.is_file()], freed)
         with closing(_open(folder)) as gallery:
             self._compare(gallery)
             destroyed = {each.name for each in keys_of(_gallery(folder)[0]).ring.destroyed()}
@@ -248,20 +248,14 @@ class OfGallery:
         if found.problems or found.damaged or found.copies:
             raise Wrong(f"audit: {found.problems}, {found.damaged} damaged, {found.copies} copies")
 
-    def _no_key_left(self, folder: Path) -> None:
-        for path in folder.rglob("*"):
-            content = path.read_bytes() if path.is_file() else b""
-            for name in self._gone:
-                if bytes.fromhex(self._keys[name]) in content:
-                    raise Wrong(f"the destroyed key of {name} is in {path.name}")
+    def _no_key_left(self, *disk: Sequence[bytes]) -> None:
+        for name in self._gone:
+            if any(bytes.fromhex(self._keys[name]) in content for files in disk for content in files):
+                raise Wrong(f"the destroyed key of {name} is on the disk")
 
     def _compare(self, gallery: Gallery) -> None:
-        met = {
-            who
-            for place in gallery.places(NOW)
-            if (chunk := gallery.opened(place)) is not None
-            for who in chunk.subjects
-        }
+        chunks = [gallery.opened(place) for place in gallery.places(NOW)]
+        met = {who for chunk in chunks if chunk is not None for who in chunk.subjects}
         for who, may in self._may.items():
             found = gallery.get(SubjectId(who), NOW)
             there = not isinstance(found, Reason)
