@@ -129,7 +129,7 @@ def explored(hypothesis: Hypothesis) -> Run:
     began_s = time.process_time()
     search = Search(hypothesis)
     run = _run(hypothesis, search, search.run(), began_s)
-    truthful = not (hypothesis.liars or hypothesis.gone or hypothesis.forced or hypothesis.unreadable)
+    truthful = not (hypothesis.liars or hypothesis.gone or hypothesis.forced or hypothesis.unreadable or hypothesis.mad)
     if truthful and hypothesis.policy.shape is Shape.AIRLOCK:
         run.waits_s = WaysOut(search).by_phase()
     run.cpu_s = time.process_time() - began_s
