@@ -26,6 +26,7 @@ BIN = Path(sys.executable).parent
 ELSEWHERE = {
     "make demo": "test_demo.py runs what it runs; .ci/run the command itself",
     "make test": "this is it; .ci/run the command itself",
+    "make trust": ".ci/run runs what it runs",
 }
 SERVERS = ("python -m hw.sim", "gatefw watcher", "gatefw run")
 ENDLESS = "gatefw events tail"
