@@ -4,9 +4,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# A whole gate in a test waits more than it works, so four files run together; those with gates begin (tests/conftest.py).
-# Where coverage is counted each works more: three.
-TOGETHER := -n 4 --dist loadfile --no-loadscope-reorder
+# A whole gate in a test waits more than it works, so three files run together on two cores; those with gates begin
+# (tests/conftest.py).
+TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
 # A gate is four processes and a test may start several: each would compile anew all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -42,7 +42,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/gatefw models install --photos
 	$(BIN)/coverage erase
 	$(BIN)/pytest -m exhaustive $$(grep -l mark.exhaustive tests/*.py)
-	$(BIN)/coverage run -m pytest $(TOGETHER) -n 3 -m "not exhaustive"
+	$(BIN)/coverage run -m pytest $(TOGETHER) -m "not exhaustive"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
