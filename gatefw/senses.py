@@ -105,7 +105,8 @@ class Senses:
         """It is missing from now on, and what was said of how it works is void; what is said of its absence is not."""
         if event.device in self.required:
             self.missing.add(event.device)
-        self.impaired[event.device] = self.impaired.get(event.device, set()) & ABOUT_ABSENCE
+        if remains := self.impaired.pop(event.device, set()) & ABOUT_ABSENCE:
+            self.impaired[event.device] = remains
         return [Fact(FactKind.DEVICE_LOST, None, (("device", event.device), ("reason", event.reason)))]
 
     def device_came(self, device: str) -> list[News]:
