@@ -157,7 +157,7 @@ class Sensors(Device, Protocol):
 
 @runtime_checkable
 class Urgent(Protocol):
-    """Sensors whose inputs are known to the thread that brings an edge: an emergency need not wait for the next read."""
+    """Sensors whose inputs are known to the thread that brings an edge: an emergency waits for no read."""
 
     def pressed(self) -> frozenset[Input]:
         """The inputs that are believed to be on, as of the newest edge. Asks no device, never blocks, never raises."""
