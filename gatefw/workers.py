@@ -132,8 +132,11 @@ class DoorWorker(Worker[Door]):
                 self._hand.release(self._driven_until_s)
 
     def free(self, lease_s: float) -> None:
-        """As `drive`, for an emergency."""
-        self._freed_until_s = time.monotonic() + lease_s
+        """As `drive`, for an emergency, which does not wait for a line that is let go; it may be let go later."""
+        now_s = time.monotonic()
+        if now_s >= self._freed_until_s and now_s < self._let_go_until_s:
+            self._opened, self._let_go_until_s = True, -math.inf
+        self._freed_until_s = now_s + lease_s
         self.drive(lease_s)
 
     def drop(self) -> None:

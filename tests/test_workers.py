@@ -361,6 +361,23 @@ def test_a_release_that_the_doors_own_hardware_ended_begins_anew_after_its_line_
     worker.ended(stuck=False)
 
 
+def test_an_emergency_does_not_wait_for_a_line_that_is_let_go(post: Post) -> None:
+    """The door's hardware had ended the release; its line is let go for a second when the fire loop opens."""
+    door = FakeDoor()
+    worker = DoorWorker(DoorId.ENTRY, lambda: door, post)
+    worker.began(door)
+    worker._let_go_until_s = time.monotonic() + 600.0
+    worker.drive(60.0)
+    assert door.done == []
+    worker.free(60.0)
+    until(lambda: door.done == ["release 60"], "the release")
+    worker._let_go_until_s = time.monotonic() + 600.0
+    worker.free(60.0)
+    assert worker._hand is not None
+    assert worker._hand.idle, "it was let go in this emergency, for its hardware had ended the release"
+    worker.ended(stuck=False)
+
+
 def test_a_door_that_never_opened_or_that_somebody_stands_in_is_not_let_go(post: Post) -> None:
     door = FakeDoor()
     worker = DoorWorker(DoorId.ENTRY, lambda: door, post)
