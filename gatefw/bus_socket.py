@@ -31,7 +31,10 @@ ASK_BYTES, ORDER_BYTES = 1024, 64 * 1024  # of one message to us
 TOPIC_BYTES = 16 * 1024  # of all that is subscribed to; there are some fifty kinds of events
 LINGER_MS = 500
 END_S = 5.0
-HEARTBEAT_MS, SILENT_MS = 2000, 10_000  # who does not answer for so long has gone
+ALIVE_S, PROBES = 2, 4
+SILENT_S = ALIVE_S * (PROBES + 1)
+"""Whose machine has answered nothing for so long, over TCP, has gone. By the kernel's own probes: libzmq 4.3.5 aborts
+the process when its heartbeat is due to somebody who has left while messages of theirs wait unread."""
 HANDSHAKE_MS = 5000  # who has not shown a key by then has gone
 ADMISSIONS, HEARD = 64, 4096  # before events are published again
 IPC, TCP = "ipc://", "tcp://"
@@ -189,7 +192,9 @@ class BusSockets:
     def _secure(self, sock: Socket, domain: str) -> None:
         sock.sndhwm, sock.rcvhwm = HIGH_WATER, REQUESTS_KEPT
         sock.maxmsgsize = ORDER_BYTES if domain == ORDERS else ASK_BYTES
-        sock.handshake_ivl, sock.heartbeat_ivl, sock.heartbeat_timeout = HANDSHAKE_MS, HEARTBEAT_MS, SILENT_MS
+        sock.handshake_ivl, sock.heartbeat_ivl = HANDSHAKE_MS, 0
+        sock.tcp_keepalive, sock.tcp_keepalive_idle = 1, ALIVE_S
+        sock.tcp_keepalive_intvl, sock.tcp_keepalive_cnt = ALIVE_S, PROBES
         sock.curve_server = True
         sock.curve_publickey, sock.curve_secretkey = (each.encode() for each in self._server)
         sock.zap_domain = domain.encode()

@@ -14,7 +14,7 @@ from gatefw import asyncapi
 from gatefw.bus import REPLAY_EVERY_S
 from gatefw.bus_keys import Permission
 from gatefw.bus_orders import BURST, NONCE, NONCE_S
-from gatefw.bus_socket import CONNECTIONS, SILENT_MS
+from gatefw.bus_socket import CONNECTIONS, SILENT_S
 from gatefw.control import EXPIRES_S
 from gatefw.events import (
     EPOCH,
@@ -83,7 +83,7 @@ A subscriber connects to `events` and `replay`, with a key that may `read`, the 
 and restarts to a subscriber of yours, and says whether what it printed is each event once and in order.
 
 What a subscriber does not take in time is dropped, for it alone, and the replay has it. A thousand messages are
-kept for each; who does not answer a heartbeat for {silent_s:.0f} s is disconnected. The replay answers
+kept for each; whose machine answers nothing for {silent_s:.0f} s is disconnected. The replay answers
 {replays:.0f} requests a second in all, in turn, and of each client the newest that waits; at most {connections}
 clients are connected.
 
@@ -126,7 +126,7 @@ def _introduction() -> str:
     by = asyncapi.needed_words()
     rows = [f"| `{each.value}` | {_listed(by[each], {NONCE})} |" for each in Permission]
     return INTRODUCTION.format(
-        silent_s=SILENT_MS / 1000,
+        silent_s=SILENT_S,
         replays=1 / REPLAY_EVERY_S,
         connections=CONNECTIONS,
         nonce_s=NONCE_S,

@@ -362,7 +362,8 @@ def test_a_disk_that_goes_read_only_breaks_the_journal_and_loses_nothing(tmp_pat
         assert len(kept.broke) == 1
         committed = kept.journal.head()
     with mounted(tmp_path / "b", *card) as disk, Kept(disk / "j") as kept:
-        assert kept.journal.head() == committed == 7
+        assert committed == 7
+        assert kept.journal.head() >= committed, "what was not promised may be there all the same"
         kept.journal.verify()
 
 

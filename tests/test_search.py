@@ -18,8 +18,8 @@ from gatefw.biometrics.scale import Scale
 from gatefw.biometrics.search import SAMPLE, Candidate, Search
 from gatefw.biometrics.template import Template
 from gatefw.errors import ModelError, StoreError
+from gatefw.keys import KEY_BYTES
 from gatefw.model import Reason, SubjectId
-from gatefw.partition_keys import BLANK
 
 MAKER, OTHER = (Maker(letter * 64, Runtime.LITERT, "2.3.0", Delegate.DEFAULT) for letter in "ab")
 ANNA, BERT, CLEO = SubjectId("anna"), SubjectId("bert"), SubjectId("cleo")
@@ -333,5 +333,5 @@ def test_a_partition_whose_destruction_was_interrupted_ends_no_search_and_leaves
     with closing(search(gallery)) as looked:
         assert within(looked, 0.0) == [ANNA, BERT]
         with (keys_of(tmp_path / "gallery.db").directory / "cx100.key").open("r+b") as file:
-            file.write(BLANK)
+            file.write(bytes(KEY_BYTES))
         assert (within(looked, 0.0), looked.people, looked.damaged) == ([BERT], 1, 0)
