@@ -75,7 +75,7 @@ def live(edits: Mapping[str, str] | None = None, daemon: tuple[str, ...] = ("gat
         config = run / "lane.toml"
         config.write_text(_edited((ROOT / "config" / "sim.toml").read_text(), {**QUICK, **(edits or {})}))
         env = {key: value for key, value in os.environ.items() if not key.endswith("_DIRECTORY")}
-        env |= {"GATEFW_STATE": str(state), "GATEFW_RUN": str(run), "NOTIFY_SOCKET": str(run / "notify.sock")}
+        env |= {"GATEFW_STATE": str(state), "GATEFW_RUN": str(run)}
         world = stack.enter_context(launched(run, config, photos=state_dir() / "photos"))
         log = stack.enter_context((run / "log").open("w+b"))
         watcher = stack.enter_context(_started(("gatefw", "watcher", str(config)), env, log))
@@ -83,7 +83,8 @@ def live(edits: Mapping[str, str] | None = None, daemon: tuple[str, ...] = ("gat
         notified = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         notified.bind(str(run / "notify.sock"))
         begun_s = time.monotonic()
-        process = stack.enter_context(_started((*daemon, "run", str(config)), env, log))
+        told = {**env, "NOTIFY_SOCKET": str(run / "notify.sock")}  # the watcher has a READY of its own
+        process = stack.enter_context(_started((*daemon, "run", str(config)), told, log))
         ready_s = _ready_s(notified, run / "log")
         yield LiveGate(world, run, process.pid, watcher.pid, begun_s, ready_s)
 
