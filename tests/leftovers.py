@@ -1,6 +1,7 @@
 """What a test must not leave behind: running threads, open files, sockets, pipes."""
 
 import gc
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ LIBZMQ = "thread bus sockets"
 @contextmanager
 def nothing_stays_open(grace_s: float = GRACE_S) -> Iterator[None]:
     """Fail when the body leaves something running or open; what is ending already has `grace_s` seconds for it."""
-    before = _open()
+    before, pipe = _open(), signal.getsignal(signal.SIGPIPE)
     yield
+    assert signal.getsignal(signal.SIGPIPE) is pipe, "left behind: a way to die of SIGPIPE, for any test that comes"
     if not (_open() - before):
         return
     gc.collect()  # a cycle may still hold what was let go of

@@ -55,11 +55,12 @@ def _number(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    for number in (signal.SIGINT, signal.SIGPIPE):  # end at once, as tail does: there is nothing to tidy up
-        signal.signal(number, signal.SIG_DFL)
     from gatefw.bus_client import follow
 
-    for event in follow(command.bus_key(arguments), arguments.since):
+    key = command.bus_key(arguments)
+    for number in (signal.SIGINT, signal.SIGPIPE):  # end at once, as tail does: there is nothing to tidy up
+        signal.signal(number, signal.SIG_DFL)
+    for event in follow(key, arguments.since):
         print(json.dumps(event) if arguments.json else _line(event), flush=True)
     return 0
 
