@@ -88,7 +88,7 @@ class Journal(Reading):
         self._head = chain.newest(self._writer, path)
         self._tally = Tally(self._writer, where)
         self._tally.catch_up(self._head.n)
-        self._keeper = Keeper(self._writer, path, lane, epoch, self._head, terms) if terms else None
+        self._keeper = Keeper(self._writer, path, lane, epoch, terms) if terms else None
         self._thread = threading.Thread(target=self._work, name="journal")
         self._thread.start()
 

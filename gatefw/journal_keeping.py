@@ -52,9 +52,7 @@ class JournalTerms:
 class Keeper:
     """Of one journal; works on its writer's connection and thread alone."""
 
-    def __init__(
-        self, database: sqlite3.Connection, path: Path, lane: str, epoch: str, head: Head, terms: JournalTerms
-    ) -> None:
+    def __init__(self, database: sqlite3.Connection, path: Path, lane: str, epoch: str, terms: JournalTerms) -> None:
         self._database, self._path, self._lane, self._epoch, self._terms = database, path, lane, epoch, terms
         self._signer = Signer(terms.signing_key)
         found = chain.last(database, FactKind.JOURNAL_CHECKPOINT)
@@ -66,7 +64,7 @@ class Keeper:
         first = database.execute("select min(n) from event").fetchone()[0]
         self.removing = first is not None and first <= self._removed
         """Whether rows are left of what was removed."""
-        self._signed_s = terms.clock_s() if head.n <= self._signed else float("-inf")
+        self._signed_s = terms.clock_s()  # what a killed process left unsigned is verified before we sign it
         self._looked_s = self._sought_s = float("-inf")
         self._said: set[Reason] = set()
 

@@ -78,7 +78,7 @@ def test_a_restart_goes_on_from_the_newest_checkpoint_and_signs_what_a_crash_lef
     assert [each.n for each in checkpoints(tmp_path / "j")] == [1]
     with closing(sqlite3.connect(tmp_path / "j")) as database, database:
         database.execute("delete from event where n = 2")  # as if the process had died before it signed
-    with Kept(tmp_path / "j", checkpoint_rows=10**6) as kept:
+    with Kept(tmp_path / "j", checkpoint_rows=10**6, checkpoint_s=0.0) as kept:
         until(lambda: kept.journal.head() == 2, "the checkpoint", 30)
         kept.write(STOPPED)
     one, two = checkpoints(tmp_path / "j")

@@ -1,5 +1,6 @@
 """How tests and the demo start a world, act in it, and wait for what happens."""
 
+import errno
 import json
 import os
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 from hw.sim.history import Entry
 from hw.sim.settings import CONTROL
 
+LISTENS_S = 2.0  # a socket has its name a moment before anybody listens
 ANSWER_S = 60.0  # a world on a busy machine is slow, not gone
 
 
@@ -126,8 +128,14 @@ class _Lines:
 
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        ends_s = time.monotonic() + LISTENS_S
         try:
-            self._socket.connect(os.fspath(path))
+            while (found := self._socket.connect_ex(os.fspath(path))) == errno.ECONNREFUSED:
+                if time.monotonic() > ends_s:
+                    break
+                time.sleep(0.01)
+            if found:
+                raise OSError(found, os.strerror(found))
         except OSError as problem:
             self._socket.close()
             raise WorldRefused(f"no world answers at {path} ({problem}); start one with python -m hw.sim") from problem
