@@ -11,8 +11,6 @@ from pathlib import Path
 GRACE_S = 60.0
 KEPT = ("/proc/", "/dev/urandom", "/dev/null")
 """What libraries open once and keep for good."""
-LIBZMQ = "thread bus sockets"
-"""Waits for libzmq to end, which sometimes it never does, and then keeps its files too: decision 0037."""
 
 
 @contextmanager
@@ -26,8 +24,6 @@ def nothing_stays_open(grace_s: float = GRACE_S) -> Iterator[None]:
     gc.collect()  # a cycle may still hold what was let go of
     ends_s, pause = time.monotonic() + grace_s, threading.Event()
     while left := _open() - before:
-        if time.monotonic() > ends_s and any(name == LIBZMQ for name, _ in left):
-            return
         assert time.monotonic() < ends_s, f"left behind: {', '.join(sorted(name for name, _ in left))}"
         pause.wait(0.005)
 

@@ -133,7 +133,7 @@ class _Lines:
             while (found := self._socket.connect_ex(os.fspath(path))) == errno.ECONNREFUSED:
                 if time.monotonic() > ends_s:
                     break
-                time.sleep(0.01)
+                time.sleep(0.01)  # nobody tells when it listens
             if found:
                 raise OSError(found, os.strerror(found))
         except OSError as problem:
