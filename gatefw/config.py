@@ -223,9 +223,42 @@ def _assembled(path: Path, contents: Contents) -> Config:
     sections, devices = contents.sections, contents.devices
     shared = sections["people"].directory
     paths = Paths(contents.state, contents.run, Path(shared) if shared else None)
-    table, face, bus = sections["vision"], sections["face"], sections["bus"]
-    size = sections["gallery"]
-    vision = VisionSettings(
+    bus = sections["bus"]
+    return Config(
+        file=path,
+        paths=paths,
+        lane=sections["lane"],
+        timers=sections["timers"],
+        doors=sections["doors"],
+        face=sections["face"],
+        clearance=sections["clearance"],
+        port=sections["port"],
+        gallery=sections["gallery"],
+        people=sections["people"],
+        tries=sections["tries"],
+        tokens=sections["tokens"],
+        documents=sections["documents"],
+        authorities=sections["authorities"],
+        journal=sections["journal"],
+        gpio=sections["gpio"],
+        vision_table=sections["vision"],
+        vision=_vision(contents, paths),
+        bus=Bus(*(getattr(bus, name) or f"ipc://{paths.run}/{name}.sock" for name in ("events", "replay", "orders"))),
+        keys=sections["keys"],
+        watcher=sections["watcher"],
+        devices=devices,
+        rules=contents.rules,
+        reversible=contents.reversible,
+        reversed=contents.reversed,
+        sha256=contents.sha256,
+    )
+
+
+def _vision(contents: Contents, paths: Paths) -> VisionSettings:
+    """What the vision process is given of the lane file."""
+    sections = contents.sections
+    table, face, size = sections["vision"], sections["face"], sections["gallery"]
+    return VisionSettings(
         socket=paths.vision,
         models=paths.models,
         gallery=paths.gallery,
@@ -233,7 +266,7 @@ def _assembled(path: Path, contents: Contents) -> Config:
         keeping=sections["keys"],
         cameras=tuple(
             CameraPlace(each.label, each.driver, each.settings, each.name == table.codes, each.name == table.identify)
-            for each in devices
+            for each in contents.devices
             if each.role == "camera"
         ),
         detector=table.detector,
@@ -254,32 +287,4 @@ def _assembled(path: Path, contents: Contents) -> Config:
             outgrown=size.outgrown,
         ),
         reversed=contents.reversed,
-    )
-    return Config(
-        file=path,
-        paths=paths,
-        lane=sections["lane"],
-        timers=sections["timers"],
-        doors=sections["doors"],
-        face=face,
-        clearance=sections["clearance"],
-        port=sections["port"],
-        gallery=sections["gallery"],
-        people=sections["people"],
-        tries=sections["tries"],
-        tokens=sections["tokens"],
-        documents=sections["documents"],
-        authorities=sections["authorities"],
-        journal=sections["journal"],
-        gpio=sections["gpio"],
-        vision_table=table,
-        vision=vision,
-        bus=Bus(*(getattr(bus, name) or f"ipc://{paths.run}/{name}.sock" for name in ("events", "replay", "orders"))),
-        keys=sections["keys"],
-        watcher=sections["watcher"],
-        devices=devices,
-        rules=contents.rules,
-        reversible=contents.reversible,
-        reversed=contents.reversed,
-        sha256=contents.sha256,
     )
