@@ -165,7 +165,16 @@ class Life:
             if link.there:
                 self.come(link.name, levels)
         path = [link for name, link in self.links.items() if name.startswith(("door.", "sensors."))]
-        self._after(0.1 if all(link.there for link in path) else BOOT_S, lambda: self.put(Started()))
+        self._after(0.1 if all(link.there for link in path) else BOOT_S, self._started)
+
+    def _started(self) -> None:
+        """By the loop itself, once it runs: no full queue can lose it."""
+        if self.around.now_s < self.stands_until_s:
+            self._after(self.stands_until_s - self.around.now_s, self._started)
+            return
+        self.drain()
+        if self.alive:
+            self.handle(Started())
 
     @property
     def behind(self) -> bool:
