@@ -1,0 +1,103 @@
+"""What the checks look at: the lane file, the running daemon, the stores, the machine. Tests give another of each."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gatefw import config
+from gatefw.config import Config, Paths
+from gatefw.errors import GateError
+
+TOOL_S = 10.0
+"""No tool of the system may hold the doctor up for longer."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def ran(*command: str) -> str | None:
+    """What a tool of the system prints; None when there is no such tool, it fails, or takes too long."""
+    if shutil.which(command[0]) is None:
+        return None
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TOOL_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The board and its system. `root` is put before every absolute path of /proc, /sys, /boot, /dev and /etc."""
+
+    root: Path = Path("/")
+    now: Callable[[], datetime] = _now
+    run: Callable[..., str | None] = ran
+    disk: Callable[[Path], os.statvfs_result] = os.statvfs
+    uid: int = field(default_factory=os.geteuid)
+
+    def path(self, name: str | Path) -> Path:
+        """Where something that is absolute on the machine lies for us."""
+        return self.root / str(name).lstrip("/")
+
+    def read(self, name: str | Path) -> str | None:
+        """The text of a small file, stripped; None when there is none. Raises PermissionError."""
+        try:
+            return self.path(name).read_text("utf-8", "replace").strip().strip("\0")
+        except PermissionError:
+            raise
+        except OSError:
+            return None
+
+    def number(self, name: str | Path) -> int | None:
+        """The number in a file, as 12 or 0x0c; None when there is none. Raises PermissionError."""
+        try:
+            return int(self.read(name) or "", 0)
+        except ValueError:
+            return None
+
+    def glob(self, pattern: str) -> Iterator[Path]:
+        """What is called so on the machine (`/sys/class/hwmon/*`), as paths for us, sorted."""
+        yield from sorted(self.root.glob(pattern.lstrip("/")))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything that a check may look at.
+
+    file: the lane file, None when none was named or found. lane: its settings, None when it does not hold together;
+    problems: what `gatefw check` says of it. status: the running daemon's answer, None when nobody answered, and then
+    `silence` says why. ask: gives the daemon an order that changes nothing (raises GateError).
+    """
+
+    paths: Paths
+    file: Path | None = None
+    lane: Config | None = None
+    problems: tuple[config.Finding, ...] = ()
+    status: Mapping[str, Any] | None = None
+    silence: str = ""
+    ask: Callable[..., Mapping[str, Any]] = lambda _verb: {}
+    machine: Machine = field(default_factory=Machine)
+    tell: Callable[[str], None] = lambda _words: None
+
+    @property
+    def devices(self) -> Mapping[str, Mapping[str, Any]]:
+        """How each device does, by its label (`reader.front`), as the daemon tells; empty without a daemon."""
+        health = (self.status or {}).get("health", {})
+        found: Mapping[str, Mapping[str, Any]] = health.get("devices", {}) if isinstance(health, Mapping) else {}
+        return found
+
+    def asked(self, verb: str) -> Mapping[str, Any]:
+        """The answer to an order of a daemon that is there; empty when it is not, or does not know it."""
+        if self.status is None:
+            return {}
+        try:
+            return self.ask(verb)
+        except GateError:
+            return {}
