@@ -149,7 +149,8 @@ class Index:
     def nearest(self, probes: Matrix, most: int, within: float = math.inf) -> list[list[Hit]]:
         """For each probe the `most` nearest rows at `within` or nearer (int8 distance), nearest first.
 
-        The probes are searched for in one pass over the rows.
+        The probes are searched for in one pass over the rows. They are rounded together: a coordinate within a bit of
+        the middle between two steps may go to either, and to another one when its probe is asked for alone.
         """
         if not 1 <= most <= MOST:
             raise ModelError(f"index: {most} nearest rows are asked for; 1 to {MOST} can be had")
