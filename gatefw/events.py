@@ -19,6 +19,7 @@ from enum import StrEnum
 
 from gatefw.errors import FaultError
 from gatefw.model import (
+    Asked,
     ChipProof,
     DoorId,
     Fact,
@@ -205,6 +206,7 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.RELEASE_DROPPED: {"door": _DOOR, "purpose": _any(Purpose), "reason": _REASON},
     FactKind.DOOR_SECURED: {"door": _DOOR},
     FactKind.DOOR_MOVED: {"door": _DOOR, "position": _any(Position)},
+    FactKind.QUESTION_FAILED: {"question": _any(Asked), "reason": _REASON},
     FactKind.INPUT_CHANGED: {"input": _any(Input), "signal": _any(Signal)},
     FactKind.ALARM_RAISED: {"reason": _REASON},
     FactKind.DEVICE_LOST: {"device": DEVICE, "reason": _REASON},

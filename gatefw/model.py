@@ -455,6 +455,21 @@ Question = (
 """What is asked of records, vision, a device or an authority; `LetIn` is asked of the lane itself."""
 
 
+class Asked(StrEnum):
+    """Each kind of `Question`, as the journal names it."""
+
+    LOOK_UP_RECORD = "look_up_record"
+    VERIFY_FACE = "verify_face"
+    VERIFY_FINGER = "verify_finger"
+    READ_DOCUMENT = "read_document"
+    VERIFY_PORTRAIT = "verify_portrait"
+    IDENTIFY_FACE = "identify_face"
+    CHECK_ELIGIBILITY = "check_eligibility"
+    CONFIRM = "confirm"
+    ASK_AUTHORITIES = "ask_authorities"
+    ENROL_TRAVELLER = "enrol_traveller"
+
+
 @dataclass(frozen=True, slots=True)
 class Together:
     """Request: ask all of these at once. Answered by `AllAnswered`, when the last reply is there."""
@@ -811,6 +826,7 @@ class FactKind(StrEnum):
     FACE_IDENTIFIED = "passage.face_identified"
     RULE_FAILED = "passage.rule_failed"
     CONFIRMED = "passage.confirmed"
+    QUESTION_FAILED = "passage.question_failed"
     AUTHORITIES_CLEARED = "passage.authorities_cleared"
     CLEARED_BY_HAND = "passage.cleared_by_hand"
     PASSAGE_DECIDED = "passage.decided"

@@ -1,38 +1,66 @@
 """One traveller's passage under way: a clearance procedure, and how far it has come."""
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from gatefw.clearance import Procedure
+from gatefw.gate_terms import Answered
 from gatefw.model import (
     AllAnswered,
     Answer,
+    AskAuthorities,
+    Asked,
+    CheckEligibility,
     Cleared,
+    Confirm,
     Confirmed,
     Decision,
     DocumentRead,
+    EnrolTraveller,
     FaceCompared,
     FaceIdentified,
     Fact,
     FactKind,
+    Failed,
     FingerCompared,
+    IdentifyFace,
     Ineligible,
+    LetIn,
+    LookUpRecord,
     Question,
+    ReadDocument,
     Reason,
     Reply,
     Request,
     RunId,
     Together,
     Verdict,
+    VerifyFace,
+    VerifyFinger,
+    VerifyPortrait,
 )
+
+ASKED: Mapping[type[Question], Asked] = {
+    LookUpRecord: Asked.LOOK_UP_RECORD,
+    VerifyFace: Asked.VERIFY_FACE,
+    VerifyFinger: Asked.VERIFY_FINGER,
+    ReadDocument: Asked.READ_DOCUMENT,
+    VerifyPortrait: Asked.VERIFY_PORTRAIT,
+    IdentifyFace: Asked.IDENTIFY_FACE,
+    CheckEligibility: Asked.CHECK_ELIGIBILITY,
+    Confirm: Asked.CONFIRM,
+    AskAuthorities: Asked.ASK_AUTHORITIES,
+    EnrolTraveller: Asked.ENROL_TRAVELLER,
+}
 
 
 @dataclass(slots=True)
 class Passage:
     """`number` counts the questions, so that an answer to an older one is recognised.
 
-    `at` is the request or the decision it has come to; `ticket` that of an admission that waits for its commit.
+    `at` is the request or the decision it has come to, at `at_s`; `ticket` that of an admission that waits for its
+    commit.
     """
 
     run: RunId
@@ -40,9 +68,12 @@ class Passage:
     began_s: float
     number: int = 0
     at: Request | Decision | None = None
+    at_s: float = 0.0
     ticket: int | None = None
     _answers: dict[int, Answer | None] = field(default_factory=dict)
     """Of what is asked now, by the number of the question; None while there is none."""
+    _asked: dict[int, Asked] = field(default_factory=dict)
+    """Every question there was, by its number; a procedure has few."""
 
     def go_on(self, reply: Reply | None) -> Request | Decision:
         """Hand the procedure its reply (None to begin). A procedure that breaks refers its traveller to the counter."""
@@ -66,7 +97,7 @@ class Passage:
         numbered = []
         for question in questions:
             self.number += 1
-            self._answers[self.number] = None
+            self._answers[self.number], self._asked[self.number] = None, ASKED[type(question)]
             numbered.append((self.number, question))
         return numbered
 
@@ -79,9 +110,35 @@ class Passage:
         return AllAnswered(there) if isinstance(self.at, Together) else there[0]
 
     @property
+    def asks(self) -> tuple[Question, ...]:
+        """What was asked, and is not answered yet."""
+        match self.at:
+            case Together(questions):
+                return tuple(each for each, got in zip(questions, self._answers.values(), strict=True) if got is None)
+            case None | LetIn() | Decision():
+                return ()
+            case question:
+                return (question,)
+
+    @property
     def open(self) -> tuple[int, ...]:
         """The numbers of the questions that were asked, and are not answered yet."""
         return tuple(number for number, answer in self._answers.items() if answer is None)
+
+    def facts_of(self, event: Answered) -> list[Fact]:
+        """What is written down of an answer, after the procedure has gone on with it.
+
+        What the decision says already is not written twice. Whoever walked away may have left any question behind.
+        """
+        if not isinstance(event.reply, Failed):
+            return [replace(fact, run=self.run) for fact in facts_of(event.reply)]
+        reason = event.reply.reason
+        said = self.decision is not None and self.decision.reason is reason and reason is not Reason.WALKED_AWAY
+        return [] if said else [self.came_to_nothing(event.number, reason)]
+
+    def came_to_nothing(self, number: int, reason: Reason) -> Fact:
+        """The question was not answered, its answer is no, or the passage ended before there was one."""
+        return Fact(FactKind.QUESTION_FAILED, self.run, (("question", self._asked[number]), ("reason", reason)))
 
     def waits_for(self, number: int) -> bool:
         """Whether this question was asked, and is not answered yet."""
@@ -100,7 +157,7 @@ def _decision(value: object) -> Decision:
 
 
 def facts_of(reply: Answer) -> list[Fact]:
-    """What is written down of an answer: how alike, never who."""
+    """What is written down of an answer that is one: how alike, never who."""
     match reply:
         case FaceCompared(matched, score, threshold, fmr, frames):
             fields = ("matched", matched), ("score", round(score, 4)), ("threshold", threshold), ("fmr", fmr)

@@ -6,7 +6,6 @@ waits may be looked up, judged and turned away; what lets it further, being let 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from gatefw.clearance import Beginning, Clear
 from gatefw.front import Confirming, Presence
@@ -35,7 +34,7 @@ from gatefw.model import (
     Token,
     Verdict,
 )
-from gatefw.passage import Passage, facts_of
+from gatefw.passage import Passage
 
 Step = Ask | CancelAsk | Record | LaneEvent
 ADMITTED = (Phase.EXIT_RELEASED, Phase.LEAVING)
@@ -143,9 +142,9 @@ class UnderWay:
         """An answer to a question of a live passage, with what is written down of it; any other is dropped."""
         for passage in (self.served, self.waiting):
             if passage is not None and passage.run == event.run and passage.waits_for(event.number):
-                facts = [Record(replace(fact, run=passage.run)) for fact in facts_of(event.reply)]
                 reply = passage.answered(event.number, event.reply)
-                return [*facts, *(() if reply is None else self._go_on(passage, reply, now_s))]
+                then = [] if reply is None else self._go_on(passage, reply, now_s)
+                return [*(Record(fact) for fact in passage.facts_of(event)), *then]
         return []
 
     def inside(self, now_s: float) -> list[Step]:
@@ -164,6 +163,7 @@ class UnderWay:
 
     def _go_on(self, passage: Passage, reply: Reply | None, now_s: float) -> list[Step]:
         """Let a procedure go on to its next request or its decision."""
+        passage.at_s = now_s
         return self._reached(passage, passage.go_on(reply), now_s)
 
     def _reached(self, passage: Passage, at: Request | Decision | None, now_s: float) -> list[Step]:
@@ -212,11 +212,12 @@ class UnderWay:
     def _ended(self, passage: Passage, passed: bool, reason: Reason | None, now_s: float) -> list[Step]:
         decided = passage.end()
         why = reason or decided
+        given_up = [Record(passage.came_to_nothing(number, why)) for number in passage.open]
         if not passed:
             self._turned_away = why, now_s + SHOWN_S
         self._confirming.cancel(passage.run)
         fields = (("passed", passed), ("reason", why), ("seconds", round(now_s - passage.began_s, 3)))
-        return [Record(Fact(FactKind.PASSAGE_ENDED, passage.run, fields)), CancelAsk(passage.run)]
+        return [*given_up, Record(Fact(FactKind.PASSAGE_ENDED, passage.run, fields)), CancelAsk(passage.run)]
 
     def reason(self, now_s: float, *, lane_free: bool) -> Reason | None:
         """Why it is with the traveller as it is: decided and committed, or turned away a while ago."""
