@@ -71,6 +71,11 @@ class Leases:
         held = self._held.get(door)
         return held.purpose if held else None
 
+    def left_s(self, door: DoorId, now_s: float) -> float | None:
+        """How long the door stays released when nobody extends it; None where nobody releases it."""
+        held = self._held.get(door)
+        return held.renew_at_s - self.renew_s + self.lease_s - now_s if held else None
+
     def lost(self, door: DoorId, want: Purpose | None, now_s: float) -> bool:
         """The device went and has let go of the line: whether that ended a release. A way out is driven again later."""
         ended = want in (None, *NEEDS_COMMIT) and door in self._held

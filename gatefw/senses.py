@@ -82,6 +82,8 @@ class Senses:
         """What is on, and what was on when it was last readable: pressed stays pressed until it is seen released."""
         self._inputs: dict[Input, Signal] = {}
         self._zones: dict[Zone, bool] = {}
+        self.zones: dict[Zone, bool] = {}
+        """Whether somebody is there, as it was read last; empty while nobody reads it."""
 
     # ------------------------------------------------------------ health
 
@@ -90,6 +92,11 @@ class Senses:
         """Whether every device is there and nobody laid hands on one: otherwise nothing goes on."""
         opened = Input.TAMPER in self.pressed
         return not (self.missing or opened or any(Reason.TAMPERED in reasons for reasons in self.impaired.values()))
+
+    @property
+    def inputs(self) -> dict[Input, Signal]:
+        """Every input that is wired, as it was read last."""
+        return dict(self._inputs)
 
     @property
     def keeps_out(self) -> bool:
@@ -163,7 +170,7 @@ class Senses:
                 news.append(ZoneIs(zone, present))
         if self.sensed.occupancy is not event.occupancy:
             news.append(OccupancyIs(event.occupancy))
-        self._inputs = dict(event.inputs)
+        self._inputs, self.zones = dict(event.inputs), dict(event.zones)
         self.pressed = {
             which
             for which, signal in event.inputs

@@ -43,6 +43,7 @@ from gatefw.gate_terms import (
     Tell,
     Tick,
 )
+from gatefw.going_on import Face, going_on
 from gatefw.inbox import Inbox
 from gatefw.keys import make_directory
 from gatefw.model import (
@@ -102,7 +103,7 @@ class Supervisor:
         self._timer: tuple[float, Elapsed] | None = None  # the lane's; a new one voids it
         self._stopping = threading.Event()
         self._stop_by_s: float | None = None
-        self._hint = ""
+        self._face = Face()
         self._memory = asdict(hardening.found())
         self._files = ExitStack()
         try:
@@ -174,6 +175,7 @@ class Supervisor:
                 self._clerk.reconcile,
                 self._hinted,
                 self._config.reversed,
+                self._judged,
             )
             self._files.callback(self._desk.close)
             self._clerk.start(self._desk)
@@ -318,7 +320,7 @@ class Supervisor:
             case SetTimer(timer, generation, after_s):
                 self._timer = (time.monotonic() + after_s, Elapsed(timer, generation))
             case Show(phase, reason):
-                self._hint = ""
+                self._face = Face()
                 invites = self.gate.takes_tokens
                 self._crew.show(phase, reason, invites)
                 self._display.show(phase, reason)
@@ -352,8 +354,11 @@ class Supervisor:
                 self._inbox.put(Answered(ask.run, ask.number, Failed(Reason.SOFTWARE)))
 
     def _hinted(self, _run: RunId, hint: str) -> None:
-        self._hint = hint
+        self._face.hint = hint
         self._display.hint(hint)
+
+    def _judged(self, camera: str, quality: dict[str, int]) -> None:
+        self._face = Face(self._face.hint, camera, quality, time.monotonic())
 
     def _publish_status(self) -> None:
         """A snapshot for `status`, made by the loop and read by the control thread."""
@@ -361,8 +366,8 @@ class Supervisor:
             "lane": self._config.lane.name,
             **lane_status(self.gate),
             "latched": self._scribe.latch.value if self._scribe.latch else None,
-            "hint": self._hint,
             "journal_head": self._scribe.journal.head(),
             "memory": self._memory,
             "reloaded": self._reloader.told,
+            **going_on(self.gate, self._timer, self._face, time.monotonic()),
         }

@@ -19,6 +19,7 @@ from gatefw.vision_client import VisionClient
 from gatefw.vision_settings import CameraPlace
 from gatefw.vision_wire import (
     PORTRAIT_BYTES_MAX,
+    UNDECIDED,
     WRONG_WAY,
     CameraState,
     Message,
@@ -27,6 +28,7 @@ from gatefw.vision_wire import (
     code_found,
     hint_told,
     identify_reply,
+    quality_told,
     verify_reply,
 )
 
@@ -48,7 +50,9 @@ class _Verify:
 
 
 class VisionDesk:
-    """Asks and hears. `hint(reason)` is told what keeps the traveller's face from being compared: it is telemetry."""
+    """Asks and hears. `hint(run, reason)` is told what keeps the traveller's face from being compared, and
+    `judged(camera, quality)` how good its picture is, on the client's thread: both are telemetry.
+    """
 
     def __init__(
         self,
@@ -58,9 +62,11 @@ class VisionDesk:
         came: Callable[[], None],
         hint: Callable[[RunId, str], None],
         reverse: bool = False,
+        judged: Callable[[str, dict[str, int]], None] = lambda _camera, _quality: None,
     ) -> None:
         """`reverse`: which way the lane goes; a vision process that has it the other way shows no camera of it."""
         self._put, self._came, self._hint, self._reverse = put, came, hint, reverse
+        self._judged = judged
         self._lock, self._telling = threading.Lock(), threading.Lock()
         self._verifies: dict[int, _Verify] = {}
         self._requests: dict[int, Heard] = {}
@@ -155,19 +161,25 @@ class VisionDesk:
         with self._lock:
             verify = self._verifies.get(number) if isinstance(number, int) else None
             heard = None
-            if "hint" not in message and isinstance(number, int):
+            undecided = UNDECIDED & message.keys()
+            if not undecided and isinstance(number, int):
                 self._verifies.pop(number, None)
                 heard = self._requests.pop(number, None)
-        if verify is not None and "hint" in message:
-            self._hinted(verify.run, message["hint"])
+        if verify is not None and undecided:
+            self._undecided(verify.run, message)
         elif verify is not None:
             self._answer(verify, message)
         elif heard is not None:
             heard(message)
 
-    def _hinted(self, run: RunId, hint: object) -> None:
+    def _undecided(self, run: RunId, message: Message) -> None:
         try:
-            self._hint(run, hint_told(hint))
+            if "hint" in message:
+                self._hint(run, hint_told(message["hint"]))
+            else:
+                camera, quality = quality_told(message["judged"])
+                if camera in self._cameras:
+                    self._judged(camera, quality)
         except BadReply as error:
             _log.warning("%s", error)
 

@@ -1,19 +1,22 @@
 """The one question about a face that the vision process looks at now, frame by frame, until it is answered."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
 
 from gatefw.biometrics.chain import Chain, Probe
 from gatefw.biometrics.liveness import Judge
+from gatefw.biometrics.quality import Quality
 from gatefw.biometrics.sight import Hint, Look
 from gatefw.model import Reason
-from gatefw.vision_feed import Feeds
+from gatefw.vision_feed import Feeds, Seen
 from gatefw.vision_server import Asked
 
 LOOK_S = 0.05
+TELL_S = 0.25
+"""A camera's quality is told no more often: it is for people to look at, and may be lost."""
 
 Ended = TypeVar("Ended")
 
@@ -23,7 +26,7 @@ class Looking(Generic[Ended]):
     """A look, who asked for it, the cameras it uses, and what is said of its end.
 
     judge: where liveness is required, looks at every face before it is compared. One that does not pass ends the look,
-    and `refuse` says why, whoever it was.
+    and `refuse` says why, whoever it was. told_s: when a camera's quality was told last.
     """
 
     asked: Asked
@@ -32,6 +35,7 @@ class Looking(Generic[Ended]):
     conclude: Callable[[Ended], dict[str, object]]
     refuse: Callable[[Reason], dict[str, object]]
     judge: Judge | None = None
+    told_s: dict[str, float] = field(default_factory=dict)
 
     def step(self, chain: Chain, now_s: Callable[[], float]) -> dict[str, object] | None:
         """One frame, if one comes soon; the last word on the question once there is one. Hints are sent from here."""
@@ -39,7 +43,7 @@ class Looking(Generic[Ended]):
         found: Hint | Ended | None = None
         if seen is not None and self.look.wants(seen.frame.captured_s):
             rgb = np.asarray(seen.frame.rgb)
-            probe = chain.probe(rgb)
+            probe = chain.probe(rgb, lambda quality: self._tell(quality, seen))
             if self.judge is not None and isinstance(probe, Probe):
                 alive = self.judge(rgb, probe.face)
                 if alive is not Reason.OK:
@@ -50,3 +54,11 @@ class Looking(Generic[Ended]):
             found = None
         ended = self.look.late(now_s()) if found is None else found
         return None if ended is None else self.conclude(ended)
+
+    def _tell(self, quality: Quality, seen: Seen) -> None:
+        at_s = seen.frame.captured_s
+        if at_s - self.told_s.get(seen.camera, -TELL_S) < TELL_S:
+            return
+        self.told_s[seen.camera] = at_s
+        told = {name: round(value) for name, value in quality.components.items()}
+        self.asked.client.send({"id": self.asked.number, "judged": {"camera": seen.camera, "quality": told}})

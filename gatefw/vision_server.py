@@ -1,7 +1,8 @@
 """The vision process's end of `vision.sock`: one supervisor at a time, requests in, replies out.
 
 in    {"id": 7, "do": "verify", ...}       anything else on a line ends the connection
-out   {"id": 7, "hint": "too_dark"}        any number
+out   {"id": 7, "hint": "too_dark"}        any number, as of these: how good a face in a picture is
+      {"id": 7, "judged": {"camera": ..., "quality": {...}}}
       {"code": {...}}                      while codes are wanted
       {"id": 7, "done": {...}}             or {"id": 7, "failed": {"kind": ..., "message": ...}}: the last word
       {"health": {...}}                    on connection, and when it changed

@@ -29,6 +29,22 @@ PEOPLE_MAX = 100_000_000
 AILMENTS = frozenset({Reason.CAMERA_DARK, Reason.CAMERA_BLINDED, Reason.CAMERA_COVERED, Reason.CAMERA_FROZEN})
 OWN_AILMENTS = frozenset({Reason.GALLERY_TOO_LARGE, Reason.GALLERY_DAMAGED, Reason.SCORES_DRIFT})
 """What may ail the process itself, whose cameras see well."""
+UNDECIDED = frozenset({"hint", "judged"})
+"""What is said of a question about a face while it is open."""
+COMPONENTS = (
+    "face_found",
+    "face_in_picture",
+    "inter_eye_distance",
+    "under_exposure_prevention",
+    "over_exposure_prevention",
+    "luminance_mean",
+    "illumination_uniformity",
+    "dynamic_range",
+    "head_pose_yaw",
+    "head_pose_roll",
+    "sharpness",
+)
+"""Of the quality of a face, each 0 to 100, as `biometrics.quality` measures them: docs/quality.md."""
 LOST = frozenset(
     {Reason.DEVICE_LOST, Reason.DEVICE_WRONG, Reason.DEVICE_NOT_SET_UP, Reason.DEVICE_STUCK, Reason.SOFTWARE}
 )
@@ -123,6 +139,21 @@ def hint_told(hint: object) -> Reason:
         raise BadReply("vision: a hint that is none") from None
 
 
+def quality_told(judged: object) -> tuple[str, dict[str, int]]:
+    """Which camera saw a face, and how good each component of its picture was, 0 to 100. Raises BadReply."""
+    try:
+        if not isinstance(judged, dict):
+            raise TypeError
+        camera, told = judged["camera"], judged["quality"]
+        if not isinstance(camera, str) or not isinstance(told, dict) or told.keys() != set(COMPONENTS):
+            raise ValueError
+        if not all(type(value) is int and 0 <= value <= 100 for value in told.values()):
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        raise BadReply("vision: not the quality of a face") from None
+    return camera, {name: told[name] for name in COMPONENTS}
+
+
 @dataclass(frozen=True, slots=True)
 class EnrolTold:
     """What became of an `enrol` or `enrol_live`. Nobody is enrolled unless the reason is OK.
@@ -162,7 +193,7 @@ def identify_reply(message: Message) -> Answer | None:
 
     Raises BadReply as `verify_reply`. A subject is believed only beside a score that fits, in a gallery of somebody.
     """
-    if "hint" in message:
+    if UNDECIDED & message.keys():
         return None
     if "failed" in message:
         return Failed(Reason.VISION_UNAVAILABLE)
@@ -188,7 +219,7 @@ def verify_reply(message: Message) -> Answer | None:
 
     Raises BadReply when the message is not of this protocol, or holds numbers that no event can (`events.FIELDS`).
     """
-    if "hint" in message:
+    if UNDECIDED & message.keys():
         return None
     if "failed" in message:
         return Failed(Reason.VISION_UNAVAILABLE)

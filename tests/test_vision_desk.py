@@ -27,7 +27,7 @@ from gatefw.model import (
 )
 from gatefw.vision_desk import REQUESTS_MAX, VisionDesk
 from gatefw.vision_settings import CameraPlace
-from gatefw.vision_wire import PORTRAIT_BYTES_MAX, CameraState
+from gatefw.vision_wire import COMPONENTS, PORTRAIT_BYTES_MAX, CameraState
 
 WAIT_S = 30.0
 INSIDE, FRONT = "camera.inside", "camera.front"
@@ -83,9 +83,15 @@ class Office:
     def __init__(self, path: Path) -> None:
         self.inputs: SimpleQueue[GateInput] = SimpleQueue()
         self.hints: SimpleQueue[tuple[RunId, str]] = SimpleQueue()
+        self.judged: SimpleQueue[tuple[str, dict[str, int]]] = SimpleQueue()
         self.came = threading.Event()
         self.desk = VisionDesk(
-            path, CAMERAS, self.inputs.put, self.came.set, lambda run, hint: self.hints.put((run, hint))
+            path,
+            CAMERAS,
+            self.inputs.put,
+            self.came.set,
+            lambda run, hint: self.hints.put((run, hint)),
+            judged=lambda camera, quality: self.judged.put((camera, quality)),
         )
 
     def next(self) -> GateInput:
@@ -335,6 +341,24 @@ def test_a_comparison_is_answered_under_its_run_and_number_and_hints_are_not_ans
     vision.say(id=asked["id"], hint="too_bright")
     assert office.hints.get(timeout=WAIT_S) == (ASK.run, "too_bright")
     vision.say(id=asked["id"], done=MATCH)
+    office.until(Answered(ASK.run, 2, FaceCompared(True, 0.31, 0.542, 0.001, 2)))
+
+
+def test_how_good_a_face_is_is_told_of_the_lanes_own_cameras_while_it_is_asked_about(
+    vision: FakeVision, office: Office
+) -> None:
+    good = dict.fromkeys(COMPONENTS, 90)
+    vision.accept()
+    office.until(DeviceCame("vision"))
+    office.desk.verify(ASK)
+    number = vision.hear()["id"]
+    vision.say(id=number + 1, judged={"camera": INSIDE, "quality": good})
+    vision.say(id=number, judged={"camera": "camera.elsewhere", "quality": good})
+    vision.say(id=number, judged={"camera": INSIDE, "quality": good | {"sharpness": 101}})
+    vision.say(id=number, judged={"camera": INSIDE, "quality": good | {"name": 7}})
+    vision.say(id=number, judged={"camera": INSIDE, "quality": good | {"sharpness": 12}})
+    assert office.judged.get(timeout=WAIT_S) == (INSIDE, good | {"sharpness": 12})
+    vision.say(id=number, done=MATCH)
     office.until(Answered(ASK.run, 2, FaceCompared(True, 0.31, 0.542, 0.001, 2)))
 
 

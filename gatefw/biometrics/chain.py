@@ -4,6 +4,7 @@ What differs between models stands in their cards: sizes, ranges, channels, anch
 whether the mirror image is embedded too, and the metric.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,12 +64,16 @@ class Chain:
     def maker(self) -> Maker:
         return self.embedder.maker
 
-    def probe(self, rgb: Picture) -> Probe | Reason:
-        """The probe of the one face in a picture (rows x columns x RGB, uint8), or why there is none."""
+    def probe(self, rgb: Picture, judged: Callable[[Quality], None] = lambda _quality: None) -> Probe | Reason:
+        """The probe of the one face in a picture (rows x columns x RGB, uint8), or why there is none.
+
+        `judged` is told how good the face's picture is, also where that is not good enough.
+        """
         face = the_face(self._detector.faces(rgb), rgb)
         if isinstance(face, Reason):
             return face
         quality, chip = self.judge(rgb, face)
+        judged(quality)
         if quality.reason is not Reason.OK:
             return quality.reason
         return Probe(Template(self.embed(chip), self.maker), quality, face)

@@ -11,6 +11,7 @@ from gatefw.model import Failed, Reason
 from gatefw.passage import facts_of
 from gatefw.vision_wire import (
     CODE_BYTES_MAX,
+    COMPONENTS,
     OWN_AILMENTS,
     REQUEST_BYTES,
     WHY_CHARS_MAX,
@@ -18,6 +19,7 @@ from gatefw.vision_wire import (
     cameras_told,
     code_found,
     hint_told,
+    quality_told,
     verify_reply,
 )
 
@@ -28,6 +30,7 @@ _SAID = [
     {"code": {"camera": "camera.front", "payload": "R1dJRDo="}},
     {"id": 1, "done": _DONE},
     {"id": 1, "hint": "too_dark"},
+    {"id": 1, "judged": {"camera": "camera.inside", "quality": dict.fromkeys(COMPONENTS, 50)}},
 ]
 
 
@@ -50,6 +53,8 @@ def _understand(message: dict[str, object]) -> None:
         assert 0 < len(code_found(message["code"])[1]) <= CODE_BYTES_MAX
     elif "hint" in message:
         hint_told(message["hint"])
+    elif "judged" in message:
+        assert all(0 <= value <= 100 for value in quality_told(message["judged"])[1].values())
     else:
         for fact in facts_of(verify_reply(message) or Failed(Reason.NO_FACE)):
             events.check(fact)
