@@ -33,9 +33,14 @@ class Examined:
         return sum(not found.warning for found in self.findings)
 
 
-def examine(path: Path, env: Mapping[str, str] = os.environ, sysfs: Path = Path("/sys")) -> Examined:
-    """Every problem of the lane file at `path` on this machine. `sysfs`: where its kernel tells of itself."""
-    models = state_dir(env) / "models"
+def examine(
+    path: Path, env: Mapping[str, str] = os.environ, sysfs: Path = Path("/sys"), models: Path | None = None
+) -> Examined:
+    """Every problem of the lane file at `path` on this machine.
+
+    `sysfs`: where its kernel tells of itself. `models`: where vision has them, None for the state directory's.
+    """
+    models = models or state_dir(env) / "models"
     findings = config.check(
         path,
         hw.schema,

@@ -122,6 +122,8 @@ class Reloader:
         read: Callable[[Config], Config] = reread,
     ) -> None:
         self.config, self.told = config, dict[str, object]()
+        self.read_sha256 = config.sha256
+        """Of the lane file as it was taken up last, at the start or since; what of it waits for a restart is told."""
         self._prepare, self._loaded, self._record, self._read = prepare, loaded, record, read
         self._lock = threading.Lock()
         self._asked, self._reading = 0, False
@@ -159,6 +161,7 @@ class Reloader:
             return
         ready.apply()
         self.config = ready.difference.merged(self.config, ready.config)
+        self.read_sha256 = ready.config.sha256
         if ready.difference.applied:
             self._loaded(ready.config)
         self.told = ready.difference.to_json()

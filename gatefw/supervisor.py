@@ -362,8 +362,10 @@ class Supervisor:
 
     def _publish_status(self) -> None:
         """A snapshot for `status`, made by the loop and read by the control thread."""
+        file, state = self._config.file.absolute(), self._config.paths.state
         self._orders.status = {
             "lane": self._config.lane.name,
+            "config": {"file": str(file), "state": str(state), "sha256": self._reloader.read_sha256},
             **lane_status(self.gate),
             "latched": self._scribe.latch.value if self._scribe.latch else None,
             "journal_head": self._scribe.journal.head(),

@@ -26,6 +26,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "run": ("run", "watcher", "make-safe"),
     "check": ("check",),
     "operate": ("status", "lane"),
+    "doctor": ("doctor", "explain"),
     "reverse": ("reverse",),
     "people": ("enrol", "revoke", "subjects"),
     "record": ("change-facts", "withdraw-consent"),

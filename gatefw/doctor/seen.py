@@ -6,12 +6,24 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from gatefw import config
 from gatefw.config import Config, Paths
 from gatefw.errors import GateError
+
+
+class Silence(StrEnum):
+    """Why the daemon said nothing."""
+
+    ABSENT = "absent"  # there is no socket
+    STALE = "stale"  # there is one, and nobody listens
+    FORBIDDEN = "forbidden"  # whoever asks may not
+    HANGS = "hangs"  # it took the question and did not answer in time
+    STRANGE = "strange"  # what answered is no daemon of ours
+
 
 TOOL_S = 10.0
 """No tool of the system may hold the doctor up for longer."""
@@ -73,15 +85,17 @@ class Seen:
 
     file: the lane file, None when none was named or found. lane: its settings, None when it does not hold together;
     problems: what `gatefw check` says of it. status: the running daemon's answer, None when nobody answered, and then
-    `silence` says why. ask: gives the daemon an order that changes nothing (raises GateError).
+    `silence` says why. ask: gives the daemon an order that changes nothing (raises GateError). vision: the state
+    directory of the vision process, with models and gallery; as a unit it has one of its own.
     """
 
     paths: Paths
+    vision: Path
     file: Path | None = None
     lane: Config | None = None
     problems: tuple[config.Finding, ...] = ()
     status: Mapping[str, Any] | None = None
-    silence: str = ""
+    silence: Silence | None = None
     ask: Callable[..., Mapping[str, Any]] = lambda _verb: {}
     machine: Machine = field(default_factory=Machine)
     tell: Callable[[str], None] = lambda _words: None

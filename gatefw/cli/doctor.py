@@ -1,0 +1,157 @@
+"""gatefw doctor, explain: what is wrong with this gate, the cause first, and what a finding means."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatefw.cli import command
+from gatefw.errors import GateError
+
+if TYPE_CHECKING:
+    from gatefw.doctor.finding import Finding
+    from gatefw.doctor.ranking import Group
+    from gatefw.doctor.seen import Seen
+
+DOCTOR = """\
+Says what is wrong with this gate: the first line names the cause that must be mended first, what follows from it stands
+beneath. Looks at the lane file, the running daemon, devices, stores, keys, models, the journal and the machine itself;
+works with the daemon dead as well. It only reads, and asks the daemon for nothing that moves. FILE is the lane file
+(default: the running daemon's, or /etc/gatefw/lane.toml). What it could not look at is said too: sudo sees more.
+
+With --fix it mends what is safe to mend (modes of key files, missing directories, sockets that a dead daemon left),
+says each before and after, and looks again. It never moves or releases anything, and never makes a key.
+
+example:
+  gatefw doctor
+  gatefw doctor config/lanes/contactless-e-channel.toml --only keys --fix
+  gatefw doctor --json
+
+Exit status: 0 healthy (notes may stand), 1 degraded (warnings), 3 broken (errors, or a danger); 2 when it could not be
+done at all.
+"""
+EXPLAIN = """\
+Prints the page of a finding of `gatefw doctor`: what it means, what the gate does meanwhile, how to find the cause and
+how to mend it.
+
+example:
+  gatefw explain G0200
+"""
+HEALTHY, DEGRADED, BROKEN = 0, 1, 3
+STATES = {HEALTHY: "healthy", DEGRADED: "degraded", BROKEN: "broken"}
+
+
+def add_parser(commands: Any) -> None:
+    """Add `doctor` and `explain`."""
+    doctor = command.add(commands, "doctor", "what is wrong with this gate, the cause first", DOCTOR)
+    doctor.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the lane file")
+    command.add_dir(doctor)
+    doctor.add_argument("--only", action="append", metavar="AREA", help="look at this area alone; may be given again")
+    doctor.add_argument("--fix", action="store_true", help="mend what is safe to mend")
+    doctor.set_defaults(run=run_doctor, usage_error=doctor.error)
+    explain = command.add(commands, "explain", "what a finding of doctor means", EXPLAIN)
+    explain.add_argument("code", metavar="CODE", help="as G0200")
+    explain.set_defaults(run=run_explain)
+    for parser in (doctor, explain):
+        command.add_json(parser)
+
+
+def run_doctor(arguments: argparse.Namespace) -> int:
+    from gatefw.doctor import examine
+
+    areas = examine.names()
+    if unknown := [each for each in arguments.only or () if each not in areas]:
+        arguments.usage_error(f"there is no area {unknown[0]}; there are {', '.join(areas)}")
+    seen, findings = _looked(arguments)
+    fixed = _fix(findings, arguments.json) if arguments.fix else []
+    if fixed:
+        seen, findings = _looked(arguments)
+    status = _status(findings)
+    if arguments.json:
+        print(json.dumps(_told(seen, findings, status, fixed), indent=2, default=str))
+    else:
+        _print(findings, status)
+    return status
+
+
+def _looked(arguments: argparse.Namespace) -> "tuple[Seen, list[Finding]]":
+    from gatefw.doctor.examine import examine
+    from gatefw.doctor.gather import gather
+    from gatefw.doctor.seen import Machine
+
+    with command.progress(sys.stderr) as tell:
+        seen = gather(arguments.file, arguments.dir, Machine(), tell=tell)
+        return seen, examine(seen, arguments.only)
+
+
+def _fix(findings: "Iterable[Finding]", quiet: bool) -> list[dict[str, str]]:
+    """Does what can be done, each said before and after; what came of it."""
+    done = []
+    for finding in findings:
+        if finding.fix is None:
+            continue
+        if not quiet:
+            print(f"fixing {finding.code} {finding.where}: {finding.fix.words} ...", flush=True)
+        try:
+            came = finding.fix.apply()
+        except (OSError, GateError) as error:
+            came = f"could not be done: {error}"
+        if not quiet:
+            print(f"  {came}")
+        done.append({"code": finding.code, "where": finding.where, "fix": finding.fix.words, "came": came})
+    return done
+
+
+def _status(findings: "Sequence[Finding]") -> int:
+    from gatefw.doctor.finding import Severity
+
+    worst = max((each.severity.value for each in findings), default=Severity.NOTE.value)
+    return HEALTHY if worst == Severity.NOTE.value else DEGRADED if worst == Severity.WARNING.value else BROKEN
+
+
+def _print(findings: "Sequence[Finding]", status: int) -> None:
+    """The cause first; of what follows from it a line each."""
+    from gatefw.doctor.finding import Severity
+    from gatefw.doctor.ranking import ranked
+
+    for group in ranked(findings):
+        cause = group.cause
+        print(f"{cause.code} {cause.severity.word} {cause.where}: {cause.cause}")
+        print(f"      mend: {cause.remedy}")
+        for each in group.follows:
+            print(f"      from it follows {each.code} {each.where}: {each.cause}")
+    counted = {each: sum(finding.severity is each for finding in findings) for each in reversed(Severity)}
+    told = ", ".join(f"{number} {each.word}{'' if number == 1 else 's'}" for each, number in counted.items() if number)
+    print(f"{STATES[status]}: {told or 'nothing was found'}{'; `gatefw explain CODE` says more' if findings else ''}")
+
+
+def _told(seen: "Seen", findings: "Sequence[Finding]", status: int, fixed: list[dict[str, str]]) -> dict[str, Any]:
+    from gatefw import __version__
+    from gatefw.doctor.ranking import ranked
+
+    return {
+        "state": STATES[status],
+        "version": __version__,
+        "file": seen.file,
+        "daemon": "answers" if seen.status is not None else seen.silence,
+        "findings": [_group(group) for group in ranked(findings)],
+        "fixed": fixed,
+    }
+
+
+def _group(group: "Group") -> dict[str, Any]:
+    return {**group.cause.to_json(), "follows": [each.to_json() for each in group.follows]}
+
+
+def run_explain(arguments: argparse.Namespace) -> int:
+    from gatefw.doctor import pages
+
+    text = pages.page(arguments.code)
+    if arguments.json:
+        code, _, title = text.partition("\n")[0].removeprefix("# ").partition(": ")
+        print(json.dumps({"code": code, "title": title, "page": text}, indent=2))
+    else:
+        print(text, end="")
+    return 0
