@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from gatefw.state import runtime_dir
 
 if TYPE_CHECKING:
     from gatefw.bus_keys import ClientKey
+    from gatefw.words import Words
 
 QUIET_S = 1.0
 """Whoever waits longer is told how far it has come."""
@@ -28,6 +30,18 @@ def add(commands: Any, name: str, summary: str, description: str) -> argparse.Ar
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def add_lang(parser: argparse.ArgumentParser) -> None:
+    what = "en, zh_HK (Traditional Chinese) or zh_CN (Simplified); else as the environment has it"
+    parser.add_argument("--lang", default="", metavar="LANG", help=what)
+
+
+def words(arguments: argparse.Namespace) -> "Words":
+    """In the language that was asked for, or that of the environment. Raises SetupError when it is not there."""
+    from gatefw.words import Words, language
+
+    return Words(language(arguments.lang, os.environ))
 
 
 def add_dir(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +86,13 @@ def show(result: dict[str, Any], as_json: bool) -> None:
             value = "  ".join(f"{name}={inner}" for name, inner in value.items() if inner != "")
         elif isinstance(value, list):
             value = ", ".join(map(str, value)) or "-"
-        print(f"{key.replace('_', ' '):14} {'-' if value in (None, '') else value}")
+        print(f"{_column(key.replace('_', ' '), 14)} {'-' if value in (None, '') else value}")
+
+
+def _column(text: str, cells: int) -> str:
+    """Filled up to so many cells of a terminal; Chinese characters are two wide."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return text + " " * (cells - len(text) - wide)
 
 
 @contextmanager

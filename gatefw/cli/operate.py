@@ -15,6 +15,7 @@ also how each device does: since when, how often it was tried, its last error's 
 example:
   gatefw status
   gatefw status --json
+  gatefw status --lang zh_HK
 """
 LANE = """\
 Orders to the running lane. `open` takes it into service, `close` out of it (a traveller under way finishes first),
@@ -45,6 +46,7 @@ def add_parser(commands: Any) -> None:
     lane.add_argument("--why", choices=BY_HAND.words, metavar="WHY", help=f"clear: {', '.join(BY_HAND.words)}")
     lane.set_defaults(run=run_lane, usage_error=lane.error)
     for parser in (status, lane):
+        command.add_lang(parser)
         command.add_dir(parser)
         command.add_key(parser)
         command.add_json(parser)
@@ -52,7 +54,7 @@ def add_parser(commands: Any) -> None:
 
 def run_status(arguments: argparse.Namespace) -> int:
     told = command.order(arguments, "status")
-    command.show(told if arguments.json else {**told, "health": _in_short(told["health"])}, arguments.json)
+    _show(arguments, told if arguments.json else {**told, "health": _in_short(told["health"])})
     return 0
 
 
@@ -71,5 +73,15 @@ def run_lane(arguments: argparse.Namespace) -> int:
         verb, args = CLEAR, {"run": arguments.passage, "why": arguments.why}
     elif any(given):
         arguments.usage_error(f"RUN and --why belong to clear, not to {arguments.verb}")
-    command.show(command.order(arguments, verb, args), arguments.json)
+    _show(arguments, command.order(arguments, verb, args))
     return 0
+
+
+def _show(arguments: argparse.Namespace, told: dict[str, Any]) -> None:
+    """English readers get the codes as they are, which are English; --json is the same in every language."""
+    words = command.words(arguments)
+    if words.language != "en" and not arguments.json:
+        from gatefw.words.status import in_words
+
+        told = in_words(told, words)
+    command.show(told, arguments.json)

@@ -1,0 +1,47 @@
+"""A lane's status in words: its codes, as `gatefw status` is answered, for whoever reads no English."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from gatefw.model import Beam, DoorId, Input, Occupancy, Phase, Position, Purpose, Reason, Signal
+from gatefw.words import Words
+
+Spell = Callable[[Any], Any]
+_INPUTS = {"evacuate": Input.EVACUATE}
+"""Inputs that a status calls otherwise than `model` does."""
+
+
+def in_words(told: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    """The same lines in the same order; headings and codes in words, numbers and names as they are."""
+    spelt = _spelling(words)
+    return {words.label(key): spelt[key](value) if key in spelt else value for key, value in told.items()}
+
+
+def _spelling(words: Words) -> dict[str, Spell]:
+    def code(kind: type[StrEnum]) -> Spell:
+        return lambda value: words.name(kind(value)) if value in list(kind) else value
+
+    def each(key: Spell, value: Spell) -> Spell:
+        return lambda table: {key(name): value(inner) for name, inner in table.items()}
+
+    def called(name: str) -> Any:
+        return code(Input)(_INPUTS.get(name, name))
+
+    def reasons(codes: list[str]) -> list[Any]:
+        return [code(Reason)(each_code) for each_code in codes]
+
+    door = code(DoorId)
+    return {
+        "phase": code(Phase),
+        "in_service": lambda yes: words.label("yes" if yes else "no"),
+        "doors": each(door, code(Position)),
+        "beams": each(door, code(Beam)),
+        "released": each(door, code(Purpose)),
+        "occupancy": code(Occupancy),
+        "inputs": each(called, code(Signal)),
+        "impaired": each(str, reasons),
+        "latched": code(Reason),
+        "reason": code(Reason),
+        "hint": code(Reason),
+    }
