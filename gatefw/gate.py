@@ -106,6 +106,7 @@ class Gate:
     @property
     def sensed(self) -> Sensed:
         return self.senses.sensed
+        self._early: Faulted | None = None  # the first fault from before the lane listened
 
     @property
     def between_runs(self) -> bool:
@@ -161,12 +162,14 @@ class Gate:
         self._drive_doors()
         self._follow(self.runs.look_in_front(self.state, now_s))
         self._show()
+            case Faulted() if not self.senses.started:
+                self._early = self._early or event
         return self._effects
 
     # ------------------------------------------------------------ what is sensed
 
     def _start(self) -> None:
-        """What was pressed before the lane listened is told again; the other inputs it knows by their level."""
+        """What failed or was pressed before the lane listened is told again; other inputs it knows by their level."""
         self.senses.started = True
         self._lane(Started())
         for which in (Input.TAMPER, Input.CALL):
@@ -180,6 +183,8 @@ class Gate:
             self._ordered(Ordered(0, verb, orders.BY))
 
     def _device_went(self, event: DeviceWent) -> None:
+        if self._early is not None:
+            self._lane(self._early)
         """That it is missing is told before what nobody senses any more: a lost door is not a forced one."""
         self._follow(self.senses.device_went(event))
         self._tell_health()
@@ -231,6 +236,7 @@ class Gate:
         if not refusal:
             self._operator = order.by
             self._lane(Operated(order.verb))
+        longest_s = self._settings.timers[Timer.MAINTENANCE]
         self._effects.append(Tell(order.ticket, not refusal, refusal or f"lane is {self.state.phase.value}"))
 
     # ------------------------------------------------------------ the lane and its commands

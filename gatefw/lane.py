@@ -25,8 +25,9 @@ A door that is not there is secured for ever and wanted by nobody.
    again; this table never reasons about what the other door does.
  * What is not known to be empty and secured is RECOVERING: nobody is served until the lane was seen empty and secured
    for a whole scan. Unknown occupancy counts as occupied, and an occupant has a way out.
- * FAULT is left only by a RESET after a sweep, and its first cause is latched on disk. DEGRADED (a device or a
-   process is missing) ends by itself.
+ * FAULT is left only by a RESET after a sweep, and its first cause is latched on disk. Both doors have to be secured
+   for it, or the entry released by `call` alone: the reset takes that back, and RECOVERING waits for the lock.
+   DEGRADED (a device or a process is missing) ends by itself.
  * Four inputs are never merged. `fire` and `officer_evacuate` free the doors of the escape plan, latch, and void an
    admission. `call`, the button inside, frees the entry side and raises an alarm: a refused impostor who presses it
    gets back to where he came from and nowhere else. `stop` wants nothing of any door: nothing new moves. A site whose

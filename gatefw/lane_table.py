@@ -28,6 +28,7 @@ from gatefw.lane_terms import (
     INPUTS_RESTORED,
     INVITED,
     LATCHED,
+    LETS_OUT,
     MANY,
     OCCUPANCY,
     ON,
@@ -214,6 +215,8 @@ SERVICE: Rows = (
     Row((P.EVACUATED,), operated(Verb.RESET), INPUTS_RESTORED & VACANT, P.RECOVERING, (unlatch,)),
     Row((P.FAULT,), OCCUPANCY, ALL, None, (settle,)),
     Row((P.FAULT,), operated(Verb.RESET), AT_REST, P.RECOVERING, (unlatch,)),
+    # what `call` released in an empty lane, who swept it takes back; a lock that then does not catch is a fault again
+    Row((P.FAULT,), operated(Verb.RESET), VACANT & INPUTS_RESTORED & LETS_OUT & EXIT_SECURED, P.RECOVERING, (unlatch,)),
     Row((P.DEGRADED,), OCCUPANCY, ALL, None, (settle,)),
     Row((P.DEGRADED,), HEALTH, HEALTHY, P.RECOVERING),
     Row((P.DEGRADED,), operated(Verb.CLOSE), ALL, P.RECOVERING),

@@ -192,6 +192,7 @@ def _is_another(was: State, now: State, _event: LaneEvent) -> bool:
 FORCED = Guard("secured door moved unbidden", _is_forced)
 UNCONFIRMED = Guard("contacts contradict", _is_unconfirmed)
 PERHAPS_ANOTHER = Guard("perhaps another", _is_another)
+LETS_OUT = Guard("entry is a way out", lambda _w, n, _e: n.wants_entry is Purpose.WAY_OUT)
 TAKEN_BACK = Guard("exit not wanted any more", lambda _w, n, _e: n.wants_exit is None)
 
 

@@ -210,6 +210,15 @@ def test_a_call_button_pressed_before_the_start_is_answered_at_the_start(bench: 
     assert bench.driven() == [(ENTRY, Purpose.WAY_OUT)]
 
 
+def test_what_failed_before_the_lane_listened_is_a_fault_at_the_start(bench: Bench) -> None:
+    """The queue overflowed while the devices were opened: what was lost then is as lost as at any other time."""
+    bench.give(Faulted(Reason.OVERFLOW), Faulted(Reason.SOFTWARE))
+    assert not [e for e in bench.effects if isinstance(e, KeepLatch)]
+    bench.idle()
+    assert bench.phase is Phase.FAULT
+    assert [e for e in bench.effects if isinstance(e, KeepLatch)] == [KeepLatch(Reason.OVERFLOW)]
+
+
 def test_a_cabinet_that_stands_open_at_the_start_is_a_fault(bench: Bench) -> None:
     bench.door(ENTRY, Position.SECURED).door(EXIT, Position.SECURED).people(Occupancy.EMPTY, Input.TAMPER)
     bench.give(DeviceCame("door.entry_door"), DeviceCame("vision"), Started())

@@ -512,6 +512,44 @@ def test_a_fault_outlives_a_restart_and_ends_by_a_reset_after_a_sweep() -> None:
     assert step(state, Operated(Verb.RESET))[0].phase is Phase.RECOVERING
 
 
+def test_a_call_in_a_fault_of_an_empty_lane_is_answered_and_whoever_swept_the_lane_takes_it_back_by_the_reset() -> None:
+    """Somebody leans on the button of a lane in FAULT: the entry is released, and open until an officer looks."""
+    called, said = play(Faulted(Reason.SOFTWARE), InputIs(Input.CALL, Signal.ON), DoorIs(ENTRY, Position.OPEN))
+    assert (called.phase, called.wants_entry) == (Phase.FAULT, Purpose.WAY_OUT)
+    assert said[-2:] == [Alarm(Reason.CALLED), Release(ENTRY, Purpose.WAY_OUT)]
+    reset, said = step(called, Operated(Verb.RESET))
+    assert (reset.phase, reset.wants_entry) == (Phase.RECOVERING, None)
+    assert said[:2] == (Unlatch(), Secure(ENTRY))
+    waits, _ = step(reset, Elapsed(Timer.SCAN, reset.generation))
+    assert waits.phase is Phase.RECOVERING
+    secured, _ = step(waits, DoorIs(ENTRY, Position.SECURED))
+    assert step(secured, Elapsed(Timer.SCAN, secured.generation))[0].phase is Phase.IDLE
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        OccupancyIs(Occupancy.ONE),
+        OccupancyIs(Occupancy.UNKNOWN),
+        DoorIs(EXIT, Position.CLOSED),
+        DoorIs(EXIT, Position.UNKNOWN),
+        InputIs(Input.STOP, Signal.ON),
+    ],
+)
+def test_a_call_in_a_fault_is_not_taken_back_while_somebody_may_be_inside_or_more_is_open(meanwhile: LaneEvent) -> None:
+    """It is the sweep of a lane that is empty, with its exit secured and no input pressed, that takes it back."""
+    called = (Faulted(Reason.SOFTWARE), InputIs(Input.CALL, Signal.ON), DoorIs(ENTRY, Position.OPEN))
+    state, _ = play(*called, meanwhile)
+    assert find(state, Operated(Verb.RESET))[1] is None
+    assert state.wants_entry is Purpose.WAY_OUT
+
+
+def test_a_fault_whose_entry_stands_open_though_nobody_called_is_not_reset() -> None:
+    state, _ = play(DoorIs(ENTRY, Position.OPEN))
+    assert (state.phase, state.wants_entry) == (Phase.FAULT, None)
+    assert find(state, Operated(Verb.RESET))[1] is None
+
+
 def test_booting_with_somebody_inside_frees_the_way_out_and_serves_nobody() -> None:
     state = State(in_service=True)
     for event in (DoorIs(ENTRY, Position.SECURED), DoorIs(EXIT, Position.SECURED), OccupancyIs(Occupancy.ONE)):

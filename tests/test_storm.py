@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from gatefw.gate_terms import Committed
-from gatefw.model import DoorId, Fact, FactKind, Input, Phase, Reason, RunId
+from gatefw.model import DoorId, Fact, FactKind, Faulted, Input, Phase, Position, Reason, RunId, Verb
 from gatefw.simulate import lanes
 from gatefw.simulate.faults import Fault, Strike
 from gatefw.simulate.storm import Storm, _facts
@@ -96,6 +96,33 @@ def test_whoever_lingers_after_a_refusal_past_the_limit_of_the_doors_hardware_is
     assert lane.until(lane.now_s + 150.0, lambda: not lane.world.people)
     assert any(entry["violation"] == "release_too_long" for entry in lane.world.history.of("violation"))
     assert lane.came.violations == []
+
+
+def test_a_call_in_the_fault_of_an_empty_lane_is_taken_back_by_one_reset() -> None:
+    """Found by a storm: the entry stayed released, and no reset was taken while it stood open."""
+    lane = idle()
+    lane.calm = True  # no officer helps
+    lane.life.put(Faulted(Reason.SOFTWARE))
+    lane.world.set_input(Input.CALL, True)
+    assert lane.until(lane.now_s + 10.0, lambda: lane.world.doors[DoorId.ENTRY].position is Position.OPEN)
+    lane.world.set_input(Input.CALL, False)
+    lane.until(lane.now_s + 100.0)
+    assert (lane.life.phase, lane.world.doors[DoorId.ENTRY].position) == (Phase.FAULT, Position.OPEN)
+    lane.order(Verb.RESET)
+    assert lane.until(lane.now_s + 10.0, lambda: lane.life.phase is Phase.IDLE)
+    assert lane.came.violations == []
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(2000167, id="the storm that ends in a fault with a call"),
+        pytest.param(3126, id="a start under pressure whose queue overflows"),
+        pytest.param(277, id="two readings that are late arrive in one moment"),
+    ],
+)
+def test_a_storm_that_once_broke_something_does_not_any_more(seed: int) -> None:
+    assert storm(seed).play().violations == []
 
 
 # ---------------------------------------------------------------- a planted bug

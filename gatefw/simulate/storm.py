@@ -70,9 +70,8 @@ LONG_GONE = 200
 """So many people later nobody is asked about any more."""
 SHORT = {Timer.HOLD: 60.0, Timer.MAINTENANCE: 40.0}
 """Timers that are cut, or a storm would mostly wait."""
-MENDS = (Verb.MAINTAIN_END, Verb.RESET, Verb.OPEN, Verb.MAINTAIN)
-"""What an officer tries then, in this order, until the lane serves. Maintenance takes back what a call has released in
-a fault of an empty lane: nothing else does, and no reset is taken while a door stands open."""
+MENDS = (Verb.MAINTAIN_END, Verb.RESET, Verb.OPEN)
+"""What an officer tries then, in this order, until the lane serves."""
 WAITS = (Phase.FAULT, Phase.EVACUATED, Phase.OUT_OF_SERVICE, Phase.MAINTENANCE, Phase.IDLE)
 """Where a lane may stand when the storm is over."""
 Tell = Callable[[float, str], None]
@@ -161,7 +160,7 @@ class Storm:
             self.die()
             self.until(self.now_s + 30.0, lambda: self.life.phase in WAITS)
         self.until(self.now_s + 10.0)  # the door closes behind the last one
-        for verb in (*MENDS, *MENDS[:-1]):
+        for verb in MENDS:
             if self.life.phase is Phase.IDLE:
                 break
             self.order(verb)

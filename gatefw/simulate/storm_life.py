@@ -179,8 +179,7 @@ class Life:
     @property
     def behind(self) -> bool:
         """Whether something has happened that the gate has not taken yet."""
-        now_s = self.around.now_s
-        return len(self.inbox) > 0 or any(link.told_until_s > now_s for link in self.links.values())
+        return len(self.inbox) > 0 or any(link.on_the_way for link in self.links.values())
 
     def put(self, event: GateInput) -> None:
         if self.alive:
@@ -330,13 +329,20 @@ class Life:
     def _tell(self, link: Link, event: GateInput) -> None:
         """Late, if the device is slow, but in order; twice, if it repeats itself."""
         now_s = self.around.now_s
-        if not link.late_s and link.told_until_s <= now_s:
+        if not (link.late_s or link.on_the_way):
             self.put(event)
             if link.twice:
                 self.put(event)
             return
         link.told_until_s = max(link.told_until_s, now_s + link.late_s * self.around.chance.random())
-        self._after(link.told_until_s - now_s, lambda: self.put(event) if link.there else None)
+        link.on_the_way += 1
+
+        def arrive() -> None:
+            link.on_the_way -= 1
+            if link.there:
+                self.put(event)
+
+        self._after(link.told_until_s - now_s, arrive)
 
     def see_door(self, door: DoorId, position: Position, beam: Beam) -> None:
         link = self.doors[door]

@@ -20,6 +20,7 @@ class Link:
     twice: bool = False
     last: object = None
     told_until_s: float = -math.inf
+    on_the_way: int = 0  # readings that are late and have not come yet
 
 
 @dataclass
