@@ -128,7 +128,7 @@ class DeviceDesk:
         if phase is not Phase.MAINTENANCE:
             raise Refusal(
                 f"{order.verb} {name}: the lane is {phase.value}; a device is touched in maintenance only: "
-                "`gatefw lane maintain` first, and `gatefw lane maintain-end` afterwards"
+                "`gatefw lane maintain --name WHO --why WHY` first, and `gatefw lane maintain-end` afterwards"
             )
         self._see_it_free(order.verb)
         given_s = _seconds(args)

@@ -113,6 +113,9 @@ OPERATOR = Code(
     r"uid-[0-9]{1,10}|key-switch|lane|bus-(?!.*[0-9]{4})[a-z][a-z0-9\-]{0,29}",
     "who ordered it: a user of this machine by number, whoever has the key, the lane by itself, a bus key by name",
 )
+TECHNICIAN = Code(
+    r"(?!.*[0-9]{4})[a-z][a-z0-9\-]{0,29}", "initials or a badge of a technician in small letters; never a full name"
+)
 KEY_NAME = Code(r"(?!.*[0-9]{4})[a-z][a-z0-9\-]{0,29}", "a bus key's name: of a desk or program, never a person's")
 RULE = Code(r"(?!.*[0-9]{4})[a-z][a-z0-9_\-]{0,39}", "a rule's name in the lane file")
 PARTITION = Code(r"[a-z0-9][a-z0-9\-]{0,39}", "a partition's name: a flight, a permit class, a park; never a person's")
@@ -166,6 +169,11 @@ BY_HAND = Word(
 )
 """Why the counter's officer cleared somebody whom the lane referred."""
 
+MAINTAINED_FOR = Word(
+    "MaintainedFor", ("fitting", "commissioning", "inspection", "fault", "repair", "cleaning", "training", "other")
+)
+"""Why somebody has a lane for maintenance."""
+
 _PEOPLE = Number(0, 100_000_000, whole=True)
 _EVENTS = Number(0, 9_007_199_254_740_991, whole=True)
 _DOOR, _REASON, _PHASE = _any(DoorId), _any(Reason), _any(Phase)
@@ -217,6 +225,10 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.FAULT_RESET: {"by": OPERATOR},
     FactKind.OPERATOR_ORDERED: {"verb": ORDERS, "by": OPERATOR, "accepted": Truth(), "reason": _REASON},
     FactKind.KEY_GRANTED: {"key": KEY_NAME, "read": Truth(), "operate": Truth(), "maintain": Truth(), "by": OPERATOR},
+    FactKind.MAINTENANCE_STARTED: {"by": OPERATOR, "name": TECHNICIAN, "why": MAINTAINED_FOR, "seconds": _STAY_S},
+    FactKind.MAINTENANCE_EXTENDED: {"by": OPERATOR, "name": TECHNICIAN, "why": MAINTAINED_FOR, "seconds": _STAY_S},
+    FactKind.MAINTENANCE_ENDING: {"seconds": _STAY_S},
+    FactKind.MAINTENANCE_ENDED: {"by": OPERATOR, "name": TECHNICIAN, "phase": _PHASE},
     FactKind.KEY_REVOKED: {"key": KEY_NAME, "by": OPERATOR},
     FactKind.SUBJECT_ENROLLED: {"by": OPERATOR},
     FactKind.SUBJECT_REVOKED: {"by": OPERATOR},

@@ -45,6 +45,7 @@ from gatefw.gate_terms import (
 from gatefw.lane import step
 from gatefw.lane_terms import State
 from gatefw.leases import NEEDS_COMMIT, Began, Denied, Ended, Leases
+from gatefw.maintenance import Maintenance
 from gatefw.model import (
     Alarm,
     Arm,
@@ -72,6 +73,7 @@ from gatefw.model import (
     Started,
     Timer,
     Unlatch,
+    Verb,
 )
 from gatefw.senses import News, Senses
 from gatefw.under_way import Step, UnderWay
@@ -79,6 +81,8 @@ from gatefw.under_way import Step, UnderWay
 __all__ = ["Gate", "GateSettings"]
 
 BETWEEN_RUNS = (Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.RECOVERING, Phase.DEGRADED, Phase.MAINTENANCE, Phase.EXERCISE)
+
+BY_ITSELF = "lane"
 
 
 class Gate:
@@ -94,6 +98,7 @@ class Gate:
         self._settings = settings
         self._tickets = count(1)
         self.runs = UnderWay(settings, clear, new_run, self._tickets)
+        self.maintenance = Maintenance()
         self._tag: RunId | None = None  # whose run the lane's own facts belong to, until the lane is free again
         self._now_s = 0.0
         self._effects: list[Effect] = []
@@ -123,6 +128,11 @@ class Gate:
     def attends(self) -> bool:
         """Whether somebody stands in front of an idle lane, so that time alone may begin a run."""
         return self.runs.attends(self.state)
+
+    @property
+    def now_s(self) -> float:
+        """The time of the newest input."""
+        return self._now_s
 
     def retime(self, timers: Mapping[Timer, float]) -> None:
         """From now on these times; those that run already end as they were set."""
@@ -157,6 +167,7 @@ class Gate:
             case Tick():
                 if self.leases.unconfirmed(self.state, self.sensed, now_s) is not None:
                     self._lane(Faulted(Reason.DOOR_UNCONFIRMED))
+                self._follow(self.maintenance.look(now_s))
         self._follow(self.runs.hear_traveller(self.state, now_s))
         self._tell_health()
         self._drive_doors()
@@ -225,7 +236,9 @@ class Gate:
     # ------------------------------------------------------------ operators
 
     def _ordered(self, order: Ordered) -> None:
+        longest_s = self._settings.timers[Timer.MAINTENANCE]
         refusal = orders.why_not(order, self.state, self.sensed, self._now_s)
+        refusal = refusal or self.maintenance.why_not(order, longest_s)
         self._record(
             FactKind.OPERATOR_ORDERED,
             verb=order.verb,
@@ -235,8 +248,10 @@ class Gate:
         )
         if not refusal:
             self._operator = order.by
+            self._follow(self.maintenance.taken(order, longest_s, self._now_s))
             self._lane(Operated(order.verb))
-        longest_s = self._settings.timers[Timer.MAINTENANCE]
+            if order.verb is Verb.MAINTAIN_EXTEND and self.state.phase is Phase.MAINTENANCE:
+                self._obey(Arm(Timer.MAINTENANCE, self.state.generation))
         self._effects.append(Tell(order.ticket, not refusal, refusal or f"lane is {self.state.phase.value}"))
 
     # ------------------------------------------------------------ the lane and its commands
@@ -247,6 +262,8 @@ class Gate:
         if self.state.phase is not before:
             self._alarms.clear()
             self._record(FactKind.PHASE_CHANGED, phase=self.state.phase, previous=before)
+            by = self._operator if isinstance(event, Operated) else BY_ITSELF
+            self._follow(self.maintenance.follow(self.state.phase, by))
             if self.state.phase in BETWEEN_RUNS and self.runs.served is None:
                 self._tag = None
         for command in commands:
@@ -258,6 +275,9 @@ class Gate:
                 self.leases.approved.pop(door, None)
                 ticket = self._releases[door] = next(self._tickets)
                 self._record(FactKind.DOOR_RELEASED, ticket, door=door, purpose=purpose, alarm=False)
+            case Arm(Timer.MAINTENANCE, generation):
+                left_s = self.maintenance.left_s(self._now_s)
+                self._effects.append(SetTimer(Timer.MAINTENANCE, generation, left_s))
             case Arm(timer, generation):
                 self._effects.append(SetTimer(timer, generation, self._settings.timers[timer]))
             case Proceed():

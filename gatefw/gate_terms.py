@@ -95,14 +95,27 @@ class DeviceImpaired:
 
 
 @dataclass(frozen=True, slots=True)
+class Stay:
+    """Who works in a lane and why, both in a code of `events`; for so long, or as long as the lane file allows."""
+
+    name: str
+    why: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ordered:
-    """An operator's order through the control socket. `by` is a code for who, never a name; void after `deadline_s`."""
+    """An operator's order through the control socket. `by` is a code for who, never a name; void after `deadline_s`.
+
+    `stay` comes with an order for maintenance, and with no other.
+    """
 
     ticket: int
     verb: Verb
     by: str
     expects: Phase | None = None
     deadline_s: float = math.inf
+    stay: Stay | None = None
 
 
 @dataclass(frozen=True, slots=True)

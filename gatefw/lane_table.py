@@ -221,6 +221,7 @@ SERVICE: Rows = (
     Row((P.DEGRADED,), HEALTH, HEALTHY, P.RECOVERING),
     Row((P.DEGRADED,), operated(Verb.CLOSE), ALL, P.RECOVERING),
     Row((*OUTSIDE, P.DEGRADED, P.FAULT), operated(Verb.MAINTAIN), VACANT, P.MAINTENANCE),
+    Row(TECHNICIANS, operated(Verb.MAINTAIN_EXTEND), ALL, None),  # the same phase, and more of it: see `maintenance`
     Row((P.MAINTENANCE,), operated(Verb.MAINTAIN_END), LATCHED, P.FAULT),
     Row((P.MAINTENANCE,), operated(Verb.MAINTAIN_END), VACANT, P.OUT_OF_SERVICE),
     Row((P.MAINTENANCE,), operated(Verb.MAINTAIN_END), ALL, P.RECOVERING),

@@ -29,6 +29,7 @@ FAMILIES = (
     Family("gatefw_phase", "gauge", "1 for the phase that the lane is in, 0 for every other", ("phase",)),
     Family("gatefw_in_service", "gauge", "1 while the lane is meant to serve, whatever keeps it from that"),
     Family("gatefw_latched", "gauge", "1 while a fault waits for somebody who resets it"),
+    Family("gatefw_maintenance_seconds", "gauge", "until maintenance ends by itself; 0 outside of it"),
     Family("gatefw_device_there", "gauge", "1 while the device is there and answers", ("device",)),
     Family("gatefw_device_state_seconds", "gauge", "for how long the device is there, or is not", ("device",)),
     Family("gatefw_device_tries", "gauge", "tries in vain since it last worked for a while", ("device",)),

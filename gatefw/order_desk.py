@@ -11,6 +11,7 @@ from gatefw import __version__
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.gate import Gate
 from gatefw.gate_terms import GateInput, Ordered, Tell
+from gatefw.maintenance import asked
 from gatefw.model import Verb
 
 VERBS = {verb.value: verb for verb in Verb}
@@ -40,12 +41,14 @@ class OrderDesk:
             self._stop()
             reply(Done({"stopping": True}))
         elif order.verb in VERBS:
+            verb = VERBS[order.verb]
+            stay = asked(verb, order.args, order.by)
             with self._taking:
                 self._tickets += 1
                 self._waiting[self._tickets] = reply
                 if len(self._waiting) > WAITING_MAX:  # the loop lost them with a full queue; they have expired
                     del self._waiting[next(iter(self._waiting))]
-                self._put(Ordered(self._tickets, VERBS[order.verb], order.by, order.expects, order.deadline_s))
+                self._put(Ordered(self._tickets, verb, order.by, order.expects, order.deadline_s, stay))
         else:
             with self._going_elsewhere:  # no desk was made for two at once
                 self._elsewhere(order, reply)
@@ -71,6 +74,7 @@ def lane_status(gate: Gate) -> dict[str, object]:
         "released": {door.value: str(gate.leases.held(door) or "") for door in state.policy.doors},
         "occupancy": sensed.occupancy.value,
         "inputs": {name: getattr(sensed, name).value for name in ("fire", "evacuate", "stop")},
+        "maintenance": gate.maintenance.told(gate.now_s),
         "missing": sorted(senses.missing),
         "impaired": {name: sorted(reasons) for name, reasons in sorted(senses.impaired.items()) if reasons},
     }

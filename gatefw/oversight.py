@@ -47,7 +47,12 @@ class Oversight:
         self._looked_s = 0.0
         self._owed_row = 0  # that the journal must reach, now that something was recorded
         self.telemetry = Telemetry(
-            lambda: Lane(gate.state.phase, gate.state.in_service, scribe.latch is not None),
+            lambda: Lane(
+                gate.state.phase,
+                gate.state.in_service,
+                scribe.latch is not None,
+                gate.maintenance.left_s(gate.now_s),
+            ),
             {worker.name: worker.vitals.health for worker in crew.all},
             states,
             self._threads,

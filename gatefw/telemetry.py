@@ -41,6 +41,7 @@ class Lane:
     latched: bool
 
 
+    maintenance_s: float
 class Telemetry:
     """Reads what it is handed; any thread may ask. `devices`: the health of each worker's device, by its name."""
 
@@ -78,6 +79,7 @@ class Telemetry:
             "gatefw_latched": [((), int(lane.latched))],
         }
 
+            "gatefw_maintenance_seconds": [((), lane.maintenance_s)],
     def _of_devices(self) -> dict[str, list[Series]]:
         all_of = {name: health() for name, health in self._devices.items()}
         told = self._states.now()

@@ -160,7 +160,7 @@ def test_the_lane_is_ordered_about_with_a_key_and_says_who_it_was(gate: Keys, ga
     thread.join()
     assert told == {"phase": "out_of_service"}
     assert [(order.verb, order.by, order.expects) for order in orders] == [("close", "bus-office", "idle")]
-    refused = gatefw("lane", "maintain", "--expects", "idle", "--key", str(tmp_path / "office.key"))
+    refused = gatefw("lane", "maintain", "--why", "fault", "--expects", "idle", "--key", str(tmp_path / "office.key"))
     assert "wants a key that may maintain" in refused["says"]
     assert "expects" in gatefw("lane", "close", "--key", str(tmp_path / "office.key"))["says"]
 

@@ -109,7 +109,7 @@ def test_a_device_is_touched_in_maintenance_only_and_the_refusal_says_how_to_get
 ) -> None:
     bench.phase = phase
     refused(bench, verb, f"the lane is {phase.value}", device="reader.front")
-    refused(bench, verb, "`gatefw lane maintain`", device="reader.front")
+    refused(bench, verb, "`gatefw lane maintain ", device="reader.front")
     assert journalled(bench) == [(verb, "uid-7", False, Reason.NOT_NOW)] * 2
 
 

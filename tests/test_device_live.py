@@ -32,7 +32,7 @@ def maintained(gate: LiveGate) -> None:
     """In maintenance, from now on for its whole time."""
     if gate.phase() == "maintenance":
         gate.ask("maintain_end")
-    gate.ask("maintain")
+    gate.ask("maintain", name="tester", why="other")
 
 
 class Command:
@@ -168,3 +168,22 @@ def test_a_daemon_that_ends_and_a_technician_who_goes_end_the_trace(gate: LiveGa
     assert trace.ended()[0] in (1, 2)
     assert gate.daemon.returncode == 0
     assert list(gate.run.glob("trace-*")) == []
+
+
+def test_maintenance_ends_by_itself_out_of_service_and_no_line_of_a_door_changes(gate: LiveGate) -> None:
+    """A technician goes for lunch: the world, which sees every pin, sees none of a door's change by that."""
+    gate.ask("maintain", name="mk", why="repair", seconds=4)
+    status = gate.ask("status")
+    assert 0 < status["maintenance"]["left_s"] <= 4
+    mark = gate.world.mark()
+    gate.await_phase("out_of_service")
+    lines = [entry for entry in gate.world.history()[mark:] if entry.kind == "line"]
+    assert {entry.facts["name"].partition(".")[0] for entry in lines} <= {"red", "amber", "green", "lamps"}
+    assert gate.doors() == {"entry_door": "secured", "exit_door": "secured"}
+    until(lambda: maintenance(gate)[-1]["type"].split(".")[2] == "ended", "its end in the journal", WAIT_S)
+    assert [event["type"].split(".")[2] for event in maintenance(gate)] == ["started", "ending", "ended"]
+    assert maintenance(gate)[-1]["data"] == {"by": "lane", "name": "mk", "phase": "out_of_service"}
+
+
+def maintenance(gate: LiveGate) -> list[dict[str, Any]]:
+    return [event for event in gate.events() if "maintenance" in event["type"]]

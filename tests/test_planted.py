@@ -65,7 +65,7 @@ def gatefw(gate: LiveGate, out: str, *words: str) -> None:
 
 def traced(gate: LiveGate, code: str) -> None:
     """A technician records the scanner's wire while somebody shows their code."""
-    gate.ask("maintain")
+    gate.ask("maintain", name="tester", why="other")
     out = gate.run / "scanner.txt"
     command = ["device", "trace", "reader.front", "--seconds", "600", "--out", str(out), "--dir", str(gate.run)]
     with subprocess.Popen(

@@ -20,7 +20,7 @@ on. Nothing that a traveller's card, code, document, face or finger says is show
 
 example:
   gatefw device list
-  gatefw lane maintain
+  gatefw lane maintain --name mk --why repair
   gatefw device test reader.front
   gatefw device trace reader.front --seconds 30 --out scanner.txt
   gatefw lane maintain-end

@@ -5,8 +5,8 @@ from typing import Any
 
 from gatefw.cli import command
 from gatefw.control import CLEAR
-from gatefw.events import BY_HAND
-from gatefw.model import Phase
+from gatefw.events import BY_HAND, MAINTAINED_FOR
+from gatefw.model import Phase, Verb
 
 STATUS = """\
 What the lane does now: phase, doors, occupancy, inputs, what is missing or works badly, what is latched. With --json
@@ -21,12 +21,17 @@ LANE = """\
 Orders to the running lane. `open` takes it into service, `close` out of it (a traveller under way finishes first),
 `reset` ends a fault or an evacuation after somebody looked: it is refused until the lane is empty, the doors are
 secured and the inputs are restored, and the answer says which of these is not so. `let-out` ends a hold. `maintain`
-gives an empty lane to a technician (`gatefw device`), `maintain-end` takes it back, out of service. `clear` opens
-nothing: the counter's officer cleared a traveller whom the lane turned away, which is written down with who and why.
+gives an empty lane to a technician (`gatefw device`, `gatefw commission`), by name and with a reason, for --minutes or
+as long as the lane file allows (`maintenance_s`); --extend sets that time anew. It ends by itself, or with
+`maintain-end`, out of service, and that moves nothing. `clear` opens nothing: the counter's officer cleared a traveller
+whom the lane turned away, which is written down with who and why.
 
 example:
   gatefw lane open
   gatefw lane reset --expects fault
+  gatefw lane maintain --name mk --why repair --minutes 30
+  gatefw lane maintain --extend --minutes 10
+  gatefw lane maintain-end
   gatefw lane clear 6d1f0a4c9b72e385 --why document_seen
   gatefw lane close --expects idle --key office.key
 
@@ -43,7 +48,12 @@ def add_parser(commands: Any) -> None:
     lane.add_argument("verb", choices=VERBS)
     lane.add_argument("--expects", type=Phase, choices=list(Phase), metavar="PHASE", help="only if it is in this phase")
     lane.add_argument("passage", nargs="?", metavar="RUN", help="clear: whose passage, as its events name it")
-    lane.add_argument("--why", choices=BY_HAND.words, metavar="WHY", help=f"clear: {', '.join(BY_HAND.words)}")
+    why = f"clear: {', '.join(BY_HAND.words)}; maintain: {', '.join(MAINTAINED_FOR.words)}"
+    lane.add_argument("--why", metavar="WHY", help=why)
+    who = "maintain: who works there, initials or a badge; with --key the key's own name where none is given"
+    lane.add_argument("--name", metavar="NAME", help=who)
+    lane.add_argument("--minutes", type=float, metavar="N", help="maintain: for so long from now")
+    lane.add_argument("--extend", action="store_true", help="maintain: goes on, from now for so long")
     lane.set_defaults(run=run_lane, usage_error=lane.error)
     for parser in (status, lane):
         command.add_lang(parser)
@@ -66,13 +76,18 @@ def _in_short(health: dict[str, Any]) -> dict[str, str]:
 
 def run_lane(arguments: argparse.Namespace) -> int:
     verb, args = arguments.verb.replace("-", "_"), None
-    given = (arguments.passage is not None, arguments.why is not None)
+    maintains = (arguments.name, arguments.minutes, arguments.extend or None)
     if arguments.verb == "clear":
-        if not all(given):
+        if None in (arguments.passage, arguments.why):
             arguments.usage_error("clear wants a RUN and --why")
+        _one_of(arguments, BY_HAND.words)
         verb, args = CLEAR, {"run": arguments.passage, "why": arguments.why}
-    elif any(given):
+    elif arguments.passage is not None or (arguments.why is not None and arguments.verb != "maintain"):
         arguments.usage_error(f"RUN and --why belong to clear, not to {arguments.verb}")
+    elif arguments.verb == "maintain":
+        verb, args = _stay(arguments)
+    if arguments.verb != "maintain" and any(each is not None for each in maintains):
+        arguments.usage_error(f"--name, --minutes and --extend belong to maintain, not to {arguments.verb}")
     _show(arguments, command.order(arguments, verb, args))
     return 0
 
@@ -85,3 +100,20 @@ def _show(arguments: argparse.Namespace, told: dict[str, Any]) -> None:
 
         told = in_words(told, words)
     command.show(told, arguments.json)
+
+
+def _one_of(arguments: argparse.Namespace, words: tuple[str, ...]) -> None:
+    if arguments.why not in words:
+        arguments.usage_error(f"--why: {arguments.verb} wants one of {', '.join(words)}")
+
+
+def _stay(arguments: argparse.Namespace) -> tuple[str, dict[str, object]]:
+    """The order for maintenance; one that goes on keeps its name and reason where no others are given."""
+    if arguments.why is not None or not arguments.extend:
+        _one_of(arguments, MAINTAINED_FOR.words)
+    if arguments.name is None and arguments.key is None and not arguments.extend:
+        arguments.usage_error("maintain wants --name: who works there, in initials or the number of a badge")
+    seconds = None if arguments.minutes is None else arguments.minutes * 60.0
+    given = {"name": arguments.name, "why": arguments.why, "seconds": seconds}
+    verb = Verb.MAINTAIN_EXTEND if arguments.extend else Verb.MAINTAIN
+    return verb, {name: value for name, value in given.items() if value is not None}

@@ -23,7 +23,7 @@ from gatefw.crew import gate_settings
 from gatefw.eligibility import Rules, document_facts
 from gatefw.events import WallTime
 from gatefw.gate import GateSettings
-from gatefw.gate_terms import Effect, GateInput, LaneSensed, Ordered, Record, Tick, TokenRead
+from gatefw.gate_terms import Effect, GateInput, LaneSensed, Ordered, Record, Stay, Tick, TokenRead
 from gatefw.lane_terms import Shape
 from gatefw.model import (
     Answer,
@@ -361,7 +361,8 @@ class Storm:
     # ------------------------------------------------------------ officers
 
     def order(self, verb: Verb) -> None:
-        self.life.put(Ordered(1, verb, "uid-1000"))
+        stay = Stay("storm", "other") if verb is Verb.MAINTAIN else None
+        self.life.put(Ordered(1, verb, "uid-1000", stay=stay))
         self.life.drain()
 
     def officer(self) -> None:

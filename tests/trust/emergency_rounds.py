@@ -169,7 +169,7 @@ class Rounds:
             case "occupied":
                 self._site.put(OCCUPIED, 0)
             case "in maintenance":
-                until(lambda: self._order("maintain"), "maintenance to begin", PATIENCE_S)
+                until(lambda: self._order("maintain", name="tester", why="other"), "maintenance to begin", PATIENCE_S)
             case "stopped":
                 self._site.put(STOP, 1)
 

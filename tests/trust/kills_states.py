@@ -159,12 +159,12 @@ def _fault(gate: Gate, kill: Kill) -> float:
 
 
 def _maintenance(gate: Gate, _kill: Kill) -> float:
-    gate.order("maintain")
+    gate.order("maintain", name="tester", why="other")
     return 0.3
 
 
 def _exercise(gate: Gate, kill: Kill) -> float:
-    gate.order("maintain")
+    gate.order("maintain", name="tester", why="other")
     gate.order("exercise_entry" if kill.other else "exercise_exit")
     gate.await_phase(Phase.EXERCISE)
     return 0.6

@@ -1,0 +1,76 @@
+"""`gatefw lane maintain`: what it takes on the command line, and what it asks of the gate."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatefw.cli import main
+from gatefw.control import Answer, Done, Order
+from gatefw.control_server import ControlServer
+
+
+@contextmanager
+def gate(place: Path) -> Iterator[list[Order]]:
+    """A control socket behind which every order is done; the orders as they come."""
+    orders: list[Order] = []
+
+    def take(order: Order, reply: Any) -> None:
+        orders.append(order)
+        answer: Answer = Done({"detail": "lane is maintenance", "phase": "maintenance"})
+        threading.Thread(target=reply, args=(answer,)).start()
+
+    with closing(ControlServer(place / "control.sock", take)):
+        yield orders
+
+
+@pytest.mark.parametrize(
+    ("words", "verb", "args"),
+    [
+        ("maintain --name mk --why repair", "maintain", {"name": "mk", "why": "repair"}),
+        (
+            "maintain --name mk --why repair --minutes 1.5",
+            "maintain",
+            {"name": "mk", "why": "repair", "seconds": 90.0},
+        ),
+        ("maintain --extend", "maintain_extend", {}),
+        ("maintain --extend --minutes 10 --name ab", "maintain_extend", {"name": "ab", "seconds": 600.0}),
+        ("maintain-end", "maintain_end", {}),
+        ("clear 6d1f0a4c9b72e385 --why child", "clear_by_hand", {"run": "6d1f0a4c9b72e385", "why": "child"}),
+    ],
+)
+def test_what_was_typed_is_what_the_gate_is_asked(
+    words: str, verb: str, args: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with gate(tmp_path) as orders:
+        assert main(["lane", *words.split(), "--json", "--dir", str(tmp_path)]) == 0
+    assert [(order.verb, order.args) for order in orders] == [(verb, args)]
+    assert json.loads(capsys.readouterr().out)["phase"] == "maintenance"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("maintain", "--why: maintain wants one of"),
+        ("maintain --name mk", "--why: maintain wants one of"),
+        ("maintain --why repair", "wants --name"),
+        ("maintain --why child --name mk", "--why: maintain wants one of"),
+        ("open --name mk", "belong to maintain"),
+        ("maintain-end --extend", "belong to maintain"),
+        ("open --minutes 3", "belong to maintain"),
+        ("clear 6d1f0a4c9b72e385 --why repair", "--why: clear wants one of"),
+        ("clear", "RUN and --why"),
+        ("close --why child", "belong to clear"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused_before_anybody_is_asked(
+    words: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["lane", *words.split()])
+    assert ended.value.code == 2
+    assert says in capsys.readouterr().err
