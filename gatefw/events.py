@@ -176,6 +176,7 @@ MAINTAINED_FOR = Word(
 
 _PEOPLE = Number(0, 100_000_000, whole=True)
 _EVENTS = Number(0, 9_007_199_254_740_991, whole=True)
+_STAY_S = Number(0, 86_400)
 _DOOR, _REASON, _PHASE = _any(DoorId), _any(Reason), _any(Phase)
 
 FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
@@ -205,6 +206,7 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
         "frames": Number(0, 1_000_000, whole=True),
     },
     FactKind.RULE_FAILED: {"rule": RULE, "reason": _REASON},
+    FactKind.QUESTION_FAILED: {"question": _any(Asked), "reason": _REASON},
     FactKind.CONFIRMED: {},
     FactKind.AUTHORITIES_CLEARED: {"authorities": Number(0, 8, whole=True)},
     FactKind.CLEARED_BY_HAND: {"by": OPERATOR, "why": BY_HAND},
@@ -214,7 +216,6 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.RELEASE_DROPPED: {"door": _DOOR, "purpose": _any(Purpose), "reason": _REASON},
     FactKind.DOOR_SECURED: {"door": _DOOR},
     FactKind.DOOR_MOVED: {"door": _DOOR, "position": _any(Position)},
-    FactKind.QUESTION_FAILED: {"question": _any(Asked), "reason": _REASON},
     FactKind.INPUT_CHANGED: {"input": _any(Input), "signal": _any(Signal)},
     FactKind.ALARM_RAISED: {"reason": _REASON},
     FactKind.DEVICE_LOST: {"device": DEVICE, "reason": _REASON},
@@ -224,11 +225,11 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.FAULT_LATCHED: {"reason": _REASON},
     FactKind.FAULT_RESET: {"by": OPERATOR},
     FactKind.OPERATOR_ORDERED: {"verb": ORDERS, "by": OPERATOR, "accepted": Truth(), "reason": _REASON},
-    FactKind.KEY_GRANTED: {"key": KEY_NAME, "read": Truth(), "operate": Truth(), "maintain": Truth(), "by": OPERATOR},
     FactKind.MAINTENANCE_STARTED: {"by": OPERATOR, "name": TECHNICIAN, "why": MAINTAINED_FOR, "seconds": _STAY_S},
     FactKind.MAINTENANCE_EXTENDED: {"by": OPERATOR, "name": TECHNICIAN, "why": MAINTAINED_FOR, "seconds": _STAY_S},
     FactKind.MAINTENANCE_ENDING: {"seconds": _STAY_S},
     FactKind.MAINTENANCE_ENDED: {"by": OPERATOR, "name": TECHNICIAN, "phase": _PHASE},
+    FactKind.KEY_GRANTED: {"key": KEY_NAME, "read": Truth(), "operate": Truth(), "maintain": Truth(), "by": OPERATOR},
     FactKind.KEY_REVOKED: {"key": KEY_NAME, "by": OPERATOR},
     FactKind.SUBJECT_ENROLLED: {"by": OPERATOR},
     FactKind.SUBJECT_REVOKED: {"by": OPERATOR},

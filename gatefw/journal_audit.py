@@ -50,11 +50,10 @@ def verify(path: Path, key: str, anchors: Sequence[Signed], tell: Tell) -> Repor
 
     `key` is the lane's public key, empty when it is not known; then that of the anchors counts.
     """
-    with _named(path), path.open("rb") as file:
-        if file.read(len(_SQLITE)) != _SQLITE:
-            file.seek(0)
+    if not is_store(path):
+        with named(path), path.open("rb") as file:
             return _verify_export(file, path, key, anchors, tell)
-    with _named(path), contextlib.closing(_opened(path)) as database:
+    with named(path), contextlib.closing(opened(path)) as database:
         epoch, lane = chain.epoch_of(database)
         made = _walk(path, lane, epoch, key, anchors)
         walk = chain.walked(database, made, seen=lambda link: tell(link.n))
@@ -63,7 +62,7 @@ def verify(path: Path, key: str, anchors: Sequence[Signed], tell: Tell) -> Repor
 
 def newest_checkpoint(path: Path) -> Signed:
     """Raises StoreError: nothing was signed yet, or it is no journal."""
-    with _named(path), contextlib.closing(_opened(path)) as database:
+    with named(path), contextlib.closing(opened(path)) as database:
         chain.epoch_of(database)
         found = chain.last(database, FactKind.JOURNAL_CHECKPOINT)
         if found is None:
@@ -77,7 +76,7 @@ def export(path: Path, since: int, until: int | None, out: Path, tell: Tell) -> 
     The last row is the checkpoint that vouches for the others; the next export begins with it. Everything is verified
     on the way. Raises BadRow, StoreError, Refusal: there is no such row, or nobody has signed it yet.
     """
-    with _named(path), contextlib.closing(_opened(path)) as database:
+    with named(path), contextlib.closing(opened(path)) as database:
         epoch, lane = chain.epoch_of(database)
         first, last = _bounds(database, since, until)
         walk = _walk(path, lane, epoch, "", ())()
@@ -114,11 +113,7 @@ def _bounds(database: sqlite3.Connection, since: int, until: int | None) -> tupl
 
 def _verify_export(file: BinaryIO, path: Path, key: str, anchors: Sequence[Signed], tell: Tell) -> Report:
     lines = _lines(file)
-    first = next(lines, b"")
-    found = re.fullmatch(rb'.{0,40}"lane":"([a-z0-9\-]+)","epoch":"([0-9a-f]+)"}', first)
-    lane, epoch = (part.decode() for part in found.groups()) if found else ("", "")
-    if first != _head(lane, epoch):
-        raise StoreError("is neither a journal of gatefw nor an export of one")
+    lane, epoch = _begins(lines)
     walk, ended = _walk(path, lane, epoch, key, anchors)(), False
     for number, line in enumerate(lines, 2):
         if ended:
@@ -134,6 +129,28 @@ def _verify_export(file: BinaryIO, path: Path, key: str, anchors: Sequence[Signe
         )
     walk.finish(whole=False)
     return _report(walk, lane, key, anchors)
+
+
+def _begins(lines: Iterator[bytes]) -> tuple[str, str]:
+    """Lane and epoch of an export. Raises StoreError: it is none."""
+    first = next(lines, b"")
+    found = re.fullmatch(rb'.{0,40}"lane":"([a-z0-9\-]+)","epoch":"([0-9a-f]+)"}', first)
+    lane, epoch = (part.decode() for part in found.groups()) if found else ("", "")
+    if first != _head(lane, epoch):
+        raise StoreError("is neither a journal of gatefw nor an export of one")
+    return lane, epoch
+
+
+def exported_events(path: Path, take: Callable[[bytes], None]) -> str:
+    """Hand the JSON of every row of an export to `take`, unverified; the lane. Raises StoreError: it is no export."""
+    with named(path), path.open("rb") as file:
+        lines = _lines(file)
+        lane, _ = _begins(lines)
+        for line in lines:
+            _, _, body = line.partition(_EVENT)
+            if body:
+                take(body[:-1])
+        return lane
 
 
 def _walk(path: Path, lane: str, epoch: str, key: str, anchors: Sequence[Signed]) -> Callable[[], Walk]:
@@ -214,7 +231,7 @@ def _json(told: dict[str, object]) -> bytes:
 
 def anchors_in(path: Path) -> list[Signed]:
     """The checkpoints in a file of lines; empty ones and comments (#) are left out. Raises StoreError."""
-    with _named(path), path.open("rb") as file:
+    with named(path), path.open("rb") as file:
         texts = [line.decode(errors="replace").strip() for line in _lines(file)]
         found = [Signed.of(text) for text in texts if text and not text.startswith("#")]
         if not found or not all(each.is_checkpoint for each in found):
@@ -222,7 +239,13 @@ def anchors_in(path: Path) -> list[Signed]:
     return found
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def is_store(path: Path) -> bool:
+    """Whether it is a journal itself; else it may be an export. Raises StoreError: it cannot be read."""
+    with named(path), path.open("rb") as file:
+        return file.read(len(_SQLITE)) == _SQLITE
+
+
+def opened(path: Path) -> sqlite3.Connection:
     """For reading. A copy on a medium that cannot be written has nobody who writes it, and is read as it is."""
     address = f"{path.absolute().as_uri()}?mode=ro"
     database = sqlite3.connect(address, uri=True, timeout=30.0)
@@ -251,7 +274,7 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
+def named(path: Path) -> Iterator[None]:
     """Errors say of which file they are."""
     try:
         yield

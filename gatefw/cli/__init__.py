@@ -40,6 +40,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "events": ("events",),
     "keys": ("keys",),
     "journal": ("journal",),
+    "why": ("why",),
     "stats": ("stats",),
     "metrics": ("metrics",),
     "reload": ("reload",),
