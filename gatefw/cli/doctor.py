@@ -48,6 +48,9 @@ def add_parser(commands: Any) -> None:
     doctor = command.add(commands, "doctor", "what is wrong with this gate, the cause first", DOCTOR)
     doctor.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the lane file")
     command.add_dir(doctor)
+    doctor.add_argument(
+        "--root", type=Path, default=Path("/"), metavar="DIR", help="the system is below DIR: a mounted card"
+    )
     doctor.add_argument("--only", action="append", metavar="AREA", help="look at this area alone; may be given again")
     doctor.add_argument("--fix", action="store_true", help="mend what is safe to mend")
     doctor.set_defaults(run=run_doctor, usage_error=doctor.error)
@@ -82,7 +85,7 @@ def _looked(arguments: argparse.Namespace) -> "tuple[Seen, list[Finding]]":
     from gatefw.doctor.seen import Machine
 
     with command.progress(sys.stderr) as tell:
-        seen = gather(arguments.file, arguments.dir, Machine(), tell=tell)
+        seen = gather(arguments.file, arguments.dir, Machine(root=arguments.root), tell=tell)
         return seen, examine(seen, arguments.only)
 
 

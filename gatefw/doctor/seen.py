@@ -1,6 +1,7 @@
 """What the checks look at: the lane file, the running daemon, the stores, the machine. Tests give another of each."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 from gatefw import config
 from gatefw.config import Config, Paths
 from gatefw.errors import GateError
+from gatefw.events import wall_clock
 
 
 class Silence(StrEnum):
@@ -52,6 +54,7 @@ class Machine:
     now: Callable[[], datetime] = _now
     run: Callable[..., str | None] = ran
     disk: Callable[[Path], os.statvfs_result] = os.statvfs
+    synchronised: Callable[[], bool] = lambda: wall_clock().synchronised
     uid: int = field(default_factory=os.geteuid)
 
     def path(self, name: str | Path) -> Path:
@@ -73,6 +76,12 @@ class Machine:
             return int(self.read(name) or "", 0)
         except ValueError:
             return None
+
+    def listed(self, name: str | Path) -> dict[str, str]:
+        """The settings of a file like /proc/meminfo: `name: value` or `name=value` lines; empty when there is none."""
+        lines = (self.read(name) or "").splitlines()
+        pairs = (re.match(r"\s*([^:=#]+?)\s*[:=]\s*(.*?)\s*$", line) for line in lines)
+        return {pair[1]: pair[2] for pair in pairs if pair}
 
     def glob(self, pattern: str) -> Iterator[Path]:
         """What is called so on the machine (`/sys/class/hwmon/*`), as paths for us, sorted."""

@@ -14,6 +14,8 @@ _MODULES = {
     "pinctrl-bcm2711": "pinctrl_bcm2835",
     "pinctrl-rp1": "pinctrl_rp1",
 }
+LABELS = tuple(_MODULES)
+"""Of the chips whose drivers say so."""
 _MEANS_KEPT = {"persist_gpio_outputs": True, "strict_gpiod": False}
 
 
