@@ -22,8 +22,8 @@ from gatefw.errors import BadReply, DeviceLost, GateError, Refusal
 from gatefw.events import ORDERS
 from gatefw.model import Phase
 
-VERBS = frozenset((*ORDERS.words, "status", "subjects", "partitions", "devices", "keys"))
-CLEAR, RELOAD = "clear_by_hand", "reload"
+CLEAR, RELOAD, EDGES = "clear_by_hand", "reload", "edges"
+VERBS = frozenset((*ORDERS.words, "status", "subjects", "partitions", "devices", "keys", EDGES))
 EXPIRES_S = 10.0
 LONGEST_S = 3600.0
 CONNECTIONS = 16

@@ -1,6 +1,7 @@
 """Where orders come in, by the control socket and by the bus, and whose each of them is."""
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -10,10 +11,11 @@ from gatefw.bus import Bus
 from gatefw.bus_keys import Endpoints, Keyholders
 from gatefw.clerk import Clerk
 from gatefw.config import Config
-from gatefw.control import CLEAR, RELOAD, Order
+from gatefw.control import CLEAR, EDGES, RELOAD, Done, Order
 from gatefw.counter_desk import CounterDesk
 from gatefw.crew import Crew
 from gatefw.device_desk import VERBS, DeviceDesk, LaneAccess
+from gatefw.edges import Edges
 from gatefw.errors import GateError
 from gatefw.gate import Gate
 from gatefw.gate_terms import GateInput
@@ -42,9 +44,10 @@ class Reception:
         stop: Callable[[], None],
         ask_vision: Callable[[str, Callable[[Any], None]], None],
         prepared: Callable[[Config], Callable[[], None]],
+        edges: Edges,
         files: ExitStack,
     ) -> None:
-        self._scribe, self._clerk = scribe, clerk
+        self._scribe, self._clerk, self._edges = scribe, clerk, edges
         self.orders = OrderDesk(put, stop, self._hand_on)
         self._counter = CounterDesk(scribe.journal, clerk.passed)
         files.callback(self._counter.close)
@@ -65,6 +68,8 @@ class Reception:
             self._counter.order(order, reply)
         elif order.verb == RELOAD:
             self.reloader.order(order, reply)
+        elif order.verb == EDGES:
+            reply(Done(self._edges.course(time.monotonic()).to_json()))
         elif order.verb == ACKNOWLEDGE:
             self._scribe.acknowledge(order, reply)
         elif order.verb in key_desk.VERBS:

@@ -22,6 +22,7 @@ from gatefw.config import Config
 from gatefw.control_server import ControlServer
 from gatefw.crew import gate_settings, muster, trusted
 from gatefw.display import Display
+from gatefw.edges import Edges
 from gatefw.errors import Overflow
 from gatefw.events import new_run
 from gatefw.gate import Gate
@@ -105,6 +106,7 @@ class Supervisor:
         self._stop_by_s: float | None = None
         self._face = Face()
         self._memory = asdict(hardening.found())
+        self._edges = Edges(time.monotonic())
         self._files = ExitStack()
         try:
             self._open()
@@ -140,6 +142,7 @@ class Supervisor:
             self._stopping.set,
             lambda do, heard: self._desk.request(do, heard),
             self._prepared,
+            self._edges,
             files,
         )
         self._bus, self._orders, self._devices, self._reloader = desks.bus, desks.orders, desks.devices, desks.reloader
@@ -291,6 +294,7 @@ class Supervisor:
             if isinstance(event, Faulted):
                 raise
             effects = self.gate.handle(Faulted(Reason.SOFTWARE), time.monotonic())
+        self._edges.saw(event, effects, time.monotonic(), self.gate.state.phase)
         for effect in effects:
             try:
                 self._take(effect)

@@ -15,6 +15,7 @@ from gatefw.simulate.lane import SimulatedLane
 from gatefw.simulate.scripted import Scripted, lane_threshold
 from gatefw.simulate.stories import PASSES, of_lane
 from gatefw.simulate.traveller import NEIGHBOUR, Story, Traveller
+from hw.sim.physics import World
 
 SHIFT = 500
 """So many travellers share one simulated world; its history is bounded, and its day ends."""
@@ -125,14 +126,14 @@ def tell(config: Config, story: Story, seed: int = 0) -> tuple[Came, SimulatedLa
     return came_of(lane, "anna", story), lane
 
 
-def scripted_lane(config: Config, seed: int) -> SimulatedLane:
-    """The lane, with scripted answers and a neighbour who is registered too."""
+def scripted_lane(config: Config, seed: int, before: Callable[[World], None] = lambda _world: None) -> SimulatedLane:
+    """The lane, with scripted answers and a neighbour who is registered too. `before`: see `SimulatedLane`."""
 
     def answers(lane: SimulatedLane) -> Callable[[Any], Any]:
         lane.people[NEIGHBOUR] = made_up(NEIGHBOUR, config, Random(seed), PASSES)  # noqa: S311
         return Scripted(config, lane.world, lane.judge, lane.people).answer
 
-    return SimulatedLane(config, answers, seed)
+    return SimulatedLane(config, answers, seed, before)
 
 
 def made_up(name: str, config: Config, chance: Random, story: Story) -> Traveller:

@@ -1,16 +1,18 @@
 """A simulated lane: the Gate that a lane file describes, in virtual time, and what its people can see of it."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from gatefw.clearance import Beginning, load
 from gatefw.config import Config
 from gatefw.crew import gate_settings
+from gatefw.edges import Edges
 from gatefw.eligibility import Rules, document_facts
 from gatefw.events import WallTime, check
 from gatefw.gate import Gate
+from gatefw.gate_terms import Effect, GateInput
 from gatefw.model import (
     Answer,
     Confirm,
@@ -39,6 +41,8 @@ GLANCE_S = 0.1
 """How often people look at the lamps: what the gate does meanwhile they see then."""
 AT_REST_S = 3600.0
 """A traveller who is not through by then never will be."""
+BOOT_S = 60.0
+"""A lane that is not in service by then is kept from it by something."""
 LEAVING = (Phase.EXIT_RELEASED, Phase.LEAVING)
 
 
@@ -54,9 +58,18 @@ class Run:
 
 
 class SimulatedLane:
-    """One lane and its world. `people` are who is there, by name; `runs` what came of each of them."""
+    """One lane and its world. `people` are who is there, by name; `runs` what came of each of them.
 
-    def __init__(self, config: Config, answers: Callable[["SimulatedLane"], Answers], seed: int = 0) -> None:
+    before: what is done to the world before the gate looks at it for the first time.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        answers: Callable[["SimulatedLane"], Answers],
+        seed: int = 0,
+        before: Callable[[World], None] = lambda _world: None,
+    ) -> None:
         settings, chance = gate_settings(config), Random(seed)  # noqa: S311  run ids of a simulation
         self.config, self.settings = config, settings
         self.by_token = settings.begins is Beginning.TOKEN
@@ -75,10 +88,11 @@ class SimulatedLane:
         self._answers = answers(self)
         self.gate = Gate(settings, load(config.lane.procedure), self._new_run)
         reader = next((device.label for device in config.having("reader")), "")
-        self.judging = Judge(self.gate, self.world)
-        self.runner = VirtualRunner(self.gate, self.site, self._answer, reader=reader, watch=self.judging.saw)
+        self.judging, self.edges = Judge(self.gate, self.world), Edges(0.0)
+        self.runner = VirtualRunner(self.gate, self.site, self._answer, reader=reader, watch=self._saw)
+        before(self.world)
         self.runner.boot()
-        self.run_until(lambda: self.phase is Phase.IDLE)
+        self.run_until(lambda: self.phase is Phase.IDLE, BOOT_S)
 
     @property
     def now_s(self) -> float:
@@ -161,6 +175,10 @@ class SimulatedLane:
         return len(self.runs.get(name, []))
 
     # ------------------------------------------------------------ the gate's side
+
+    def _saw(self, event: GateInput, effects: Sequence[Effect], now_s: float) -> None:
+        self.judging.saw(event, effects, now_s)
+        self.edges.saw(event, effects, now_s, self.phase)
 
     def _new_run(self) -> RunId:
         """Whose run it is: of the one who has come to stand there, and is not on the way out."""

@@ -9,6 +9,7 @@
 {"do": "present", "scanner": S, "code": C}                   a code, with nobody to hold it
 {"do": "harm", "door": D, "jammed"|"welded"|"forced": true}  faults of a door
 {"do": "stick", "circuit": C, "closed": true|false|null}     a short, a broken wire, mended
+{"do": "miswire", "terminal": T, "to": C|null, "inverted": true}   another loop on a terminal; its other contact
 {"do": "scanner", "scanner": S, "plugged": false}            or "ailment": see `scanner.Ailment`, "amount_s"
 {"do": "line", "line": L, "plugged": false}                  or "ailment", or "act" with "with": see `lines.Lines`
 {"do": "issue", "document": D, "holder": {...}}              see `passport_office`; answers what is printed, "mrz"
@@ -96,6 +97,8 @@ class Control:
                 world.harm(DoorId(door), **faults)
             case {"do": "stick", "circuit": str(circuit), "closed": bool() | None as closed}:
                 world.stick(circuit, closed)
+            case {"do": "miswire", "terminal": str(terminal), "to": str() | None as to, **more}:
+                world.miswire(terminal, to, inverted=bool(more.get("inverted", False)))
             case {"do": "scanner", "scanner": str(scanner), "plugged": bool(plugged)}:
                 (self._scanner(scanner).plug if plugged else self._scanner(scanner).unplug)()
             case {"do": "scanner", "scanner": str(scanner), "ailment": ailment}:

@@ -43,6 +43,8 @@ class World:
         self.people: dict[str, Person] = {}
         self.active: set[Input] = set()
         self.stuck: dict[str, bool] = {}
+        self.miswired: dict[str, tuple[str, bool]] = {}
+        """Terminals of the board that do not show the loop they are named after: which they show, and if inverted."""
         self.turns = 0
         """Grows whenever something begins, ends, or crosses a border: what is sensed changes only then."""
         self.laid: dict[str, Mapping[str, object]] = {}
@@ -212,13 +214,21 @@ class World:
 
     def stick(self, circuit: str, closed: bool | None) -> None:
         """A fault in a loop: True = shorted, closed for ever; False = wire broken; None = mended. Raises ValueError."""
-        absent = {f"{door}." for door in DoorId if door not in self.doors}
-        if circuit not in INPUTS or circuit.startswith(tuple(absent)):
-            raise ValueError(f"{circuit!r} is no loop of this gate; there are {', '.join(sorted(INPUTS))}")
+        self._there_is(circuit)
         self.stuck.pop(circuit, None)
         if closed is not None:
             self.stuck[circuit] = closed
         self.note("fault", what="stuck", at=circuit, closed=closed)
+        self.stir()
+
+    def miswire(self, terminal: str, to: str | None, *, inverted: bool = False) -> None:
+        """Put another loop on a terminal, or its changeover contact's other side; None: as it should be. ValueError."""
+        for each in {terminal, to or terminal}:
+            self._there_is(each)
+        self.miswired.pop(terminal, None)
+        if to is not None and (to != terminal or inverted):
+            self.miswired[terminal] = (to, inverted)
+        self.note("fault", what="miswired", at=terminal, to=to, inverted=inverted)
         self.stir()
 
     def harm(
@@ -258,6 +268,11 @@ class World:
         self.turns += 1
 
     # ------------------------------------------------------------ what can be seen of it
+
+    def terminal(self, name: str) -> bool:
+        """Whether the board sees a loop closed: that of this name, unless somebody wired another one to it."""
+        to, inverted = self.miswired.get(name, (name, False))
+        return self.circuit(to) is not inverted
 
     def circuit(self, name: str) -> bool:
         """Whether a loop is closed. Stuck contacts lie, and the drive and the locks' supply hang in the same loops."""
@@ -319,6 +334,11 @@ class World:
     def _faces(self, place: Place) -> tuple[str | None, ...]:
         there = [person for person in self.people.values() if person.place is place]
         return tuple(person.photo for person in sorted(there, key=lambda person: person.name))
+
+    def _there_is(self, circuit: str) -> None:
+        absent = {f"{door}." for door in DoorId if door not in self.doors}
+        if circuit not in INPUTS or circuit.startswith(tuple(absent)):
+            raise ValueError(f"{circuit!r} is no loop of this gate; there are {', '.join(sorted(INPUTS))}")
 
     def _there(self, door: DoorId) -> Door:
         if door not in self.doors:

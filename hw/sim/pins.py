@@ -68,7 +68,7 @@ class PinTable:
         if number in self._levels:
             return self._levels[number]
         claim = self._claims.get(number)
-        return 0 if self._world.circuit(self._names[number]) or (claim and claim.pull == "down") else 1
+        return 0 if self._world.terminal(self._names[number]) or (claim and claim.pull == "down") else 1
 
     def snapshot(self) -> Mapping[str, Message]:
         return {

@@ -3,10 +3,16 @@
 import math
 from dataclasses import dataclass, field
 
-from gatefw.model import DoorId, Input, Occupancy, Token, Zone
+from gatefw.model import Beam, DoorId, Input, Occupancy, Position, Signal, Token, Zone
 from gatefw.ports import DoorReading, SensorsReading
 from hw.sim.physics import World
 
+_POSITIONS = {
+    (True, True): Position.SECURED,
+    (True, False): Position.CLOSED,
+    (False, False): Position.OPEN,
+    (False, True): Position.UNKNOWN,
+}
 INPUTS = (Input.FIRE, Input.CALL, Input.STOP, Input.EVACUATE, Input.TAMPER, Input.CONFIRM, Input.DECLINE)
 
 
@@ -27,8 +33,15 @@ class VirtualDoor:
         self.world.drive(self.door, False)
 
     def read(self) -> DoorReading:
-        body = self.world.doors[self.door]
-        return DoorReading(body.position, self.world.beam(self.door))
+        if self.world.miswired:
+            return self._wired()
+        return DoorReading(self.world.doors[self.door].position, self.world.beam(self.door))
+
+    def _wired(self) -> DoorReading:
+        """As a door's driver makes it of the terminals."""
+        closed, locked, clear = (self.world.terminal(f"{self.door}.{line}") for line in ("closed", "locked", "beam"))
+        position = _POSITIONS[closed, locked]
+        return DoorReading(position, Beam.CLEAR if clear else Beam.BROKEN)
 
 
 @dataclass(slots=True)
@@ -60,12 +73,18 @@ class VirtualSite:
         self.world.advance(now_s)
 
     def read_sensors(self) -> SensorsReading:
-        inside = (self.world.circuit("zone_airlock"), self.world.circuit("zone_airlock_many"))
+        world = self.world
+        inside = (world.terminal("zone_airlock"), world.terminal("zone_airlock_many"))
         counted = {(False, False): Occupancy.EMPTY, (True, False): Occupancy.ONE, (True, True): Occupancy.MANY}
-        zones = {zone: self.world.zone(zone) for zone in Zone}
-        return SensorsReading(
-            counted.get(inside, Occupancy.UNKNOWN), zones, {which: self.world.signal(which) for which in INPUTS}
-        )
+        zones = {zone: world.terminal(f"zone_{zone}") for zone in Zone}
+        signals = {which: self._signal(which) for which in INPUTS}
+        return SensorsReading(counted.get(inside, Occupancy.UNKNOWN), zones, signals)
+
+    def _signal(self, which: Input) -> Signal:
+        if which not in self.world.miswired:
+            return self.world.signal(which)
+        at_rest = which in self.world.settings.normally_closed
+        return Signal.OFF if self.world.terminal(which) is at_rest else Signal.ON
 
     def take_tokens(self) -> list[Token]:
         taken, self.tokens = self.tokens, []
