@@ -15,6 +15,7 @@ from gatefw import wire_json
 from gatefw.bus_keys import Grant, Permission
 from gatefw.control import (
     CLEAR,
+    EDGES,
     PENDING,
     VERBS,
     Answer,
@@ -40,8 +41,9 @@ LANE = frozenset(verb.value for verb in Verb)
 WRITTEN = LANE | {"device_test", "device_trace", "device_renew_secret", "device_install"}
 """Who does these writes down that they were ordered, done or not; `change_facts`, when it was done."""
 
-NEVER = frozenset(("key_new", "key_revoke", "key_rotate", "keys", "device_trace_raw"))
-"""Not over the bus, whoever asks: no key makes another, and what a wire says in the clear stays on the machine."""
+NEVER = frozenset(("key_new", "key_revoke", "key_rotate", "keys", "device_trace_raw", EDGES))
+"""Not over the bus, whoever asks: no key makes another; what a wire says in the clear, and when somebody passed which
+beam, stays on the machine."""
 READ = frozenset((NONCE, "status", "devices"))
 OPERATE = frozenset(("open", "close", "reset", "let_out", CLEAR))
 
