@@ -74,10 +74,20 @@ def _code(node: ast.AST) -> Iterator[ast.AST]:
         for child in value if isinstance(value, list) else [value]:
             skipped = isinstance(child, ast.Import | ast.ImportFrom)
             words = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
-            if isinstance(child, ast.AST) and not skipped and not words:
+            if isinstance(child, ast.AST) and not (skipped or words or _names_a_type(child)):
                 if hasattr(child, "lineno"):
                     yield child
                 yield from _code(child)
+
+
+def _names_a_type(node: ast.AST) -> bool:
+    """`Action = Callable[[State], None]`, `Outcome = Drive | Drop`: another name of a type does nothing."""
+    match node:
+        case ast.Assign(value=ast.Subscript(value=ast.Name("Callable" | "tuple"))):
+            return True
+        case ast.Assign(value=ast.BinOp(op=ast.BitOr())):
+            return True
+    return False
 
 
 def _of(node: ast.AST) -> Iterator[Change]:
