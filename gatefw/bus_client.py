@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import zmq
@@ -160,9 +160,12 @@ class _Replay:
             closing.close()
 
 
-def follow(key: ClientKey, since: int | None = 0) -> Generator[dict[str, Any], None, None]:
+def follow(
+    key: ClientKey, since: int | None = 0, ended: Callable[[], bool] = lambda: False
+) -> Generator[dict[str, Any], None, None]:
     """Every event after number `since` (None: from now on), each once, in order, for ever; close the generator to end.
 
+    It also ends within `PATIENCE_S` of `ended` being true, for whoever waits for its next event in a thread.
     Waits for a gate that is not there and goes on when it is back; begins at 1 when its journal is a new one. Raises
     Refusal when the gate does not know the key, BadReply when something else answers, or when the journal is older than
     what it has handed out before.
@@ -172,12 +175,14 @@ def follow(key: ClientKey, since: int | None = 0) -> Generator[dict[str, Any], N
         poller.register(live.socket, zmq.POLLIN)
         poller.register(live.monitor, zmq.POLLIN)
         with contextlib.closing(_Replay(context, key, poller)) as question:
-            yield from _events(live, question, Sequence(since), poller)
+            yield from _events(live, question, Sequence(since), poller, ended)
 
 
-def _events(live: _Door, question: _Replay, sequence: Sequence, poller: zmq.Poller) -> Iterator[dict[str, Any]]:
+def _events(
+    live: _Door, question: _Replay, sequence: Sequence, poller: zmq.Poller, ended: Callable[[], bool]
+) -> Iterator[dict[str, Any]]:
     asked_s, asked_at = -PATIENCE_S, None
-    while True:
+    while not ended():
         quiet = time.monotonic() - asked_s >= PATIENCE_S
         if quiet or (sequence.behind and not question.waits and sequence.last != asked_at):
             question.ask(sequence.request, sequence.last)

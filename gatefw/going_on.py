@@ -19,8 +19,7 @@ _CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
 class Face:
     """What keeps the traveller's face from being compared, and how good the newest picture of it was.
 
-    hint: a word, "" for none. quality: components of docs/quality.md, 0 to 100, of one camera; empty before the first
-    face of a question, and once the lane goes on.
+    hint: a word, "" for none. quality: components of docs/quality.md, 0 to 100, of one camera; empty before the first.
     """
 
     hint: str = ""

@@ -324,7 +324,7 @@ class Supervisor:
             case SetTimer(timer, generation, after_s):
                 self._timer = (time.monotonic() + after_s, Elapsed(timer, generation))
             case Show(phase, reason):
-                self._face = Face()
+                self._face.hint = ""
                 invites = self.gate.takes_tokens
                 self._crew.show(phase, reason, invites)
                 self._display.show(phase, reason)

@@ -27,6 +27,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "check": ("check",),
     "operate": ("status", "lane"),
     "doctor": ("doctor", "explain"),
+    "watch": ("watch",),
     "reverse": ("reverse",),
     "people": ("enrol", "revoke", "subjects"),
     "record": ("change-facts", "withdraw-consent"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from gatefw.cli import command
 from gatefw.control import call
+from gatefw.device_dialogue import Dialogue, ended, in_words
 from gatefw.errors import Refusal, SetupError
 
 DEVICE = """\
@@ -166,23 +167,21 @@ def _followed(arguments: argparse.Namespace, verb: str, show: Callable[[Line], N
     socket = command.control_socket(arguments)
     if arguments.json and show is _print:
         show = _print_json
-    told = call(socket, verb, {"device": arguments.device, **args}, CALL_S)
-    say, asking, interrupted = "", False, False
-    while "outcome" not in told:
+    dialogue = Dialogue(lambda verb, args: call(socket, verb, args, CALL_S), verb, arguments.device, args)
+    asking, interrupted = False, False
+    while dialogue.outcome is None:
         try:
-            told = call(socket, verb, {"session": told["session"], "seen": told["seen"], "say": say}, CALL_S)
-            say = ""
-            for line in told["said"]:
+            for line in dialogue.look():
                 show(line)
                 asking = bool(line.get("ask"))
             if asking:
-                say = _answer()
-                asking = not say
+                dialogue.say = _answer()
+                asking = not dialogue.say
         except KeyboardInterrupt:
             if interrupted:
                 raise
-            interrupted, say = True, "end"
-    outcome = told["outcome"]
+            interrupted, dialogue.say = True, "end"
+    outcome = dialogue.outcome
     if arguments.json:
         print(json.dumps(outcome))
     else:
@@ -211,20 +210,7 @@ def _print(line: Line) -> None:
 def _words(line: Line) -> str:
     if "wire" in line:
         return _wire_words(line["wire"])
-    if "prompt" in line:
-        within = f" (within {line['seconds']} s)" if "seconds" in line else ""
-        return f"{line['prompt']}{within}" + (" [y/n]" if line.get("ask") else "")
-    return "  ".join(_pairs(line))
-
-
-def _pairs(line: Line) -> list[str]:
-    found = []
-    for key, value in line.items():
-        if isinstance(value, dict):
-            found += [f"{name}={inner}" for name, inner in value.items() if inner != ""]
-        else:
-            found.append(f"{key}={value}")
-    return found
+    return in_words(line)
 
 
 def _wire_words(line: str) -> str:
@@ -237,7 +223,6 @@ def _wire_words(line: str) -> str:
 
 
 def _print_outcome(outcome: dict[str, Any]) -> None:
-    found = {name: value for name, value in outcome.items() if name not in ("device", "passed", "why", "levels")}
-    print(f"{outcome['device']}: {'passed' if outcome['passed'] else 'failed'}", *_pairs(found), sep="  ")
+    print(ended(outcome))
     if outcome["why"]:
         print(outcome["why"], file=sys.stderr)
