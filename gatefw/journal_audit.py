@@ -60,6 +60,17 @@ def verify(path: Path, key: str, anchors: Sequence[Signed], tell: Tell) -> Repor
     return _report(walk, lane, key, anchors)
 
 
+def verify_newest(path: Path) -> Report:
+    """The last signed segment and what follows it, however long the journal is. Raises BadRow, StoreError."""
+    with named(path), contextlib.closing(opened(path)) as database:
+        epoch, lane = chain.epoch_of(database)
+        newest = chain.last(database, FactKind.JOURNAL_CHECKPOINT)
+        before = chain.last(database, FactKind.JOURNAL_CHECKPOINT, newest[0]) if newest else None
+        made = _walk(path, lane, epoch, "", ())
+        walk = chain.walked(database, made, before[0] - 1 if before else None)
+    return _report(walk, lane, "", ())
+
+
 def newest_checkpoint(path: Path) -> Signed:
     """Raises StoreError: nothing was signed yet, or it is no journal."""
     with named(path), contextlib.closing(opened(path)) as database:
@@ -251,9 +262,9 @@ def opened(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(address, uri=True, timeout=30.0)
     try:
         database.execute("select 1 from sqlite_master").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.DatabaseError as error:
         database.close()
-        if path.with_name(path.name + "-wal").exists():
+        if not isinstance(error, sqlite3.OperationalError) or path.with_name(path.name + "-wal").exists():
             raise
         database = sqlite3.connect(f"{address}&immutable=1", uri=True)
     return database

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import gatefw
+from gatefw import journal_audit
 from gatefw.doctor.finding import Finding, Severity
 from gatefw.doctor.seen import Seen
 
@@ -38,7 +39,7 @@ def _journal_ahead(seen: Seen, now: datetime) -> datetime | None:
     if not journal.exists():
         return None
     try:
-        with contextlib.closing(sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        with contextlib.closing(journal_audit.opened(journal)) as database:
             row = database.execute("SELECT at FROM event ORDER BY n DESC LIMIT 1").fetchone()
     except sqlite3.Error:
         return None  # areas.journal says what is wrong with it

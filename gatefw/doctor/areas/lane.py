@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import hw
 from gatefw import __version__
 from gatefw.doctor.finding import Finding, Fix, Severity, Unseen
 from gatefw.doctor.gather import MODEL_KEYS
 from gatefw.doctor.seen import Seen, Silence
+from gatefw.errors import SetupError
 
 ELSEWHERE = (*MODEL_KEYS, "documents.csca", "watcher.required")
 """Keys of the lane file whose problems other areas tell: what is wrong there is not in the file."""
@@ -87,6 +89,13 @@ def restarts(seen: Seen) -> Iterator[Finding]:
 
 def drift(seen: Seen) -> Iterator[Finding]:
     """whether the daemon runs by the lane file as it is now, and by this program"""
+    try:
+        hw.require_ours()
+    except SetupError as error:
+        remedy = (
+            "install gatefw anew from one wheel; python -c 'import hw; print(hw.__file__)' shows where the other lies"
+        )
+        yield Finding("G0015", Severity.ERROR, "program", str(error), remedy, explains=("G0020", "G0021"))
     if seen.status is None:
         return
     if (version := seen.status.get("version")) != __version__:

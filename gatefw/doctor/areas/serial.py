@@ -1,0 +1,109 @@
+"""Serial ports: is the device's there, under a name that stays, and nobody else's."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gatefw.doctor.finding import Finding, Severity, Unseen
+from gatefw.doctor.seen import Seen
+
+OURS = (b"gatefw", b"hw.sim")
+"""In the command line of a process that may have a port open: the daemon's, and the simulated world's."""
+
+
+def _ports(seen: Seen) -> Iterator[tuple[str, Path]]:
+    """Every device with a serial port or a camera's file, and its path in the lane file."""
+    for device in seen.lane.devices if seen.lane else ():
+        link, file = str(getattr(device.settings, "link", "")), str(getattr(device.settings, "device", ""))
+        if link.startswith("serial:"):
+            yield device.label, Path(link.removeprefix("serial:").partition("?")[0])
+        elif file.startswith("/dev/"):
+            yield device.label, Path(file)
+
+
+def there(seen: Seen) -> Iterator[Finding]:
+    """whether each port is there, under a name that stays"""
+    for label, path in _ports(seen):
+        place, follows = seen.machine.path(path), (f"G0030 {label}", "G0031")
+        if not place.exists():
+            near = sorted(each.name for each in place.parent.glob("*")) if "by-" in str(path) else []
+            evidence = {"path": str(path), "there": near}
+            cause = f"its port is not there: {path}" + (f"; there are {', '.join(near[:4])}" if near else "")
+            remedy = (
+                "plug it in (sudo dmesg -w shows whether the kernel sees it), or put the name that there is into the "
+            )
+            yield Finding("G0160", Severity.ERROR, label, cause, f"{remedy}lane file", evidence, follows)
+        elif path.name.startswith(("ttyUSB", "ttyACM", "video")) and path.parent == Path("/dev"):
+            names = [each for each in seen.machine.glob("/dev/*/by-*/*") if each.resolve() == place.resolve()]
+            stays = f"/{names[0].relative_to(seen.machine.root)}" if names else f"udevadm info {path} shows what it has"
+            cause = f"{path} is a name that the next start may give to another device"
+            remedy = f"use the name under by-id or by-path in the lane file: {stays}"
+            yield Finding("G0163", Severity.WARNING, label, cause, remedy, {"path": str(path)}, follows)
+
+
+def twice(seen: Seen) -> Iterator[Finding]:
+    """whether two devices have one port under two names"""
+    owners: dict[Path, tuple[str, Path]] = {}
+    for label, path in _ports(seen):
+        place = seen.machine.path(path)
+        if not place.exists():
+            continue
+        other, name = owners.setdefault(place.resolve(), (label, path))
+        if other != label and name != path:  # one name twice is a problem of the lane file
+            cause = f"{other} and {label} name the same port: {name} and {path} are one"
+            remedy = "give each the by-id name of its own adapter; adapters without serial numbers want by-path"
+            follows = (f"G0030 {label}", f"G0030 {other}", "G0031")
+            yield Finding("G0162", Severity.ERROR, label, cause, remedy, {"port": place.resolve().name}, follows)
+
+
+def held(seen: Seen) -> Iterator[Finding]:
+    """whether another process has a port open"""
+    ports = {str(seen.machine.path(path).resolve()): label for label, path in _ports(seen)}
+    unseen = 0
+    for process in seen.machine.glob("/proc/[0-9]*") if ports else ():
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").strip()
+            targets = {str(each.readlink()) for each in (process / "fd").iterdir()}
+        except PermissionError:
+            unseen += 1
+            continue
+        except OSError:
+            continue  # it has ended
+        if any(word in command for word in OURS):
+            continue
+        for target in targets & (ports.keys() | {f"/{Path(each).relative_to(seen.machine.root)}" for each in ports}):
+            label = ports.get(target) or ports[str(seen.machine.path(target))]
+            words = command.decode(errors="replace")[:60]
+            cause = f"another process has its port open: {words} (process {process.name}); bytes go to whoever is first"
+            remedy = f"end it: sudo kill {process.name}; a modem manager goes by sudo apt remove modemmanager"
+            evidence = {"pid": int(process.name), "command": words}
+            follows = (f"G0030 {label}", f"G0032 {label}", f"G0035 {label}", "G0031")
+            yield Finding("G0161", Severity.ERROR, label, cause, remedy, evidence, follows)
+    if unseen and seen.machine.uid != 0:
+        raise Unseen(f"{unseen} processes are of other users; run it with sudo")
+
+
+def allowed(seen: Seen) -> Iterator[Finding]:
+    """whether the gate's user may open the ports"""
+    group = seen.machine.read("/etc/group")
+    if group is None or "gatefw:" not in (seen.machine.read("/etc/passwd") or ""):
+        return
+    ids = {line.split(":")[2]: line.split(":")[0] for line in group.splitlines() if line.count(":") == 3}
+    for label, path in _ports(seen):
+        place = seen.machine.path(path)
+        if not place.exists():
+            continue
+        status = place.stat()
+        if (
+            ids.get(str(status.st_gid)) not in ("dialout", "video", "gpio", "gatefw", "tty")
+            and not status.st_mode & 0o006
+        ):
+            cause = f"the gate's user may not open {path}: it belongs to group {ids.get(str(status.st_gid))}"
+            remedy = (
+                "sudo cp systemd/70-gatefw.rules /etc/udev/rules.d/; sudo udevadm control --reload; plug it in again"
+            )
+            yield Finding(
+                "G0164", Severity.ERROR, label, cause, remedy, {"path": str(path)}, (f"G0030 {label}", "G0031")
+            )
+
+
+CHECKS = (there, twice, held, allowed)

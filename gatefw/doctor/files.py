@@ -1,0 +1,48 @@
+"""Files that are one user's alone: who owns them, who else may read them, and how that is mended."""
+
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from gatefw.doctor.finding import Fix, Unseen
+from gatefw.doctor.seen import Machine
+
+
+def open_to_others(path: Path) -> int | None:
+    """The mode of a file or directory that group or others may use; None when it is its owner's alone, or not there."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
+    return mode if mode & 0o077 else None
+
+
+def made_private(path: Path) -> Fix:
+    """Takes away what group and others may."""
+    wanted = 0o700 if path.is_dir() else 0o600
+
+    def apply() -> str:
+        before = stat.S_IMODE(path.stat().st_mode)
+        path.chmod(wanted)
+        return f"{path}: mode was {before:04o}, is {wanted:04o}"
+
+    return Fix(f"make the mode of {path} {wanted:04o}", apply)
+
+
+def made(directory: Path) -> Fix:
+    def apply() -> str:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return f"{directory} is there, mode 0700"
+
+    return Fix(f"make {directory}, mode 0700", apply)
+
+
+def must_be_owner(machine: Machine, path: Path, what: str) -> None:
+    """Raises Unseen where whoever asks is not the user whose file it is: keys open for their owner alone."""
+    if path.exists() and path.stat().st_uid != machine.uid:
+        raise Unseen(f"{what} want the user whose they are: sudo -u {path.owner()} gatefw doctor")
+
+
+def there(paths: Iterable[Path]) -> Iterator[Path]:
+    """Those that there are, each once."""
+    yield from (path for path in dict.fromkeys(paths) if path.exists())
