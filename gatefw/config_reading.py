@@ -8,6 +8,7 @@ from typing import Any
 
 from gatefw import config_gallery, config_rules, config_shape, settings, toml_document
 from gatefw.config_gallery import Holds
+from gatefw.config_migrate import renamed
 from gatefw.config_tables import ROLES, SECTIONS, Device, Documents
 from gatefw.errors import ConfigError, SetupError
 from gatefw.reversal import REVERSED, is_reversed, one_way
@@ -78,6 +79,8 @@ class Reading:
         self.findings: list[Finding] = []
 
     def error(self, place: Place, problem: str) -> None:
+        if problem.startswith(settings.UNKNOWN) and (now := renamed(place)):
+            problem = now
         self._find(place, problem, warning=False)
 
     def warn(self, place: Place, problem: str) -> None:

@@ -24,6 +24,7 @@ UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "min": "min
          "mm": "millimetres", "cm": "centimetres", "m": "metres", "px": "pixels", "lux": "lux", "c": "degrees Celsius",
          "bytes": "bytes", "hz": "hertz"}  # fmt: skip
 PIN_MAX = 53
+UNKNOWN = "unknown key"
 WORDS_MAX = 30
 """Of a longer list of words a message says how many more there are."""
 
@@ -58,11 +59,11 @@ def build(kind: type[T], table: object, place: Place, report: Report) -> T | Non
     for name, field in fields.items():
         where = (*place, name)
         if name not in table:
-            if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-                report(where, f"is missing; {_wanted(hints[name], name)} is wanted, there is no default")
+            if is_required(field):
+                report(where, f"is missing; {wanted(hints[name], name)} is wanted, there is no default")
                 wrong = True
-        elif (nested := _nested(hints[name])) is not None:
-            values[name] = build(nested, table[name], where, report)
+        elif (inner := nested(hints[name])) is not None:
+            values[name] = build(inner, table[name], where, report)
             wrong |= values[name] is None
         elif get_origin(hints[name]) is Mapping:
             values[name] = _mapping(hints[name], table[name], where, report)
@@ -76,7 +77,12 @@ def build(kind: type[T], table: object, place: Place, report: Report) -> T | Non
     return None if wrong else kind(**values)
 
 
-def _nested(hint: Any) -> type | None:
+def is_required(field: "dataclasses.Field[Any]") -> bool:
+    """Whether a table must say it: there is no default."""
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def nested(hint: Any) -> type | None:
     """The dataclass that a table under this key is, if it is one."""
     kinds = [each for each in (hint, *get_args(hint)) if dataclasses.is_dataclass(each) and each is not Pin]
     return kinds[0] if kinds and get_origin(hint) in (None, Union, types.UnionType) else None  # type: ignore[return-value]
@@ -108,8 +114,8 @@ def unknown(key: str, known: Collection[str], table: Mapping[str, object]) -> st
             return f"wrong unit: write {name}, in {UNITS[right]}"
     free = [name for name in known if name not in table]
     if near := get_close_matches(key, free, n=1) or get_close_matches(key, known, n=1):
-        return f"unknown key; did you mean {near[0]}?"
-    return f"unknown key; known are {', '.join(sorted(known)) or 'none'}"
+        return f"{UNKNOWN}; did you mean {near[0]}?"
+    return f"{UNKNOWN}; known are {', '.join(sorted(known)) or 'none'}"
 
 
 def _convert(kind: Any, value: object, name: str) -> Any:
@@ -156,7 +162,7 @@ def _refuse(kind: Any, value: object, name: str) -> typing.NoReturn:
         advice = f"; did you mean {_spell(near[0])}?" if near else ""
     elif isinstance(value, str) and (number := re.fullmatch(r"\s*([-+]?[0-9.]+)\s*[a-zA-Z]*\s*", value)):
         advice = f"; write {number[1]}, without quotes and unit" if _is_number(kind) else ""
-    raise _Wrong(f"{_wanted(kind, name)} is wanted, not {_spell(value)}{advice}")
+    raise _Wrong(f"{wanted(kind, name)} is wanted, not {_spell(value)}{advice}")
 
 
 def _is_number(kind: Any) -> bool:
@@ -165,18 +171,18 @@ def _is_number(kind: Any) -> bool:
     return kind in (int, float, Pin)
 
 
-def _wanted(kind: Any, name: str) -> str:
+def wanted(kind: Any, name: str) -> str:
     """What a field takes, in words."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         match arguments[1]:
             case Bound(low, high):
-                return f"{_wanted(arguments[0], name)} from {low:g} to {high:g}"
+                return f"{wanted(arguments[0], name)} from {low:g} to {high:g}"
             case Shape(_, says):
                 return says
-        return _wanted(arguments[0], name)
+        return wanted(arguments[0], name)
     if origin in (Union, types.UnionType):
-        return _wanted(next(each for each in arguments if each is not type(None)), name)
+        return wanted(next(each for each in arguments if each is not type(None)), name)
     if origin is Literal:
         return "one of " + ", ".join(map(_spell, arguments))
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
@@ -185,7 +191,7 @@ def _wanted(kind: Any, name: str) -> str:
             f" and {more} more" if (more := len(words) - WORDS_MAX) > 0 else ""
         )
     if origin is tuple:
-        return f"a list of at least one, each {_wanted(arguments[0], name)}"
+        return f"a list of at least one, each {wanted(arguments[0], name)}"
     unit = UNITS.get(name.rpartition("_")[2])
     number = f"number of {unit}" if unit else "number"
     plain = {

@@ -54,10 +54,10 @@ def read(path: Path) -> Document:
         raise ConfigError(str(path), int(found[1]) if found else None, "", f"is not TOML: {error}") from error
     except RecursionError as error:
         raise ConfigError(str(path), None, "", "is nested too deeply; is it a lane file?") from error
-    return Document(str(path), table, _lines(text.replace("\r\n", "\n")), hashlib.sha256(content).hexdigest())
+    return Document(str(path), table, lines_of(text.replace("\r\n", "\n")), hashlib.sha256(content).hexdigest())
 
 
-def _lines(text: str) -> dict[Place, int]:
+def lines_of(text: str) -> dict[Place, int]:
     """The document is valid, so every statement parses by itself: a header, or a key with all lines of its value."""
     found: dict[Place, int] = {}
     arrays: dict[Place, int] = {}

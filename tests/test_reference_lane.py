@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import hw
-from gatefw import clearance, config, door_table
+from gatefw import clearance, config, config_reference, door_table
+from gatefw.cli import main
 from gatefw.config_tables import ROLES, SECTIONS
 from gatefw.ports import DeadOutputs
 
@@ -86,6 +87,35 @@ def test_what_has_a_default_is_shown_with_it() -> None:
         if field.default not in NONE and (name, field.name) not in SAID and table[field.name] != field.default
     ]
     assert other == []
+
+
+def test_units_bounds_and_defaults_are_those_of_the_types() -> None:
+    assert config_reference.annotated(AS_IT_STANDS, hw.schema) == AS_IT_STANDS, (
+        "run `gatefw config reference --write config/reference.toml`"
+    )
+
+
+def test_a_reference_that_fell_behind_is_brought_up_to_date() -> None:
+    """A bound that changed, a key that is new, and one that nobody reads any more; what people wrote stays."""
+    behind = AS_IT_STANDS.replace("[0.1..60 s] the lane must look", "[1..9 s] the lane must look")
+    behind = re.sub(r"(?m)^hold_s = .*\n", "gone_s = 1.0   # [0..1 s] of old\n", behind, count=1)
+    again = config_reference.annotated(behind, hw.schema)
+    assert "gone_s" not in again
+    assert tomllib.loads(again) == tomllib.loads(AS_IT_STANDS)
+    assert "[0.1..60 s] the lane must look" in again
+
+
+def test_the_list_of_all_keys_needs_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "reference", "timers", "door.gpio"]) == 0
+    said = capsys.readouterr().out
+    assert "scan_s = 2.0                 # [0.1..60 s]\n" in said
+    assert '[door.NAME]\ndriver = "gpio"\n# release =                  # [pin 0..53; required]\n' in said
+    assert "[face]" not in said
+    assert main(["config", "reference"]) == 0
+    everything = capsys.readouterr().out
+    assert all(f'driver = "{how}"' in everything for _, how in hw.drivers())
+    assert main(["config", "reference", "timrs"]) == 2
+    assert "did you mean timers?" in capsys.readouterr().err
 
 
 def test_no_role_is_left_out() -> None:

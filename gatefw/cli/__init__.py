@@ -25,6 +25,7 @@ example:
 GROUPS: dict[str, tuple[str, ...]] = {
     "run": ("run", "watcher", "make-safe"),
     "check": ("check",),
+    "config": ("config",),
     "operate": ("status", "lane"),
     "doctor": ("doctor", "explain"),
     "watch": ("watch",),
