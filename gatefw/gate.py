@@ -106,12 +106,12 @@ class Gate:
         self._alarms: set[Reason] = set()
         self._operator = ""
         self._buttons = orders.Buttons()
+        self._early: Faulted | None = None  # the first fault from before the lane listened
         self._showing: Show | None = None
 
     @property
     def sensed(self) -> Sensed:
         return self.senses.sensed
-        self._early: Faulted | None = None  # the first fault from before the lane listened
 
     @property
     def between_runs(self) -> bool:
@@ -162,19 +162,19 @@ class Gate:
                 self._ordered(event)
             case Started():
                 self._start()
+            case Faulted() if not self.senses.started:
+                self._early = self._early or event
             case Elapsed() | Faulted():
                 self._lane(event)
             case Tick():
+                self._follow(self.maintenance.look(now_s))
                 if self.leases.unconfirmed(self.state, self.sensed, now_s) is not None:
                     self._lane(Faulted(Reason.DOOR_UNCONFIRMED))
-                self._follow(self.maintenance.look(now_s))
         self._follow(self.runs.hear_traveller(self.state, now_s))
         self._tell_health()
         self._drive_doors()
         self._follow(self.runs.look_in_front(self.state, now_s))
         self._show()
-            case Faulted() if not self.senses.started:
-                self._early = self._early or event
         return self._effects
 
     # ------------------------------------------------------------ what is sensed
@@ -183,6 +183,8 @@ class Gate:
         """What failed or was pressed before the lane listened is told again; other inputs it knows by their level."""
         self.senses.started = True
         self._lane(Started())
+        if self._early is not None:
+            self._lane(self._early)
         for which in (Input.TAMPER, Input.CALL):
             if which in self.senses.pressed:
                 self._lane(InputIs(which, Signal.ON))
@@ -194,8 +196,6 @@ class Gate:
             self._ordered(Ordered(0, verb, orders.BY))
 
     def _device_went(self, event: DeviceWent) -> None:
-        if self._early is not None:
-            self._lane(self._early)
         """That it is missing is told before what nobody senses any more: a lost door is not a forced one."""
         self._follow(self.senses.device_went(event))
         self._tell_health()
