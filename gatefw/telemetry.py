@@ -34,14 +34,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What of the lane is told: its phase, whether it is meant to serve, whether a fault is latched."""
+    """What of the lane is told: its phase, whether it is meant to serve, whether a fault is latched, for how long a
+    technician has it still.
+    """
 
     phase: Phase
     in_service: bool
     latched: bool
-
-
     maintenance_s: float
+
+
 class Telemetry:
     """Reads what it is handed; any thread may ask. `devices`: the health of each worker's device, by its name."""
 
@@ -77,9 +79,9 @@ class Telemetry:
             "gatefw_phase": [((phase.value,), int(phase is lane.phase)) for phase in Phase],
             "gatefw_in_service": [((), int(lane.in_service))],
             "gatefw_latched": [((), int(lane.latched))],
+            "gatefw_maintenance_seconds": [((), lane.maintenance_s)],
         }
 
-            "gatefw_maintenance_seconds": [((), lane.maintenance_s)],
     def _of_devices(self) -> dict[str, list[Series]]:
         all_of = {name: health() for name, health in self._devices.items()}
         told = self._states.now()
