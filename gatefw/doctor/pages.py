@@ -42,3 +42,14 @@ def _title(path: Path) -> str:
     if not match or match[1] != path.stem:
         raise Refusal(f"{path}: its first line must be `# {path.stem}: TITLE`")
     return match[2]
+
+
+def index() -> str:
+    """docs/findings.md: every code with its title, and where its page lies."""
+    lines = ["# The findings of `gatefw doctor`", "", "`gatefw explain CODE` prints a page on the gate itself.", ""]
+    lines += [f"- [{code}](../gatefw/data/findings/{code}.md): {title}" for code, title in titles().items()]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(index(), end="")
