@@ -23,6 +23,8 @@ PREFIX = "trace-"  # of the directory
 LOOK_S = 0.1
 READ_BYTES = 64 * 1024
 RECORDING_BYTES_MAX = 8 * 1024 * 1024
+SCRUBBED_HEAD = "# gatefw trace: everything personal replaced"
+"""The first line of a file of a trace that may leave the site; one made raw has none."""
 OVER_S = OPEN_S + 10.0  # so long is it waited for that every device is opened anew without
 
 _log = logging.getLogger(__name__)

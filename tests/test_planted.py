@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 from contextlib import closing
 from pathlib import Path
 
@@ -123,8 +124,20 @@ def test_a_gate_that_registered_cleared_refused_and_crashed_has_told_nothing(mod
             ("export.jsonl", "journal", "export", "-o", str(gate.run / "journal.jsonl")),
             ("audit.json", "gallery", "audit", "--dir", str(state), "--json"),
             ("keys.json", "secrets", "show", "--json"),
+            ("why.txt", "why", "last"),
+            (
+                "bundle.json",
+                "bundle",
+                "--trace",
+                str(gate.run / "scanner.txt"),
+                "-o",
+                str(gate.run / "b.tgz"),
+                "--json",
+            ),
         ):
             gatefw(gate, out, *words)
+        with tarfile.open(gate.run / "b.tgz") as bundle:
+            bundle.extractall(gate.run, filter="data")
         (gate.run / "events.jsonl").write_text("\n".join(map(json.dumps, gate.events())))
         gate.kill(signal.SIGABRT)
 
@@ -145,6 +158,8 @@ def test_a_gate_that_registered_cleared_refused_and_crashed_has_told_nothing(mod
             "run.log",
             "watcher.log",
             "scanner.txt",
+            "manifest.json",
+            "status.json",
         } <= searched
         assert not [name for name in searched if name.startswith("core")]
         assert keys_of(state / "gallery.sqlite").names() == ["flight-cx100"]

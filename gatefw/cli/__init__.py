@@ -44,6 +44,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "journal": ("journal",),
     "why": ("why",),
     "stats": ("stats",),
+    "bundle": ("bundle",),
     "metrics": ("metrics",),
     "reload": ("reload",),
     "models": ("models",),

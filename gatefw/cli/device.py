@@ -124,6 +124,8 @@ def run_test(arguments: argparse.Namespace) -> int:
 
 
 def run_trace(arguments: argparse.Namespace) -> int:
+    from gatefw.device_trace import SCRUBBED_HEAD
+
     if arguments.raw and not arguments.personal_data_may_be_shown:
         raise Refusal(
             "device trace: --raw shows what travellers say, and secrets; say --personal-data-may-be-shown as well, or "
@@ -140,6 +142,8 @@ def run_trace(arguments: argparse.Namespace) -> int:
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
 
         def keep(line: Line) -> None:
+            if not file.tell() and not arguments.raw:
+                file.write(f"{SCRUBBED_HEAD}\n")
             file.write(f"{line['wire']}\n")
             file.flush()
 
