@@ -16,6 +16,7 @@ import pytest
 from gatefw.cli import main
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.control_server import ControlServer
+from gatefw.device_trace import SCRUBBED_HEAD
 
 WAIT_S = 60.0
 PASSED = {"device": "reader.front", "passed": True, "why": "", "bytes": 8}
@@ -119,7 +120,7 @@ def test_a_trace_is_printed_for_people_and_written_for_replaying(
     daemon.tells = [{"said": [{"wire": line} for line in WIRE]}, {"said": [], "outcome": PASSED}]
     out = tmp_path / "wire.txt"
     assert daemon.run("trace", "reader.front", "--out", str(out)) == 0
-    assert out.read_text().splitlines() == WIRE
+    assert out.read_text().splitlines() == [SCRUBBED_HEAD, *WIRE]
     assert out.stat().st_mode & 0o777 == 0o600
     assert daemon.run("trace", "reader.front", "--out", str(out)) == 2
     assert "a new file is wanted" in capsys.readouterr().err
