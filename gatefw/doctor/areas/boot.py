@@ -47,12 +47,17 @@ def _outputs(seen: Seen) -> DeadOutputs:
 
 def watcher(seen: Seen) -> Iterator[Finding]:
     """whether the watcher runs that drops outputs"""
-    if seen.lane is None or not seen.lane.watched or (seen.paths.run / SOCKET).exists() or not seen.paths.run.exists():
+    if seen.status is not None:
+        gone = "watcher" in seen.status.get("missing", ())
+    else:
+        wanted = seen.lane is not None and seen.lane.watched and seen.paths.run.exists()
+        gone = wanted and not (seen.paths.run / SOCKET).exists()
+    if not gone:
         return
     cause = "the watcher does not run: nobody drops a release when the daemon dies or hangs"
     remedy = f"sudo systemctl start gatefw-watcher, or gatefw watcher {seen.file}"
     severity = Severity.DANGER if seen.status is not None else Severity.WARNING
-    yield Finding("G0142", severity, "watcher", cause, remedy)
+    yield Finding("G0142", severity, "watcher", cause, remedy, explains=("G0031", "G0030 watcher"))
 
 
 def firmware(seen: Seen) -> Iterator[Finding]:

@@ -43,8 +43,17 @@ def file(seen: Seen) -> Iterator[Finding]:
         if each.warning:
             yield Finding("G0011", Severity.WARNING, where, cause, f"decide it, then gatefw check {each.file}")
         else:
-            remedy = f"correct that line, then gatefw check {each.file}; the daemon starts by itself or by systemctl"
-            yield Finding("G0010", Severity.ERROR, where, cause, remedy, explains=("G0020", "G0021", "G0023", "G0031"))
+            yield _broken(seen, where, cause)
+
+
+def _broken(seen: Seen, where: str, cause: str) -> Finding:
+    """A daemon that serves by what it has read is not touched before its next start."""
+    remedy = f"correct that line, then gatefw check {seen.file}, and sudo systemctl restart gatefw"
+    if seen.status is None or seen.status.get("phase") == "out_of_service":
+        follows = ("G0012", "G0020", "G0021", "G0023", "G0031")
+        return Finding("G0010", Severity.ERROR, where, cause, remedy, explains=follows)
+    cause = f"{cause} (the daemon runs by what it read before; its next start fails)"
+    return Finding("G0010", Severity.WARNING, where, cause, remedy, explains=("G0012",))
 
 
 def daemon(seen: Seen) -> Iterator[Finding]:
@@ -154,6 +163,9 @@ def devices(seen: Seen) -> Iterator[Finding]:
         cause = "the vision process is not there: nobody can be looked at"
         follows = ("G0031", *(f"G0030 {label}" for label in told if label.startswith("camera.")))
         yield Finding("G0024", Severity.ERROR, "vision", cause, remedy, explains=follows)
+    for name in sorted(seen.status.get("impaired", {}).keys() - told.keys()):
+        reasons = ", ".join(seen.status["impaired"][name]).replace("_", " ")
+        yield Finding("G0032", Severity.WARNING, name, f"works badly: {reasons}", f"gatefw explain G0032; {name}'s log")
     for label, each in told.items():
         health = seen.devices.get(label, {})
         evidence = {**each, **health}
