@@ -137,7 +137,8 @@ def test_directories_that_others_may_look_into_can_be_mended(gate: Seen) -> None
 
 
 def test_a_state_directory_that_is_not_there_can_be_made(tmp_path: Path) -> None:
-    seen = patient(tmp_path)
+    seen = patient(tmp_path, lane(tmp_path))
+    seen.paths.state.rmdir()
     finding = only(seen, "stores")
     assert finding.code == "G0220"
     assert finding.fix

@@ -40,6 +40,8 @@ example:
   gatefw explain G0200
 """
 HEALTHY, DEGRADED, BROKEN = 0, 1, 3
+UNSEEN = "G0002"
+"""What ordinary users get many of: told together, and last."""
 STATES = {HEALTHY: "healthy", DEGRADED: "degraded", BROKEN: "broken"}
 
 
@@ -119,12 +121,17 @@ def _print(findings: "Sequence[Finding]", status: int) -> None:
     from gatefw.doctor.finding import Severity
     from gatefw.doctor.ranking import ranked
 
-    for group in ranked(findings):
+    unseen = [each for each in findings if each.code == UNSEEN]
+    for group in ranked(each for each in findings if each.code != UNSEEN):
         cause = group.cause
         print(f"{cause.code} {cause.severity.word} {cause.where}: {cause.cause}")
         print(f"      mend: {cause.remedy}")
         for each in group.follows:
             print(f"      from it follows {each.code} {each.where}: {each.cause}")
+    if unseen:
+        print(f"{UNSEEN} note {len(unseen)} checks could not be made here, --json has each:")
+        print(f"      {'; '.join(each.cause.removeprefix('not looked at: ') for each in unseen)}")
+        print(f"      mend: {unseen[0].remedy}")
     counted = {each: sum(finding.severity is each for finding in findings) for each in reversed(Severity)}
     told = ", ".join(f"{number} {each.word}{'' if number == 1 else 's'}" for each, number in counted.items() if number)
     print(f"{STATES[status]}: {told or 'nothing was found'}{'; `gatefw explain CODE` says more' if findings else ''}")

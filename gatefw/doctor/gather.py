@@ -42,7 +42,7 @@ def gather(
     if "state" in running:
         env = {**env, "GATEFW_STATE": running["state"]}
     installed = machine.path(INSTALLED_FILE)
-    file = file or (Path(running["file"]) if "file" in running else installed if installed.exists() else None)
+    file = file or (Path(running["file"]) if "file" in running else installed if _may_be_there(installed) else None)
     paths = Paths(state_dir(env), run)
     seen = Seen(
         paths=paths,
@@ -58,7 +58,7 @@ def gather(
 
 
 def _environment(directory: Path | None, machine: Machine, env: Mapping[str, str]) -> Mapping[str, str]:
-    if not any(env.get(name) for name in NAMED) and machine.path(INSTALLED["GATEFW_RUN"]).is_dir():
+    if not any(env.get(name) for name in NAMED) and _may_be_there(machine.path(INSTALLED["GATEFW_RUN"])):
         env = {**env, **{name: str(machine.path(place)) for name, place in INSTALLED.items()}}
     if directory is None:
         return env
@@ -85,11 +85,11 @@ def _with_lane(seen: Seen, file: Path, env: Mapping[str, str], tell: Callable[[s
     tell(str(file))
     env = {**env, "STATE_DIRECTORY": "", "RUNTIME_DIRECTORY": "", "GATEFW_STATE": str(seen.paths.state)}
     env |= {"GATEFW_RUN": str(seen.paths.run)}
-    if file.exists() and not os.access(file, os.R_OK):
+    if _may_be_there(file) and not os.access(file, os.R_OK):
         return seen
     lane = _loaded(file, env)
     own = seen.machine.path(INSTALLED_VISION)
-    as_unit = lane is not None and lane.vision_table.start == "unit" and own.is_dir()
+    as_unit = lane is not None and lane.vision_table.start == "unit" and _may_be_there(own)
     vision = own if as_unit else seen.paths.state
     examined = lane_check.examine(file, env, seen.machine.path("/sys"), vision / "models")
     problems = tuple(each for each in examined.findings if _seen(each, vision))
@@ -105,7 +105,18 @@ def _loaded(file: Path, env: Mapping[str, str]) -> Config | None:
 
 def _seen(problem: Finding, vision: Path) -> bool:
     """Not what only says that whoever asks may not look into vision's directory; areas.models says that."""
-    return problem.key not in MODEL_KEYS or not vision.exists() or os.access(vision, os.X_OK)
+    return problem.key not in MODEL_KEYS or not _may_be_there(vision) or os.access(vision, os.X_OK)
+
+
+def _may_be_there(path: Path) -> bool:
+    """Whether it is there, or it may not be seen whether it is."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 MODEL_KEYS = ("vision.detector", "vision.embedder", "face.pad", "gallery.most")

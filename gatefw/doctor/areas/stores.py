@@ -20,7 +20,7 @@ BACKUP = "keep it as it is, restore it from backup, or set it aside and enrol pe
 
 def directories(seen: Seen) -> Iterator[Finding]:
     """whether the directories are there, and the gate's alone"""
-    if not seen.paths.state.exists():
+    if seen.lane is not None and not seen.paths.state.exists():
         cause = "the state directory is not there: nobody is enrolled, and there is no journal"
         remedy = "start the daemon, which makes it; or look whether GATEFW_STATE or a mount is missing"
         fix = made(seen.paths.state)
