@@ -71,7 +71,7 @@ class Lane:
 class Timers:
     """`[timers]`: how long a phase of the lane may last. Each is the `_s` of a `model.Timer`."""
 
-    scan_s: Annotated[float, Bound(0.1, 60.0)] = 2.0
+    scan_s: Annotated[float, Bound(0.1, 60.0)] = 1.0
     check_s: Annotated[float, Bound(0.1, 240.0)] = 3.0
     enter_s: Annotated[float, Bound(1.0, 300.0)] = 15.0
     secure_s: Annotated[float, Bound(1.0, 120.0)] = 10.0

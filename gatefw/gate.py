@@ -278,6 +278,9 @@ class Gate:
             case Arm(Timer.MAINTENANCE, generation):
                 left_s = self.maintenance.left_s(self._now_s)
                 self._effects.append(SetTimer(Timer.MAINTENANCE, generation, left_s))
+            case Arm(Timer.SCAN, generation) if not self.state.secured:
+                still_closing_s = self._settings.timers[Timer.SECURE]  # an alarm before then would be of every door
+                self._effects.append(SetTimer(Timer.SCAN, generation, still_closing_s))
             case Arm(timer, generation):
                 self._effects.append(SetTimer(timer, generation, self._settings.timers[timer]))
             case Proceed():

@@ -114,6 +114,10 @@ class State(NamedTuple):
         )
 
     @property
+    def secured(self) -> bool:
+        return self.entry is self.exit is Position.SECURED
+
+    @property
     def vacant(self) -> bool:
         """Nobody can be shut in: the lane is empty, or does not enclose anybody."""
         return self.occupancy is Occupancy.EMPTY or ENTRY not in self.policy.doors
@@ -160,7 +164,7 @@ VACANT = Guard("nobody shut in", lambda _w, n, _e: n.vacant)
 EXIT_SECURED = Guard("exit secured", lambda _w, n, _e: n.exit is Position.SECURED)
 EXIT_PASSABLE = Guard("exit not locked", lambda _w, n, _e: n.exit in (Position.CLOSED, Position.OPEN))
 EXIT_OPEN = Guard("exit open", lambda _w, n, _e: n.exit is Position.OPEN)
-SECURED = Guard("both secured", lambda _w, n, _e: n.entry is n.exit is Position.SECURED)
+SECURED = Guard("both secured", lambda _w, n, _e: n.secured)
 IN_SERVICE = Guard("in service", lambda _w, n, _e: n.in_service)
 HEALTHY = Guard("healthy", lambda _w, n, _e: n.healthy)
 LATCHED = Guard("fault latched", lambda _w, n, _e: n.latched)

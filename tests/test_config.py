@@ -86,7 +86,7 @@ def test_settings_come_typed_with_their_drivers_own_inside(lane: Lane) -> None:
     assert (entry.label, entry.driver) == ("door.entry_door", "gpio")
     assert isinstance(entry.settings, hw.schema("door", "gpio"))
     assert getattr(exit_.settings, "release") == Pin(23)  # noqa: B009  the driver's type is not known here
-    assert loaded.timers.lengths[Timer.SCAN] == 2.0
+    assert loaded.timers.lengths[Timer.SCAN] == 1.0
     assert set(loaded.timers.lengths) == set(Timer)
     assert loaded.way_out("refusal") == (DoorId.ENTRY,)
     assert loaded.way_out("emergency") == (DoorId.ENTRY, DoorId.EXIT)
@@ -113,7 +113,7 @@ def test_what_has_a_default_may_be_left_out(lane: Lane) -> None:
 
 
 def test_a_misspelt_key_a_wrong_unit_a_pin_used_twice_and_a_missing_model_are_all_named_at_once(lane: Lane) -> None:
-    lane.edit("scan_s = 2.0", "scan_ms = 2000").edit("locked = 25", "loked = 25").edit("call = 21", "call = 17")
+    lane.edit("scan_s = 1.0", "scan_ms = 1000").edit("locked = 25", "loked = 25").edit("call = 21", "call = 17")
 
     def model(name: str) -> None:
         if name.startswith("dlib"):

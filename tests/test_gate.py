@@ -367,6 +367,17 @@ def test_every_timer_that_is_set_has_the_length_of_the_lane_file(bench: Bench) -
     assert {e.after_s for e in bench.effects if isinstance(e, SetTimer)} == {5.0}
 
 
+def test_a_door_that_still_closes_is_given_its_time_before_an_empty_lane_counts_as_held_open(bench: Bench) -> None:
+    bench.gate.retime({Timer.SCAN: 1.0, Timer.SECURE: 9.0})
+    bench.door(ENTRY, Position.OPEN).door(EXIT, Position.SECURED).people(Occupancy.EMPTY)
+    bench.give(DeviceCame("door.entry_door"), DeviceCame("vision"), Started())
+    assert [each.after_s for each in bench.last if isinstance(each, SetTimer)] == [9.0]
+    bench.door(ENTRY, Position.SECURED)
+    assert [each.after_s for each in bench.last if isinstance(each, SetTimer)] == [1.0]
+    assert bench.over(Timer.SCAN).phase is Phase.IDLE
+    assert bench.facts(FactKind.ALARM_RAISED) == []
+
+
 def _breaks(_token: Token, _terms: Terms) -> Generator[Request, Reply, Decision]:
     yield VerifyFace(ANNA, 1.0)
     raise ZeroDivisionError

@@ -161,12 +161,14 @@ def dies(unit: str, how: signal.Signals, ends_in: str, what: str) -> None:
     """Its process is struck; it is started again by itself, and the lane comes back."""
     before, pid = int(shown(unit, "NRestarts")), main_pid(unit)
     os.kill(pid, how)
+    struck_s = time.monotonic()
     back = until(lambda: int(shown(unit, "NRestarts")) > before and main_pid(unit) not in (0, pid))
     log = subprocess.run(
         ["journalctl", "-o", "cat", "--no-pager", "-u", f"{unit}.service"], capture_output=True, text=True
     ).stdout
     note(what, f"{int(shown(unit, 'NRestarts')) - before} restart(s)", ok=back and ends_in in log)
     in_service(f"{what}: the lane is back")
+    note("seconds until then", f"{time.monotonic() - struck_s:.1f}", ok=True)
 
 
 def breaks() -> None:
