@@ -44,7 +44,7 @@ WRITTEN = LANE | {"device_test", "device_trace", "device_renew_secret", "device_
 NEVER = frozenset(("key_new", "key_revoke", "key_rotate", "keys", "device_trace_raw", EDGES))
 """Not over the bus, whoever asks: no key makes another; what a wire says in the clear, and when somebody passed which
 beam, stays on the machine."""
-READ = frozenset((NONCE, "status", "devices"))
+READ = frozenset((NONCE, "status", "devices", "cameras"))
 OPERATE = frozenset(("open", "close", "reset", "let_out", CLEAR))
 
 

@@ -13,6 +13,9 @@ the smoothest 37 where 8 is. Of every second one, none changes its name with a t
 in 250, or when only the middle of the face fills the picture. A camera that looks at a bare wall sees no edge either:
 give it a door frame.
 
+How sharp a camera's pictures can be is a figure, no ailment (`steepness`): nobody is kept out for it here, since each
+face is judged for itself.
+
 An ailment is believed after 0.7 s and three pictures, and so is that it is over: a hand before the lens in passing, or
 a lamp switched on, says nothing. With four pictures a second or more it is known within 1 s of its beginning.
 """
@@ -31,6 +34,7 @@ SIZE_PX = (80, 60)
 DARK_MAX = 40
 WHITE, WHITE_SHARE_MAX = 250, 0.6
 EDGE_MIN = 8
+SPAN_PX, STRONG = 8, 40  # an edge: so many levels within so many pixels
 BELIEVED_S = 0.7
 PICTURES_MIN = 3
 
@@ -52,6 +56,26 @@ def ailment(grey: Grey, repeated: bool) -> Reason | None:
     levels = grey.astype(np.int16)
     edges = np.concatenate([np.abs(np.diff(levels, axis=axis)).ravel() for axis in (0, 1)])
     return Reason.CAMERA_COVERED if np.percentile(edges, 99) < EDGE_MIN else None
+
+
+def steepness(luma: NDArray[np.uint8]) -> float | None:
+    """How much of its strongest edges happens from one pixel to the next: 1 for a perfect step, 1/8 for a mere slope.
+
+    None for a picture without a strong edge. An optic out of focus leaves no steep edge anywhere, whatever it looks at:
+    of 800 development photographs none is below 0.25, blurred by 3 px all are below 0.21. Takes some 10 ms.
+    """
+    best: float | None = None
+    for levels in (luma.astype(np.int16), luma.T.astype(np.int16)):
+        far = np.abs(levels[:, SPAN_PX:] - levels[:, :-SPAN_PX])
+        strongest = np.percentile(far[::2], 99.9)
+        if strongest < STRONG:
+            continue
+        strong = far >= 0.7 * strongest
+        near = np.ascontiguousarray(np.abs(np.diff(levels, axis=1)).astype(np.uint8))
+        steepest = cv2.dilate(near, np.ones((1, SPAN_PX), np.uint8), anchor=(0, 0))[:, : far.shape[1]]
+        share = float(np.percentile(steepest[strong] / far[strong], 75))
+        best = share if best is None else max(best, share)
+    return best
 
 
 class CameraWatch:

@@ -26,6 +26,7 @@ from gatefw.errors import BadReply, DeviceLost, Refusal
 from gatefw.model import Fact, FactKind, Phase, Reason, Sensed, Verb
 from gatefw.vision_wire import Message, figures_told
 from gatefw.worker import OPEN_S, STUCK_S, Worker
+from hw.link import heard_on
 
 TEST, TRACE, TRACE_RAW, RENEW, INSTALL = (
     "device_test",
@@ -34,7 +35,8 @@ TEST, TRACE, TRACE_RAW, RENEW, INSTALL = (
     "device_renew_secret",
     "device_install",
 )
-VERBS = frozenset((TEST, TRACE, TRACE_RAW, RENEW, INSTALL, "devices"))
+CAMERAS = "cameras"
+VERBS = frozenset((TEST, TRACE, TRACE_RAW, RENEW, INSTALL, "devices", CAMERAS))
 LONGEST_S = 600.0
 TRACE_S = 60.0
 INSTALL_S = 60.0
@@ -84,8 +86,11 @@ class DeviceDesk:
     def order(self, order: Order, reply: Reply) -> None:
         """Do one of `VERBS`. Raises Refusal."""
         if order.verb == "devices":
-            listed = [each | {"detail": self._trouble(str(each["device"]))} for each in self.states.listed()]
+            listed = [each | self._told(str(each["device"])) for each in self.states.listed()]
             reply(Done({"phase": self._lane.phase().value, "devices": listed}))
+            return
+        if order.verb == CAMERAS:
+            self._lane.ask_vision("figures", lambda answer: reply(self._of_cameras(answer)))
             return
         match dict(order.args):
             case {"session": str(number), "seen": int(seen), **rest}:
@@ -148,6 +153,20 @@ class DeviceDesk:
     def _trouble(self, name: str) -> str:
         """In words, why it is not there; of a camera its test tells."""
         return self._workers[name].trouble if name in self._workers else ""
+
+    def _told(self, name: str) -> dict[str, object]:
+        """What is known beyond its state: in words why it is not there; what was heard on its wire."""
+        installer = self._installers.get(name)
+        line = heard_on(installer.link) if installer is not None and installer.link else {}
+        return {"detail": self._trouble(name), **({"line": line} if line else {})}
+
+    def _of_cameras(self, answer: Message) -> Answer:
+        """How the pictures of each are, as far as the vision process tells."""
+        cameras = [name for name, place in self._places.items() if place.role == "camera"]
+        try:
+            return Done({"cameras": {name: figures_told(answer["done"], name) for name in cameras}})
+        except (BadReply, KeyError):
+            return Done({"cameras": {}})
 
     def _place(self, name: str) -> Device:
         if name not in self._places:

@@ -30,7 +30,7 @@ It talks through `vision.sock` (see `vision_server`) and knows neither doors nor
                                            which way of the lane it has (`reversal`); reasons, or ""; what ails the
                                            process itself (`vision_wire.OWN_AILMENTS`)
     figures                                {"cameras": {name: {the same, "frames_per_s", "brightness", "width_px",
-                                           "height_px"}}}; every frame is counted while somebody goes on asking
+                                           "height_px", "focus"}}}; every frame is counted while somebody goes on asking
     stop                                   {} and the process ends
 
 Where `[face] require_liveness` says so, each question about a face ends with the reason "not_live" or

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gatefw.backoff import Backoff
-from gatefw.camera_watch import CameraWatch, ailment, grey_of
+from gatefw.camera_watch import CameraWatch, ailment, grey_of, steepness
 from gatefw.errors import GateError, SetupError, WrongDevice
 from gatefw.model import Reason
 from gatefw.ports import Camera, Frame
@@ -28,6 +29,8 @@ OVERDUE_S = 60.0
 CLOSE_S = 5.0
 COUNTED_S = 3.0
 """Who asks for figures has every frame counted for so long; they are those of the frames of that time."""
+FOCUS_EVERY_S, FOCUS_KEPT_S = 1.0, 60.0
+"""How often it is measured how steep a picture's edges are, and for how long the best of them stands for the optic."""
 
 Changed = threading.Condition
 
@@ -56,7 +59,9 @@ class Feed:
         self._closing = False
         self._counted_until_s = 0.0
         self._counted: deque[float] = deque(maxlen=1000)
-        self._looks: dict[str, float] = {"brightness": 0.0, "width_px": 0, "height_px": 0}
+        self._steep: deque[tuple[float, float]] = deque()
+        self._steep_due_s = 0.0
+        self._looks: dict[str, object] = {"brightness": 0.0, "width_px": 0, "height_px": 0}
         self._state = CameraState(Reason.DEVICE_LOST, why="not opened yet")
         self._asked_s: float | None = None
         self._good_s: float | None = None
@@ -146,6 +151,7 @@ class Feed:
             looked_at = frame.rgb if frame.luma is None else frame.luma
             grey = grey_of(np.asarray(looked_at))
             watch.seen(ailment(grey, seen.repeated), frame.captured_s)
+            self._judge_focus(np.asarray(looked_at), heard_s)
             with self._changed:
                 self._state = CameraState(ail=watch.ail)
                 self._counted.append(frame.captured_s)
@@ -153,12 +159,24 @@ class Feed:
                     "brightness": float(grey.mean()),
                     "width_px": frame.width_px,
                     "height_px": frame.height_px,
+                    "focus": max((steep for _, steep in self._steep), default=None),
                 }
                 if self._wanted:  # otherwise nobody has a reason to keep a picture of anybody
                     self._newest = seen
                     self._changed.notify_all()
             if not self._busy:
                 self._rest(IDLE_S, lambda: self._busy)
+
+    def _judge_focus(self, picture: NDArray[np.uint8], now_s: float) -> None:
+        """Once a second: the sharpest of the last minute is what the optic can do. Of a colour picture the green."""
+        if now_s < self._steep_due_s:
+            return
+        self._steep_due_s = now_s + FOCUS_EVERY_S
+        while self._steep and self._steep[0][0] < now_s - FOCUS_KEPT_S:
+            self._steep.popleft()
+        steep = steepness(picture if picture.ndim == 2 else picture[:, :, 1])
+        if steep is not None:
+            self._steep.append((now_s, steep))
 
     @property
     def _busy(self) -> bool:

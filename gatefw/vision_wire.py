@@ -102,7 +102,9 @@ def _camera_told(told: Mapping[str, str]) -> CameraState:
 
 
 def figures_told(done: object, camera: str) -> dict[str, object]:
-    """How a camera's pictures are: its state, frames a second, grey level 0 to 255, size. Raises BadReply."""
+    """How a camera's pictures are: its state, frames a second, grey level 0 to 255, size; and how steep its edges are
+    at best (`camera_watch.steepness`), once it has seen one. Raises BadReply.
+    """
     try:
         if not isinstance(done, dict):
             raise TypeError
@@ -110,12 +112,14 @@ def figures_told(done: object, camera: str) -> dict[str, object]:
         state = _camera_told(told)
         rate, grey = float(told["frames_per_s"]), float(told["brightness"])
         width_px, height_px = int(told["width_px"]), int(told["height_px"])
+        focus = told.get("focus")
+        sharp = {} if focus is None else {"focus": round(float(focus), 2)}
         if not (0 <= rate < 10_000 and 0 <= grey <= 255 and 0 <= width_px < 100_000 and 0 <= height_px < 100_000):
             raise ValueError
     except (KeyError, TypeError, ValueError, OverflowError):
         raise BadReply(f"vision: no figures of {camera}") from None
     size = {"width_px": width_px, "height_px": height_px}
-    return {**state.message(), "frames_per_s": round(rate, 1), "brightness": round(grey), **size}
+    return {**state.message(), "frames_per_s": round(rate, 1), "brightness": round(grey), **size, **sharp}
 
 
 def code_found(found: object) -> tuple[str, bytes]:

@@ -32,11 +32,10 @@ class LiveGate:
         self._env, self._config, self._stack = env, config, stack
         self.daemon = self.start("run")
 
-    def start(self, command: str) -> "subprocess.Popen[bytes]":
+    def start(self, command: str, *options: str) -> "subprocess.Popen[bytes]":
         log = self._stack.enter_context((self.run / f"{command}.log").open("ab"))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gatefw", "-v", command, str(self._config)], env=self._env, stdout=log, stderr=log
-        )
+        words = [sys.executable, "-m", "gatefw", "-v", command, *options, str(self._config)]
+        process = subprocess.Popen(words, env=self._env, stdout=log, stderr=log)
         self._stack.callback(_end, process)
         return process
 
@@ -100,11 +99,14 @@ def live_gate(
     change: Callable[[str], str] = str,
     lane: str = "",
     before: Callable[[Path], None] = lambda _run: None,
+    wire: Callable[[WorldClient], None] = lambda _world: None,
+    phases: tuple[str, ...] = ("idle",),
 ) -> Iterator[LiveGate]:
     """A gate in service on simulated hardware; everything is ended and removed with the block.
 
     `tables` is put at the end of its lane file, after `change` was made to it; `lane` is the text of another one than
-    config/sim.toml. `before` does in the run directory what has to be done before the world begins.
+    config/sim.toml. `before` does in the run directory what has to be done before the world begins, `wire` to the world
+    before the daemon does. The block begins when the lane is in one of `phases`; with none, as soon as it was started.
     """
     with ExitStack() as stack:
         run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gate-")))
@@ -117,10 +119,12 @@ def live_gate(
         env = {key: value for key, value in os.environ.items() if not key.endswith("_DIRECTORY")}
         env |= {"GATEFW_STATE": str(run / "state"), "GATEFW_RUN": str(run)}
         world = stack.enter_context(launched(run, config, keep=keep, photos=photos, hardware_limit_s=hardware_limit_s))
+        wire(world)
         gate = LiveGate(world, run, env, config, stack)
         if watcher:
             gate.start("watcher")
-        gate.await_phase("idle")
+        if phases:
+            gate.await_phase(*phases)
         yield gate
 
 

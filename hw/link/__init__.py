@@ -14,11 +14,12 @@ Only the thread that owns a link reads, writes and closes it: a pyserial port cl
 TypeError there. Every failure of a link is DeviceLost; another device in the socket is WrongDevice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 from gatefw.errors import SetupError
+from hw.link import tally
 from hw.link.memory import MemoryLink, lay, plug, plugged
 from hw.link.protocol import Link
 from hw.link.recorded import ReplayLink, ReplayMismatch, SpyLink
@@ -34,6 +35,7 @@ __all__ = [
     "SerialLink",
     "SocketLink",
     "SpyLink",
+    "heard_on",
     "lay",
     "link_problem",
     "node_there",
@@ -84,6 +86,14 @@ def _opener(url: str) -> Callable[[], Link]:
         f"link {url!r} is none of serial:PATH?baud=N, unix:/PATH, tcp:HOST:PORT, memory:NAME, spy:FILE+URL, "
         "replay:FILE: correct it in the config"
     )
+
+
+def heard_on(url: str) -> Mapping[str, object]:
+    """How much was said and heard on a serial link since it was opened, see `hw.link.tally`; empty for other links."""
+    scheme, _, rest = url.partition(":")
+    if scheme == "spy" and "+" in rest:
+        return heard_on(rest.partition("+")[2])
+    return tally.of(rest.partition("?")[0]) if scheme == "serial" else {}
 
 
 def node_there(url: str) -> bool:

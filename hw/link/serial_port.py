@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from gatefw.errors import DeviceLost
+from hw.link import tally
 from hw.link.pace import Pace
 from hw.link.usb import SYSFS, UsbIdentity, require
 
@@ -65,6 +66,7 @@ class SerialLink:
         except BaseException:
             self._port.close()
             raise
+        self._tally = tally.begin(port.path)
 
     def read(self, max_bytes: int, timeout_s: float) -> bytes:
         pause_s = self._pace.pause_s(time.monotonic())
@@ -79,11 +81,13 @@ class SerialLink:
             most = min(max_bytes, self._pace.most(time.monotonic()))
             more: bytes = self._port.read(min(self._port.in_waiting, most - 1))
             self._pace.took(1 + len(more))
+            self._tally.hears(first + more)
             return first + more
 
     def write(self, data: bytes) -> None:
         with self._translated("write"):
             self._port.write(data)
+            self._tally.says()
 
     def flush_input(self) -> None:
         with self._translated("flush"):

@@ -20,6 +20,8 @@ VARIANTS = ((0, 0, 0), (2, -1, 2), (-1, 1, -2), (1, 2, 1))
 """Shift right (px), shift down (px), brighter by."""
 QUALITY = 90
 MODULE_PX = 6
+BLUR_PX = 4.0
+"""Of a lens out of focus: the standard deviation of what it makes of a point."""
 
 Picture = npt.NDArray[np.uint8]
 Sight = tuple[str | None, ...] | bytes
@@ -32,6 +34,7 @@ class Camera(StrEnum):
     BLACK = "black"  # a cap on the lens
     DARK = "dark"  # the lights are out: hardly more than the noise of the sensor
     BLINDED = "blinded"  # the sun, a lamp
+    BLURRED = "blurred"  # out of focus, by the lens
     COVERED = "covered"  # tape, a hand: light without an edge
     STARVED = "starved"  # alive, but no new picture
     STOPPED = "stopped"  # connected, and silent
@@ -108,6 +111,8 @@ def _ailing(camera: Camera, scene: Picture, seed: int) -> Picture:
         return scene
     if camera is Camera.BLACK:
         return np.zeros_like(scene)
+    if camera is Camera.BLURRED:
+        return np.asarray(cv2.GaussianBlur(scene, (0, 0), BLUR_PX), np.uint8)
     noise = np.random.default_rng(seed).normal(0, 4, scene.shape)
     levels = scene.astype(np.float64)
     if camera is Camera.DARK:

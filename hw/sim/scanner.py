@@ -13,6 +13,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
+from hw.sim import uart
 from hw.sim.settings import ScannerSettings
 
 POLL_S = 0.1
@@ -115,6 +116,8 @@ class Scanner:
         if self._master is None or self._hung_up():
             self._say("scanner", scanner=self._name, lost_bytes=len(chunk))
             return
+        baud = self._settings.baud
+        chunk = uart.received(chunk, baud, uart.rate_of(self._master, baud))
         try:
             sent = os.write(self._master, chunk)
         except BlockingIOError:

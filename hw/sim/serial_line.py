@@ -18,6 +18,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from hw.sim import uart
+
 CHUNK_BYTES = 8
 TORN_GAP_S = 0.6
 CHATTER_S = 0.5
@@ -62,6 +64,7 @@ class LineAilment(StrEnum):
     MUTE = "mute"  # hears and says nothing
     BABBLING = "babbling"  # says noise without end, at line rate
     WRONG_DEVICE = "wrong_device"  # something else is plugged in, and talks
+    REVERSED = "reversed"  # A and B of an RS-485 pair exchanged, on a bus that is biased at its far end
 
 
 class SerialLine:
@@ -159,8 +162,12 @@ class SerialLine:
             heard = os.read(self._ends[0], 4096)
         except OSError:  # nothing there, or nobody
             return
-        if heard and self._ailment not in (LineAilment.MUTE, LineAilment.WRONG_DEVICE):
-            self.device.receive(heard, now_s)
+        if not heard or self._ailment in (LineAilment.MUTE, LineAilment.WRONG_DEVICE):
+            return
+        if self._ailment is LineAilment.REVERSED:  # the bus rests at space: so each turn of the line ends in a break
+            self._queue.append((now_s, uart.BREAK))
+        inverted = self._ailment is LineAilment.REVERSED
+        self.device.receive(uart.received(heard, self._host_baud, self._baud, inverted=inverted), now_s)
 
     def _chatter(self, now_s: float) -> None:
         if now_s < self._chatter_s:
@@ -184,10 +191,16 @@ class SerialLine:
             self._queue.append((start_s + torn_s + (at + len(chunk)) * 10 / self._baud, chunk))
         self._busy_until_s = self._queue[-1][0]
 
+    @property
+    def _host_baud(self) -> int:
+        assert self._ends is not None
+        return uart.rate_of(self._ends[0], self._baud)
+
     def _send(self, chunk: bytes) -> None:
         assert self._ends is not None
+        inverted = self._ailment is LineAilment.REVERSED and chunk != uart.BREAK
         try:
-            sent = os.write(self._ends[0], chunk)
+            sent = os.write(self._ends[0], uart.received(chunk, self._baud, self._host_baud, inverted=inverted))
         except BlockingIOError:  # nobody reads at the other end
             sent = 0
         if sent < len(chunk):
