@@ -1,7 +1,7 @@
 """The command line: one file per group of commands; their docstrings and descriptions are the help.
 
 Exit status: 0 done; 1 done, and the answer is no (a config with problems, a story that went wrong); 2 could not be
-done: the message says what was asked, what was found and what to do.
+done: the message says what was asked, what was found and what to do; 130 ended by Ctrl-C. `gatefw manual` has them.
 """
 
 import argparse
@@ -55,6 +55,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """The file of each group in this folder, and its commands: a command loads no other group. In the order of the help."""
 
+    "completion": ("completion", "manual"),
 
 def parser(groups: Iterable[str] = GROUPS) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from gatefw.cli import command
+from gatefw.cli.colour import coloured
 from gatefw.errors import SetupError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         signal.signal(number, _end)
     stories = _chosen(arguments.only)
     quiet = arguments.headless or arguments.json
-    screen = Screen(sys.stdout, sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    screen = Screen(sys.stdout, coloured(sys.stdout))
     if not quiet:
         screen.opens()
     with staged(_unheard if quiet else screen.event, arguments.keep) as stage:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import json
 import os
 import sqlite3
 from pathlib import Path
@@ -27,6 +28,7 @@ example:
   sudo -u gatefw env STATE_DIRECTORY=/var/lib/gatefw gatefw reverse /etc/gatefw/lane.toml
   sudo -u gatefw-vision env STATE_DIRECTORY=/var/lib/gatefw-vision gatefw reverse /etc/gatefw/lane.toml
   systemctl start gatefw && gatefw lane open
+  gatefw reverse lane.toml --json
 """
 
 
@@ -34,6 +36,7 @@ def add_parser(commands: Any) -> None:
     """Add `reverse`."""
     parser = command.add(commands, "reverse", "let a reversible lane go the other way", DESCRIPTION)
     parser.add_argument("file", type=Path, metavar="FILE", help="the lane file")
+    command.add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -49,7 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
         os.close(lock)
     after = config.load(arguments.file, hw.schema)
     way = after.port.direction or ("the other way" if turned else "as its file begins")
-    print(f"{after.lane.name}: from its next start on {way}")
+    if arguments.json:
+        print(json.dumps({"lane": after.lane.name, "reversed": turned, "direction": after.port.direction or None}))
+    else:
+        print(f"{after.lane.name}: from its next start on {way}")
     return 0
 
 

@@ -10,7 +10,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from gatefw.cli import command
+from gatefw.cli.colour import DUMB, coloured
 from gatefw.control import call
+from gatefw.errors import SetupError
 
 if TYPE_CHECKING:
     from gatefw.watch.seen import Seen
@@ -105,7 +107,9 @@ def _changes(source: "Source") -> int:
 def _screen(arguments: argparse.Namespace, source: "Source") -> int:
     from gatefw.watch.screen import Watch
 
-    colour = not (arguments.no_colour or os.environ.get("NO_COLOR"))
+    if os.environ.get("TERM") in DUMB:
+        raise SetupError("watch: this terminal says it is dumb and cannot be drawn on; --once and --json need none")
+    colour = coloured(sys.stdout) and not arguments.no_colour
     if not colour:
         os.environ["NO_COLOR"] = "1"  # for what the library draws itself
     Watch(source, lambda verb, args: command.order(arguments, verb, args), colour).run(mouse=False)
