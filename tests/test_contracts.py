@@ -45,6 +45,10 @@ VIOLATIONS = {
     ),
     "vision knows neither doors nor lane nor bus": ("gatefw/vision_worker.py", "import gatefw.interlock"),
     "the supervisor's process decodes no picture": ("gatefw/clerk.py", "import gatefw.biometrics.gallery"),
+    "the installer runs where nothing is installed yet: the standard library, words, and the daemon's socket": (
+        "gatefw/installer/places.py",
+        "import gatefw.config",
+    ),
     "the watcher can only drop outputs: it knows neither lane nor gate nor journal": (
         "gatefw/watcher.py",
         "import gatefw.leases",

@@ -40,13 +40,15 @@ PHOTO_SHA256 = {
 def install(state: Path, say: Say, source: Path | None = None) -> None:
     """Make every shipped model that is not intact in `<state>/models`; a second run only checks hashes (10 ms).
 
-    `source`: a directory that holds the archives and the converter's wheels, for a machine without a network.
+    `source`: a directory that holds the finished models, or the archives and the converter's wheels, for a machine
+    without a network. A finished one is taken only if it is the card's reference, byte for byte.
     A file that is the reference itself stays when only its card is of another version; then the card is written anew.
     Raises ModelError (no network, no pip, other bytes than the card's, a conversion that computes something else) and
     StoreError (disk full, not writable). Whatever happens, a model and its card are there whole or not at all.
     """
     models = state / "models"
     missing = [card for card in cards.shipped() if not _intact(models, card) and not _renewed(models, card, say)]
+    missing = [card for card in missing if source is None or not _taken(models, card, source, say)]
     if not missing:
         say(f"models: {len(cards.shipped())} installed and intact in {models}")
         return
@@ -97,6 +99,25 @@ def _renewed(models: Path, card: Card, say: Say) -> bool:
     with fetch.workplace(models, say):
         fetch.write_atomically(models / f"{card.name}.toml", _card_for(card, model))
     say(f"{card.name}: its card was of another version, and is renewed")
+    return True
+
+
+def _taken(models: Path, card: Card, source: Path, say: Say) -> bool:
+    """The finished file lies in `source`, and was put in place. Raises ModelError: it is there, and another one."""
+    finished = source / card.file
+    if not finished.is_file():
+        return False
+    content = finished.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != card.sha256:
+        raise ModelError(
+            f"{finished}: sha256 is {found}, the card of this version says {card.sha256}; take the models of a machine "
+            "where they are so, or the archives (`gatefw models install --help`)"
+        )
+    with fetch.workplace(models, say):
+        fetch.write_atomically(models / card.file, content)
+        fetch.write_atomically(models / f"{card.name}.toml", _card_for(card, models / card.file))
+    say(f"{card.name}: {len(content)} bytes taken from {source} into {models}")
     return True
 
 

@@ -50,6 +50,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "models": ("models",),
     "face": ("face",),
     "demo": ("demo",),
+    "install": ("install", "uninstall", "self-test"),
+    "stick": ("stick",),
     "simulate": ("simulate",),
     "systems": ("systems",),
 }

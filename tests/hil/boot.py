@@ -20,7 +20,7 @@ ROOT = HERE.parents[1]
 MIRROR = "http://deb.debian.org/debian"
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,libgomp1"
 MAKE_S, INSTALL_S, BOOT_S = 1800, 900, 600
-VENV = "usr/local/lib/gatefw"
+VENV = "opt/gatefw/current"
 _PROGRAMS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container"}
 
 SEES = "--config /etc/gatefw/lane.toml --photos /gate/photos"
@@ -43,7 +43,7 @@ After=gatefw.service
 [Service]
 Type=oneshot
 Environment=HOME=/root GATEFW_RUN=/run/gatefw
-ExecStart=/usr/local/lib/gatefw/bin/python /gate/boot_guest.py /out/found.json
+ExecStart=/opt/gatefw/current/bin/python /gate/boot_guest.py /out/found.json
 StandardOutput=file:/out/log
 StandardError=inherit
 ExecStopPost=systemctl poweroff --no-block

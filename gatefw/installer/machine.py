@@ -1,0 +1,148 @@
+"""The machine and the gate that runs on it: systemd's units, the daemon's own word, and the self-test of a version."""
+
+import json
+import os
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from gatefw.control import call
+from gatefw.errors import DeviceError, SetupError
+from gatefw.installer.places import LANE, PROGRAMS, Places, write
+from gatefw.installer.system import units
+from gatefw.model import Phase
+
+SOCKET = Path("/run/gatefw/control.sock")
+TRIAL = Path("/run/systemd/system/gatefw.service.d/trial.conf")
+STOPPED_S, SELF_TEST_S = 120.0, 600.0
+FAMILY = ("gatefw.service", "gatefw-vision.service", "gatefw-watcher.service", "gatefw-web.service")
+"""In the order in which they stop: the watcher stands by until the supervisor is gone."""
+
+
+class Machine(Protocol):
+    """What an upgrade asks of a machine. Methods that order raise GateError or OSError."""
+
+    def status(self) -> dict[str, Any] | None:
+        """What the daemon says of the lane; None when nobody answers."""
+
+    def order(self, verb: str, /) -> None:
+        """`close` or `open`."""
+
+    def stop(self) -> None:
+        """End every process of the gate; the doors are made safe."""
+
+    def start(self, *, in_service: bool) -> None:
+        """Start them, without waiting; out of service until it is ordered into it, unless `in_service`."""
+
+    def settle(self) -> None:
+        """The next start is the ordinary one, whatever the last one was; units and rules are read anew."""
+
+    def self_test(self, version: str, /) -> list[str]:
+        """What is wrong with a version on this machine; it moves nothing."""
+
+    def now_s(self) -> float: ...
+
+    def wait(self, seconds: float, /) -> None: ...
+
+
+class Here:
+    """The machine that this runs on. With `booting` systemd starts the units by itself, and is not interfered with."""
+
+    def __init__(self, places: Places, *, booting: bool = False) -> None:
+        self._places, self._booting = places, booting
+
+    def status(self) -> dict[str, Any] | None:
+        with suppress(DeviceError):
+            return call(SOCKET, "status")
+        return None
+
+    def order(self, verb: str) -> None:
+        call(SOCKET, verb)
+
+    def stop(self) -> None:
+        if not self._booting:
+            systemctl("stop", "--", *FAMILY)
+
+    def start(self, *, in_service: bool) -> None:
+        if not in_service and not self._booting:
+            lines = ("[Service]", "ExecStart=", f"ExecStart={PROGRAMS}/current/bin/gatefw run --out-of-service {LANE}")
+            write(TRIAL, "\n".join((*lines, "")).encode())
+            systemctl("daemon-reload")
+        if not self._booting:
+            wanted = [f"{unit}.service" for unit in units(self._places) if unit != "gatefw-upgrade"]
+            systemctl("reset-failed", "--", *wanted, may_fail=True)
+            systemctl("start", "--no-block", "--", *wanted)
+
+    def settle(self) -> None:
+        TRIAL.unlink(missing_ok=True)
+        systemctl("daemon-reload")
+        if not self._booting:
+            subprocess.run(["udevadm", "control", "--reload"], capture_output=True, check=False)
+
+    def self_test(self, version: str) -> list[str]:
+        program = PROGRAMS / version / "bin" / "gatefw"
+        surroundings = {**os.environ, "STATE_DIRECTORY": f"/{self._places.vision.relative_to('/')}"}
+        return problems([str(program), "self-test", str(LANE), "--json"], surroundings)
+
+    def now_s(self) -> float:
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class Image:
+    """The files of a machine that does not run: nothing to stop or to start, and nobody inside."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    def status(self) -> dict[str, Any] | None:
+        lane = {"phase": Phase.OUT_OF_SERVICE, "in_service": False, "doors": {}, "occupancy": "empty", "missing": []}
+        return {"version": self._places.version_of(self._places.current), **lane}
+
+    def order(self, _verb: str) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def start(self, *, in_service: bool) -> None:
+        pass
+
+    def settle(self) -> None:
+        pass
+
+    def self_test(self, _version: str) -> list[str]:
+        return []
+
+    def now_s(self) -> float:
+        return 0.0
+
+    def wait(self, _seconds: float) -> None:
+        pass
+
+
+def problems(command: list[str], surroundings: dict[str, str]) -> list[str]:
+    """What a version's own self-test finds; that it does not run at all is a finding."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SELF_TEST_S, env=surroundings)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [f"its self-test does not run: {error}"]
+    try:
+        return [f"{each['what']}: {each['problem']}" for each in json.loads(done.stdout)["tests"] if each["problem"]]
+    except (ValueError, KeyError, TypeError):
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return [f"its self-test ends with {done.returncode}: {last}"]
+
+
+def systemctl(*arguments: str, may_fail: bool = False) -> None:
+    """Raises SetupError with systemd's own words."""
+    try:
+        done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, timeout=STOPPED_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SetupError(f"systemctl {arguments[0]}: {error}; is this a machine with systemd?") from error
+    if done.returncode and not may_fail:
+        raise SetupError(f"systemctl {arguments[0]}: {done.stderr.strip()[-300:]}")

@@ -1,0 +1,108 @@
+"""Where things lie on a machine, below its root or that of an image; and how a file or a link is replaced whole."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatefw.errors import SetupError
+from gatefw.private_file import sync_directory
+
+PROGRAMS = Path("/opt/gatefw")
+LANE = Path("/etc/gatefw/lane.toml")
+STATES = ("var/lib/gatefw", "var/lib/gatefw-vision")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Of one machine. `current` is what the units run, `proven` the last version that passed its self-test here."""
+
+    root: Path
+
+    @property
+    def programs(self) -> Path:
+        return self.below(PROGRAMS)
+
+    @property
+    def current(self) -> Path:
+        return self.programs / "current"
+
+    @property
+    def proven(self) -> Path:
+        return self.programs / "proven"
+
+    @property
+    def lane(self) -> Path:
+        return self.below(LANE)
+
+    @property
+    def own(self) -> Path:
+        """What the installer knows: what it wrote, and how far an upgrade has come. Root's alone."""
+        return self.root / "var/lib/gatefw-install"
+
+    @property
+    def vision(self) -> Path:
+        return self.root / STATES[1]
+
+    @property
+    def live(self) -> bool:
+        """Whether this is the machine itself, and not an image or a test's directory."""
+        return self.root == Path("/")
+
+    def below(self, path: Path) -> Path:
+        return self.root / path.relative_to("/")
+
+    def version_of(self, link: Path) -> str | None:
+        """The version that `current` or `proven` names."""
+        try:
+            return link.readlink().name
+        except OSError:
+            return None
+
+
+def may_write(root: Path) -> None:
+    """Raise SetupError where this user cannot install."""
+    if root == Path("/") and os.geteuid() != 0:
+        raise SetupError("/: only root may install here; run it with sudo, or give --root DIR for an image")
+    if not root.is_dir():
+        raise SetupError(f"{root}: not a directory; --root names the root of a machine's files")
+
+
+@contextmanager
+def alone(places: Places) -> Iterator[None]:
+    """One installer at a time. Raises SetupError."""
+    import fcntl
+
+    places.own.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (places.own / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupError(f"{places.root}: another install is under way; wait for its end") from None
+        yield
+
+
+def write(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Replace a file, durable: a power cut leaves the old one or the new one. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    with suppress(FileNotFoundError):
+        fresh.unlink()
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_directory(path.parent)
+
+
+def point(link: Path, target: str) -> None:
+    """Make a symbolic link say something else in one step, durable. Raises OSError."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    fresh = link.with_name(f".{link.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.replace(link)
+    sync_directory(link.parent)

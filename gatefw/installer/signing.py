@@ -1,0 +1,65 @@
+"""Who made a stick: Ed25519 over its list. A gate that was given a public key takes no stick of another maker.
+
+The first stick brings the key, as the first host key of ssh does: whoever fits the gate vouches for it. From then on
+the version that is in place checks, before anything of the new one runs.
+"""
+
+from pathlib import Path
+
+from gatefw import private_file
+from gatefw.errors import SetupError
+from gatefw.installer.stick import PUBLIC, SIGNATURE, Stick
+
+
+def new_key(path: Path) -> str:
+    """Make a key to sign sticks with (mode 0600), and return its public half. Raises SetupError, StoreError."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.generate()
+    if not private_file.create(path, key.private_bytes_raw().hex().encode() + b"\n"):
+        raise SetupError(f"{path}: there is a file already; a key is never replaced, choose another name")
+    return key.public_key().public_bytes_raw().hex()
+
+
+def sign(place: Path, manifest: bytes, key_file: Path) -> str:
+    """Put signature and public key beside the list, and return the public key. Raises SetupError, StoreError."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    try:
+        key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(private_file.read(key_file, 128).decode()))
+    except ValueError as error:
+        raise SetupError(f"{key_file}: not a key of `gatefw stick new-key`: {error}") from error
+    (place / SIGNATURE).write_text(key.sign(manifest).hex() + "\n")
+    public = key.public_key().public_bytes_raw().hex()
+    (place / PUBLIC).write_text(public + "\n")
+    return public
+
+
+def check(stick: Stick, trusted: Path) -> None:
+    """Raise SetupError unless the stick is signed with the key that this gate trusts."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(trusted.read_text("ascii")))
+    except (OSError, ValueError) as error:
+        raise SetupError(f"{trusted}: not a public key of 64 hex digits ({error}); put the maker's there") from error
+    path = stick.place / SIGNATURE
+    try:
+        signature = bytes.fromhex(path.read_text("ascii"))
+    except (OSError, ValueError) as error:
+        raise SetupError(
+            f"{path}: no signature ({error}); this gate trusts {trusted}: make the stick with --key"
+        ) from error
+    try:
+        public.verify(signature, stick.manifest)
+    except InvalidSignature:
+        raise SetupError(
+            f"{path}: signed with another key than {trusted}; do not use this stick, or put its maker's key there"
+        ) from None
+
+
+def offered(stick: Stick) -> bytes | None:
+    """The public key that a stick brings."""
+    path = stick.place / PUBLIC
+    return path.read_bytes()[:128] if path.exists() else None

@@ -1,0 +1,85 @@
+"""Makes a stick, on a machine with a network: wheels for the gate's processor and Python, models, a lane file."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from gatefw.errors import SetupError
+from gatefw.installer import stick
+
+Say = Callable[[str], None]
+PIP_S = 1800.0
+PLATFORMS = ("linux", "manylinux2014", *(f"manylinux_2_{minor}" for minor in range(17, 37)))
+"""Whose wheels a Debian 12 or later takes: its C library is 2.36."""
+TARGET = re.compile(r"(x86_64|aarch64)-(3\.\d+)")
+SCRIPT = """\
+#!/bin/sh
+# Installs gatefw from this stick, or brings it to this version: sudo sh install [--lane FILE] [--dry-run]
+set -e
+here=$(cd "$(dirname "$0")" && pwd)
+# What is in place checks who made the stick, and drives: a stick cannot vouch for itself.
+if [ -x /opt/gatefw/proven/bin/gatefw ]; then
+    exec /opt/gatefw/proven/bin/gatefw install --from "$here" "$@"
+fi
+target=$(uname -m)-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+for wheel in "$here/$target"/wheels/gatefw-*.whl; do
+    [ -e "$wheel" ] || { echo "install: this stick has nothing for $target" >&2; exit 2; }
+    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$wheel exec python3 -P -m gatefw install --from "$here" "$@"
+done
+"""
+
+
+def make(directory: Path, wheel: Path, target: str, models: Path | None, lane: Path | None, say: Say) -> bytes:
+    """Fill `directory`/`target` anew and return its list; other targets on the stick stay. Raises SetupError.
+
+    models: a directory with finished models and their cards.
+    """
+    match = TARGET.fullmatch(target)
+    if match is None:
+        raise SetupError(f"target {target!r}: processor and Python are wanted, such as aarch64-3.11")
+    version = version_of(wheel)
+    place = directory / target
+    shutil.rmtree(place, ignore_errors=True)
+    (place / "wheels").mkdir(parents=True)
+    say(f"fetching the wheels of gatefw {version} for {target}")
+    _download(wheel, place / "wheels", match[1], match[2])
+    if models is not None:
+        (place / "models").mkdir()
+        for path in sorted(models.glob("*")):
+            if path.suffix in (".toml", ".tflite"):
+                shutil.copyfile(path, place / "models" / path.name)
+    if lane is not None:
+        shutil.copyfile(lane, place / "lane.toml")
+    return finish(directory, version, target)
+
+
+def finish(directory: Path, version: str, target: str) -> bytes:
+    """The list of what is there, and the program that installs it."""
+    manifest = stick.seal(directory / target, version, target)
+    (directory / "install").write_text(SCRIPT)
+    (directory / "install").chmod(0o755)
+    return manifest
+
+
+def version_of(wheel: Path) -> str:
+    """Out of a wheel's name. Raises SetupError."""
+    match = re.fullmatch(r"gatefw-([^-]+)-.+\.whl", wheel.name)
+    if match is None or not wheel.is_file():
+        raise SetupError(f"{wheel}: no wheel of gatefw; `pip wheel --no-deps -w DIR .` in its sources makes one")
+    return match[1]
+
+
+def _download(wheel: Path, into: Path, machine: str, python: str) -> None:
+    platforms = [word for each in PLATFORMS for word in ("--platform", f"{each}_{machine}")]
+    command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-input"]
+    command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", python, *platforms]
+    try:
+        done = subprocess.run([*command, "-d", str(into), str(wheel), "pip"], capture_output=True, timeout=PIP_S)
+    except subprocess.TimeoutExpired:
+        raise SetupError(f"pip download: not done after {PIP_S:.0f} s; look at the network and try again") from None
+    if done.returncode:
+        lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.startswith("ERROR")]
+        raise SetupError(f"pip download for {machine}, Python {python}: {(lines or ['no message'])[-1]}")

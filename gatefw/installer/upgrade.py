@@ -1,0 +1,202 @@
+"""From one version to another, with the lane proven empty, and back by itself when the new one does not work.
+
+    close    the lane out of service; then its sensors must say: nobody inside, doors secured
+    stop     every process; the doors are made safe
+    save     people's stores and the lane file are copied
+    switch   units, users, lane file and models of the new version; `current` names it
+    test     its self-test: this lane file, these models, a passage in virtual time; nothing moves
+    trial    it runs, out of service, and must find every device that the old one had
+    commit   it is the proven one; from here there is only forward
+    open     in service again, if it was; copies and older versions go
+
+The step is written down before it begins. Who finds a record, after a power cut or a kill (`recover`, at boot before
+the units), goes on from `commit`, and back from every step before it. Each step, and the way back, may be done twice.
+It is driven by the proven version, never by the one that is tried.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from gatefw.errors import GateError, SetupError
+from gatefw.installer import environment, leave, saved
+from gatefw.installer.machine import Machine
+from gatefw.installer.places import Places, point, write
+from gatefw.installer.system import SHARE, System
+
+Say = Callable[[str], None]
+STEPS = ("close", "stop", "save", "switch", "test", "trial", "commit", "open")
+TRIAL_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is under way, as it stands on disk. `looked`: who says that nobody is inside, where no sensor can."""
+
+    before: str
+    to: str
+    step: str = "close"
+    in_service: bool = False
+    answered: bool = False
+    missing: tuple[str, ...] = ()
+    looked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The version that is there now. `problem`: why it is not the one that was wanted; empty when it is."""
+
+    version: str
+    problem: str = ""
+
+
+class Upgrade:
+    """`bring` lays out the new version when its turn has come; `say` hears every step as it begins."""
+
+    def __init__(self, places: Places, machine: Machine, say: Say) -> None:
+        self._places, self._machine, self._say = places, machine, say
+
+    def run(self, record: Record, bring: Callable[[], None]) -> Outcome:
+        """Raises nothing that a step raises: it goes back, and says why."""
+        self._record, self._bring = record, bring
+        try:
+            for step in STEPS:
+                self._note(step)
+                getattr(self, f"_{step}")()
+        except (GateError, OSError, KeyboardInterrupt) as problem:
+            told = str(problem) or type(problem).__name__
+            if self._committed:
+                return Outcome(record.to, f"{told}; the version is in place, `gatefw install --recover` finishes it")
+            self._say(f"gatefw {record.to} does not stay: {told}")
+            try:
+                self.back(self._record)
+            except (GateError, OSError) as worse:
+                told = f"{told}; and on the way back: {worse}"
+            return Outcome(record.before, told)
+        return Outcome(record.to)
+
+    def recover(self) -> Outcome | None:
+        """Finish what was interrupted, forward or back; None where nothing was. Raises SetupError, OSError."""
+        record = read(self._places)
+        if record is None:
+            return None
+        self._record = record
+        if self._committed:
+            self._say(f"the upgrade to gatefw {record.to} was interrupted at {record.step}: going on")
+            self._commit()
+            self._machine.start(in_service=record.in_service)
+            status = self._machine.status()
+            if record.in_service and status is not None and not status["in_service"]:
+                self._machine.order("open")
+            self._clear(record)
+            return Outcome(record.to)
+        self._say(f"the upgrade to gatefw {record.to} was interrupted at {record.step}: going back to {record.before}")
+        self.back(record)
+        return Outcome(record.before, f"the upgrade to gatefw {record.to} was interrupted at {record.step}")
+
+    def back(self, record: Record) -> None:
+        """The version before, its units and the stores that it left; then the lane is as it was. May be done again."""
+        reached = STEPS.index(record.step)
+        if reached > STEPS.index("close"):
+            self._machine.stop()
+        if reached >= STEPS.index("switch"):
+            saved.restore(self._places)
+            System(self._places, self._say).lay_out(self._places.programs / record.before / SHARE)
+            point(self._places.current, record.before)
+        _path(self._places).unlink(missing_ok=True)  # before anybody is served: what they bring is not taken back
+        saved.discard(self._places)
+        self._machine.settle()
+        if reached == STEPS.index("close"):
+            if record.in_service:
+                self._machine.order("open")
+        else:
+            self._machine.start(in_service=record.in_service or not record.answered)
+
+    # ---------------------------------------------------------------- the steps
+
+    def _close(self) -> None:
+        status = leave.asked(self._machine, self._record.looked)
+        if status is None:
+            return
+        in_service = bool(status["in_service"])
+        self._note(
+            "close", replace(self._record, in_service=in_service, answered=True, missing=tuple(status["missing"]))
+        )
+        leave.close(self._machine, self._record.looked, in_service=in_service)
+
+    def _stop(self) -> None:
+        self._machine.stop()
+
+    def _save(self) -> None:
+        saved.save(self._places)
+
+    def _switch(self) -> None:
+        self._bring()
+        point(self._places.current, self._record.to)
+        self._machine.settle()
+
+    def _test(self) -> None:
+        if found := self._machine.self_test(self._record.to):
+            raise SetupError("; ".join(found))
+
+    def _trial(self) -> None:
+        self._machine.start(in_service=False)
+        leave.until(self._machine, TRIAL_S, self._why_not_well)
+
+    def _why_not_well(self) -> str:
+        status = self._machine.status()
+        if status is None:
+            return "its daemon does not answer"
+        if status["version"] != self._record.to:
+            return f"the daemon that answers is gatefw {status['version']}"
+        if self._record.answered and (lost := sorted(set(status["missing"]) - set(self._record.missing))):
+            return f"it does not find {', '.join(lost)}, which gatefw {self._record.before} had"
+        return "" if status["phase"] in leave.RESTING else f"its lane is in {status['phase']}"
+
+    def _commit(self) -> None:
+        point(self._places.proven, self._record.to)
+        self._machine.settle()
+
+    def _open(self) -> None:
+        if self._record.in_service:
+            self._machine.order("open")
+        self._clear(self._record)
+
+    # ---------------------------------------------------------------- in common
+
+    @property
+    def _committed(self) -> bool:
+        return STEPS.index(self._record.step) >= STEPS.index("commit")
+
+    def _note(self, step: str, record: Record | None = None) -> None:
+        new = (record or self._record).step != step
+        self._record = replace(record or self._record, step=step)
+        write(_path(self._places), json.dumps(asdict(self._record)).encode(), 0o600)
+        if new or record is None:
+            self._say(f"{step} ({STEPS.index(step) + 1} of {len(STEPS)})")
+
+    def _clear(self, record: Record) -> None:
+        _path(self._places).unlink(missing_ok=True)
+        saved.discard(self._places)
+        environment.prune(self._places, {record.to, record.before}, self._say)
+
+
+def read(places: Places) -> Record | None:
+    """What is under way. Raises SetupError."""
+    path = _path(places)
+    try:
+        told = json.loads(path.read_bytes())
+        record = Record(**{**told, "missing": tuple(told["missing"])})
+        STEPS.index(record.step)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise SetupError(
+            f"{path}: not the record of an upgrade ({error}); call the supplier, and let it lie"
+        ) from error
+    return record
+
+
+def _path(places: Places) -> Path:
+    return places.own / "upgrade.json"

@@ -1,0 +1,339 @@
+"""Installing: from a stick onto a machine that is a directory; a second time; beside what somebody edited."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stick_bench import LANE, PYTHON, TARGET, Gate, PowerCut, files, machine, nobody_hears, stick, wheel
+
+from gatefw.errors import SetupError
+from gatefw.installer import removal, signing, stick_make
+from gatefw.installer import stick as sticks
+from gatefw.installer.environment import target_of
+from gatefw.installer.install import Install, Wish
+from gatefw.installer.places import Places, alone
+
+UNITS = "usr/local/lib/systemd/system"
+WANTS = "etc/systemd/system/multi-user.target.wants"
+
+pytestmark = pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="this machine has no systemd-sysusers")
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    return Gate(machine(tmp_path / "root"))
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Path:
+    return stick(tmp_path / "stick", "1.0")
+
+
+def test_a_machine_gets_program_users_units_rules_models_and_lane_file_and_is_started(gate: Gate, first: Path) -> None:
+    assert gate.install(first).version == "1.0"
+    root = gate.places.root
+    assert (root / "opt/gatefw/1.0/lib" / PYTHON / "site-packages/gatefw/__init__.py").is_file()
+    assert gate.places.version_of(gate.places.current) == gate.places.version_of(gate.places.proven) == "1.0"
+    assert (root / "opt/gatefw/1.0/bin/gatefw").read_text().startswith("#!/opt/gatefw/1.0/bin/python\n")
+    assert os.access(root / "opt/gatefw/1.0/bin/gatefw", os.X_OK)
+    assert {"gatefw", "gatefw-vision", "gatefw-web"} <= {
+        line.split(":")[0] for line in (root / "etc/passwd").read_text().splitlines()
+    }
+    assert (root / UNITS / "gatefw.service").read_bytes() == (
+        Path(__file__).parents[1] / "systemd/gatefw.service"
+    ).read_bytes()
+    assert (root / "usr/local/lib/udev/rules.d/70-gatefw.rules").is_file()
+    enabled = {path.name for path in (root / WANTS).iterdir()}
+    assert enabled == {f"gatefw{name}.service" for name in ("", "-watcher", "-vision", "-web", "-upgrade")}
+    assert gate.places.lane.read_text() == LANE
+    assert (gate.places.vision / "models/finder.tflite").read_bytes() == b"finds 1.0"
+    assert gate.done == ["test", "start"]
+
+
+def test_a_second_install_of_the_same_stick_changes_nothing_and_starts_nothing(gate: Gate, first: Path) -> None:
+    gate.install(first)
+    before = files(gate.places.root)
+    gate.done.clear()
+    gate.install(first)
+    assert files(gate.places.root) == before
+    assert gate.done == []
+
+
+def test_what_was_deleted_is_mended_and_what_was_disabled_stays_so(gate: Gate, first: Path) -> None:
+    gate.install(first)
+    (gate.places.root / UNITS / "gatefw.service").unlink()
+    (gate.places.root / WANTS / "gatefw-web.service").unlink()
+    gate.install(first)
+    assert (gate.places.root / UNITS / "gatefw.service").is_file()
+    assert not (gate.places.root / WANTS / "gatefw-web.service").exists()
+
+
+def test_a_lane_file_that_was_edited_stays_and_the_new_one_is_put_beside_it(gate: Gate, first: Path) -> None:
+    gate.install(first)
+    gate.places.lane.write_text(LANE + "# ours\n")
+    install = Install(gate.places, gate, nobody_hears)
+    new = gate.places.root / "new.toml"
+    new.write_text(LANE + "# theirs\n")
+    install.run(Wish(first, new))
+    assert gate.places.lane.read_text() == LANE + "# ours\n"
+    assert gate.places.lane.with_name("lane.toml.new").read_text() == LANE + "# theirs\n"
+    assert install.kept == ["/etc/gatefw/lane.toml"]
+
+
+def test_a_lane_file_that_nobody_touched_follows_the_stick(gate: Gate, first: Path) -> None:
+    gate.install(first)
+    new = gate.places.root / "new.toml"
+    new.write_text(LANE + "# theirs\n")
+    gate.install(first, lane=new)
+    assert gate.places.lane.read_text() == LANE + "# theirs\n"
+    assert not gate.places.lane.with_name("lane.toml.new").exists()
+
+
+def test_a_unit_that_was_edited_is_replaced_and_the_edited_text_kept_where_nobody_reads_it(
+    gate: Gate, first: Path
+) -> None:
+    gate.install(first)
+    unit = gate.places.root / UNITS / "gatefw.service"
+    shipped = unit.read_text()
+    unit.write_text("[Service]\n")
+    gate.install(first)
+    assert unit.read_text() == shipped
+    assert unit.with_name("gatefw.service.edited").read_text() == "[Service]\n"
+
+
+def test_a_lane_whose_keys_are_in_a_tpm_gets_the_drop_in_for_both_processes(gate: Gate, tmp_path: Path) -> None:
+    gate.install(stick(tmp_path / "stick", "1.0", LANE + '\n[keys]\nprovider = "tpm"\n'))
+    for unit in ("gatefw", "gatefw-vision"):
+        assert "/dev/tpmrm0" in (gate.places.root / UNITS / f"{unit}.service.d/keys.conf").read_text()
+
+
+def test_without_a_lane_file_nothing_is_enabled_or_started_and_with_it_the_same_command_goes_on(
+    gate: Gate, tmp_path: Path
+) -> None:
+    source = stick(tmp_path / "stick", "1.0", lane="")
+    gate.install(source)
+    assert not (gate.places.root / WANTS).exists()
+    assert gate.done == []
+    gate.places.lane.parent.mkdir()
+    gate.places.lane.write_text(LANE)
+    gate.install(source)
+    assert gate.done == ["test", "start"]
+
+
+def test_a_first_install_that_does_not_pass_its_self_test_is_not_enabled_and_can_be_tried_again(
+    gate: Gate, first: Path
+) -> None:
+    gate.tested = lambda _version: ["lane: line 3 is wrong"]
+    with pytest.raises(SetupError, match="not put into service: lane: line 3 is wrong"):
+        gate.install(first)
+    assert not (gate.places.root / WANTS).exists()
+    gate.tested = lambda _version: []
+    gate.install(first)
+    assert gate.done[-1] == "start"
+
+
+@pytest.mark.parametrize("after", range(0, 64, 3))
+def test_a_first_install_that_was_cut_off_is_finished_by_the_next(gate: Gate, first: Path, after: int) -> None:
+    gate.left = after
+    try:
+        gate.install(first)
+    except PowerCut:
+        gate.power_returns()
+        gate.install(first)
+    assert gate.places.version_of(gate.places.proven) == "1.0"
+    assert (gate.places.root / WANTS / "gatefw.service").is_symlink()
+
+
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(gate: Gate, first: Path) -> None:
+    before, said = files(gate.places.root), list[str]()
+    Install(gate.places, gate, said.append, dry=True).run(Wish(first))
+    assert files(gate.places.root) == before
+    assert any("would unpack 1 wheels" in line for line in said)
+    assert gate.done == []
+
+
+def test_another_build_of_the_same_version_is_refused(gate: Gate, first: Path, tmp_path: Path) -> None:
+    gate.install(first)
+    other = stick(tmp_path / "other", "1.0", instead={"gatefw/more.py": ""})
+    with pytest.raises(SetupError, match=r"of another build .* give the build a version of its own"):
+        gate.install(other)
+
+
+# ---------------------------------------------------------------- the stick
+
+
+def test_a_stick_on_which_one_byte_went_bad_is_named_before_anything_is_changed(gate: Gate, first: Path) -> None:
+    model = first / TARGET / "models/finder.tflite"
+    model.write_bytes(model.read_bytes()[:-1] + b"X")
+    before = files(gate.places.root)
+    with pytest.raises(SetupError, match=r"finder\.tflite: sha256 is .*, the list says .*; make the stick anew"):
+        gate.install(first)
+    assert files(gate.places.root) == before
+
+
+def test_a_stick_for_another_machine_says_for_which_it_is(tmp_path: Path, first: Path) -> None:
+    other = "aarch64" if TARGET.startswith("x86") else "x86_64"
+    places = machine(tmp_path / "other", 0xB7 if other == "aarch64" else 0x3E)
+    assert target_of(places.root).startswith(other)
+    with pytest.raises(SetupError, match=f"nothing for {other}.*; it is for {TARGET}"):
+        Gate(places).install(first)
+
+
+def test_a_directory_that_is_no_stick_is_told_how_one_is_made(gate: Gate, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="there is no stick; `gatefw stick make` makes one"):
+        gate.install(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../x", "wheels/../../x", "/etc/passwd", "models/.hidden", "wheels/a/b", "passwd"])
+def test_a_list_that_names_a_file_elsewhere_is_refused(first: Path, name: str) -> None:
+    path = first / TARGET / sticks.MANIFEST
+    told = json.loads(path.read_text())
+    told["files"][name] = "0" * 64
+    path.write_text(json.dumps(told))
+    with pytest.raises(SetupError, match="is not a file of a stick"):
+        sticks.read(first, TARGET)
+
+
+@given(st.binary(max_size=200) | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(json.dumps))
+def test_a_list_is_understood_or_refused_whatever_is_in_it(content: bytes | str) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name) / TARGET
+        place.mkdir()
+        (place / sticks.MANIFEST).write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(SetupError):
+            sticks.read(Path(name), TARGET)
+
+
+def test_a_gate_takes_the_key_of_its_first_stick_and_then_sticks_of_no_other(gate: Gate, tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours.key", tmp_path / "theirs.key"
+    for key in (ours, theirs):
+        signing.new_key(key)
+
+    def signed(directory: str, version: str, key: Path | None) -> Path:
+        made = stick(tmp_path / directory, version)
+        if key is not None:
+            signing.sign(made / TARGET, (made / TARGET / sticks.MANIFEST).read_bytes(), key)
+        return made
+
+    gate.install(signed("one", "1.0", ours))
+    before = files(gate.places.root)
+    with pytest.raises(SetupError, match="signed with another key"):
+        gate.install(signed("two", "2.0", theirs))
+    with pytest.raises(SetupError, match="no signature"):
+        gate.install(signed("three", "2.0", None))
+    assert files(gate.places.root) == before
+    assert gate.install(signed("four", "2.0", ours)).version == "2.0"
+
+
+def test_a_signed_list_that_was_changed_is_refused(gate: Gate, tmp_path: Path) -> None:
+    key = tmp_path / "stick.key"
+    public = tmp_path / "stick.pub"
+    public.write_text(signing.new_key(key))
+    made = stick(tmp_path / "stick", "1.0")
+    path = made / TARGET / sticks.MANIFEST
+    signing.sign(made / TARGET, path.read_bytes(), key)
+    signing.check(sticks.read(made, TARGET), public)
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(SetupError, match="signed with another key"):
+        signing.check(sticks.read(made, TARGET), public)
+
+
+def test_the_installer_runs_out_of_the_wheel_on_a_machine_that_has_python_alone(gate: Gate, tmp_path: Path) -> None:
+    """What the stick's own program does: no package of this environment is seen (-I, -S)."""
+    source = stick(tmp_path / "stick", "1.0", whole=True)
+    (built,) = (source / TARGET / "wheels").glob("gatefw-*.whl")
+    start = f"import sys; sys.path.insert(0, {str(built)!r}); from gatefw.cli import main; sys.exit(main())"
+    command = [sys.executable, "-I", "-S", "-c", start, "install", "--from", str(source), "--json"]
+    ran = subprocess.run([*command, "--root", str(gate.places.root)], capture_output=True, text=True, timeout=300)
+    assert (ran.returncode, json.loads(ran.stdout)["version"]) == (0, "1.0"), ran.stderr
+    assert gate.places.version_of(gate.places.proven) == "1.0"
+
+
+def test_the_program_on_the_stick_leaves_the_check_of_its_maker_to_what_is_in_place() -> None:
+    assert "/opt/gatefw/proven/bin/gatefw" in stick_make.SCRIPT
+    assert subprocess.run(["sh", "-n"], input=stick_make.SCRIPT, text=True, timeout=60).returncode == 0
+
+
+def test_a_file_that_is_no_wheel_of_ours_makes_no_stick(tmp_path: Path) -> None:
+    assert stick_make.version_of(wheel(tmp_path, "3.1")) == "3.1"
+    with pytest.raises(SetupError, match="no wheel of gatefw"):
+        stick_make.version_of(tmp_path / "gatefw-3.2-py3-none-any.whl")
+    with pytest.raises(SetupError, match="processor and Python are wanted"):
+        stick_make.make(tmp_path / "s", wheel(tmp_path, "3.1"), "armv7l", None, None, nobody_hears)
+
+
+# ---------------------------------------------------------------- who may, and away again
+
+
+def run(*words: str, user: int | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gatefw", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, user=user, stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="this is root")
+def test_who_is_not_root_is_told_so_before_anything_else(first: Path) -> None:
+    ran = run("install", "--from", str(first))
+    assert (ran.returncode, ran.stderr) == (
+        2,
+        "gatefw: /: only root may install here; run it with sudo, or give --root DIR for an image\n",
+    )
+
+
+def test_two_installs_at_once_are_one_too_many(gate: Gate) -> None:
+    with alone(gate.places), pytest.raises(SetupError, match="another install is under way"), alone(gate.places):
+        raise AssertionError
+
+
+def test_uninstalling_leaves_state_and_says_what_it_is(gate: Gate, first: Path) -> None:
+    gate.install(first)
+    records = gate.places.root / "var/lib/gatefw/records.sqlite"
+    records.parent.mkdir(parents=True, exist_ok=True)
+    records.write_bytes(b"people")
+    before = files(gate.places.root)
+    removal.remove(gate.places, gate, nobody_hears, "")
+    assert gate.done[-2:] == ["close", "stop"]
+    left = files(gate.places.root)
+    gone = {name for name in before if name not in left}
+    assert {name.split("/")[0] for name in gone} <= {"opt", "usr", "etc"}
+    stays = {str(each.path.relative_to(gate.places.root)) for each in removal.kept(gate.places)}
+    ours = {name for name in left if "gatefw" in name}
+    assert all(any(name.startswith(f"{place}/") for place in stays) for name in ours), ours
+    assert records.read_bytes() == b"people"
+    removal.purge(gate.places, nobody_hears)
+    assert not any("gatefw" in name for name in files(gate.places.root))
+
+
+def test_nothing_is_uninstalled_under_somebody_and_the_lane_is_opened_again(gate: Gate, first: Path) -> None:
+    gate.install(first)
+    gate.occupancy = "one"
+    before = files(gate.places.root)
+    with pytest.raises(Exception, match="the sensors say of the lane: one"):
+        removal.remove(gate.places, gate, nobody_hears, "")
+    assert files(gate.places.root) == before
+    assert (gate.running, gate.phase) == ("1.0", "idle")
+
+
+def test_nobodys_data_is_deleted_without_being_asked_for(first: Path, tmp_path: Path) -> None:
+    root = machine(tmp_path / "image").root
+    assert run("install", "--from", str(first), "--root", str(root)).returncode == 0
+    refused = run("uninstall", "--purge", "--root", str(root))
+    assert refused.returncode == 2
+    assert "say --erase-people" in refused.stderr
+    assert Places(root).current.is_symlink()
+    done = run("uninstall", "--purge", "--erase-people", "--root", str(root), "--json")
+    assert (done.returncode, json.loads(done.stdout)["kept"]) == (0, []), done.stderr
+
+
+@pytest.mark.parametrize("words", [("install",), ("uninstall",), ("self-test",), ("stick", "make"), ("stick", "check")])
+def test_every_help_shows_an_example(words: tuple[str, ...]) -> None:
+    assert f"example:\n  sudo sh /media/stick/{words[0]}" in (said := run(*words, "--help").stdout) or (
+        f"gatefw {' '.join(words)}" in said.partition("example:")[2]
+    )

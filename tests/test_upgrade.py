@@ -1,0 +1,294 @@
+"""From one version to another: under nobody, and back by itself, whatever fails and wherever the power is cut.
+
+The machine is a directory with two versions of gatefw, its daemon is played by `stick_bench.Gate`. The lane has people
+in its records; every start of version 2.0 gives the store a layout that 1.0 does not know, and writes a row to the
+journal.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from stick_bench import LANE, Gate, PowerCut, files, listed, machine, really_tested, stick
+
+from gatefw.errors import SetupError
+from gatefw.installer.places import Places
+from gatefw.installer.upgrade import STEPS, Record, Upgrade, read
+
+pytestmark = pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="this machine has no systemd-sysusers")
+
+PEOPLE = {"var/lib/gatefw/records.sqlite": b"layout 1", "var/lib/gatefw/keys/records.key": b"key",
+          "var/lib/gatefw-vision/gallery.sqlite": b"faces"}  # fmt: skip
+JOURNAL = "var/lib/gatefw/journal.sqlite"
+
+
+def state(places: Places) -> dict[str, bytes]:
+    return {name: (places.root / name).read_bytes() for name in PEOPLE}
+
+
+def migrates(places: Places) -> Callable[[str], None]:
+    """What the daemon of a version does to the stores when it starts."""
+
+    def start(version: str) -> None:
+        (places.root / JOURNAL).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (places.root / JOURNAL).open("ab") as journal:
+            journal.write(f"started {version}\n".encode())
+        if version != "1.0":
+            (places.root / "var/lib/gatefw/records.sqlite").write_bytes(b"layout 2")
+            (places.root / "var/lib/gatefw/records.sqlite-wal").write_bytes(b"more")
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sticks 1.0 and 2.0, whose lane files differ."""
+    home = tmp_path_factory.mktemp("two")
+    stick(home / "one", "1.0")
+    stick(home / "two", "2.0", LANE + "# of 2.0\n")
+    return home
+
+
+@pytest.fixture
+def gate(tmp_path: Path, two: Path) -> Gate:
+    """Version 1.0 is in service, and people are enrolled."""
+    return running(tmp_path / "root", two)
+
+
+def running(root: Path, two: Path) -> Gate:
+    gate = Gate(machine(root))
+    gate.starts = migrates(gate.places)
+    gate.install(two / "one")
+    for name, content in PEOPLE.items():
+        path = gate.places.root / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(content)
+    gate.done.clear()
+    return gate
+
+
+def versions(gate: Gate) -> tuple[str | None, str | None, str]:
+    """Which the units run, which is proven, and which runs."""
+    return gate.places.version_of(gate.places.current), gate.places.version_of(gate.places.proven), gate.running
+
+
+def is_back(gate: Gate) -> None:
+    """Version 1.0 runs with the stores that it left, the lane is in service, and the journal has lost nothing."""
+    assert versions(gate) == ("1.0", "1.0", "1.0")
+    assert state(gate.places) == PEOPLE
+    assert not (gate.places.root / "var/lib/gatefw/records.sqlite-wal").exists()
+    assert gate.places.lane.read_text() == LANE
+    assert (gate.places.vision / "models/finder.tflite").read_bytes() == b"finds 1.0"
+    nothing_under_way(gate)
+
+
+def nothing_under_way(gate: Gate) -> None:
+    assert read(gate.places) is None
+    assert not (gate.places.own / "saved").exists(), "a copy of people's data stayed"
+    assert gate.phase == "idle"
+
+
+def test_an_upgrade_happens_in_its_order_and_keeps_people_and_journal(gate: Gate, two: Path) -> None:
+    assert gate.install(two / "two").version == "2.0"
+    assert gate.done == ["close", "stop", "test", "try", "open"]
+    assert versions(gate) == ("2.0", "2.0", "2.0")
+    assert state(gate.places) == {**PEOPLE, "var/lib/gatefw/records.sqlite": b"layout 2"}
+    assert (gate.places.root / JOURNAL).read_text() == "started 1.0\nstarted 2.0\n"
+    assert gate.places.lane.read_text() == LANE + "# of 2.0\n"
+    assert (gate.places.vision / "models/finder.tflite").read_bytes() == b"finds 2.0"
+    nothing_under_way(gate)
+
+
+def test_the_version_before_stays_on_the_disk_and_the_one_before_that_goes(
+    gate: Gate, two: Path, tmp_path: Path
+) -> None:
+    gate.install(two / "two")
+    gate.install(stick(tmp_path / "three", "3.0"))
+    assert listed(gate.places, "2.0")["version"] == "2.0"
+    assert not (gate.places.programs / "1.0").exists()
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        ({"occupancy": "one"}, "the sensors say of the lane: one"),
+        ({"occupancy": "unknown"}, "the sensors say of the lane: unknown"),
+        ({"doors": {"entry_door": "open", "exit_door": "secured"}}, "entry_door is not secured"),
+    ],
+)
+def test_a_lane_that_is_not_empty_is_not_upgraded_and_goes_back_into_service(
+    gate: Gate, two: Path, seen: dict[str, object], why: str
+) -> None:
+    """Somebody is between the doors, and stays there: nothing is stopped under them."""
+    for name, value in seen.items():
+        setattr(gate, name, value)
+    outcome = gate.install(two / "two")
+    assert (outcome.version, outcome.problem) == ("1.0", f"{why}, after 180 s")
+    assert gate.done == ["close", "open"]
+    is_back(gate)
+
+
+def test_a_lane_whose_sensor_knows_nothing_is_upgraded_when_somebody_looked(gate: Gate, two: Path) -> None:
+    gate.occupancy = "unknown"
+    assert gate.install(two / "two", looked="Chan").version == "2.0"
+
+
+def test_who_looked_is_not_believed_against_a_sensor(gate: Gate, two: Path) -> None:
+    gate.occupancy = "one"
+    assert "the sensors say" in gate.install(two / "two", looked="Chan").problem
+
+
+def test_a_gate_that_does_not_answer_is_upgraded_only_when_somebody_looked(gate: Gate, two: Path) -> None:
+    gate.dead = frozenset({"1.0"})
+    assert "look yourself, and say so with --looked NAME" in gate.install(two / "two").problem
+    assert gate.install(two / "two", looked="Chan").version == "2.0"
+
+
+def test_a_lane_that_was_out_of_service_stays_out_of_service(gate: Gate, two: Path) -> None:
+    gate.phase = "out_of_service"
+    assert gate.install(two / "two").version == "2.0"
+    assert gate.phase == "out_of_service"
+    assert "open" not in gate.done
+
+
+def test_a_version_that_fails_its_self_test_is_never_started(gate: Gate, two: Path) -> None:
+    gate.tested = lambda version: [] if version == "1.0" else ["passage: 3 people ended otherwise than expected"]
+    outcome = gate.install(two / "two")
+    assert "3 people" in outcome.problem
+    assert "try" not in gate.done
+    is_back(gate)
+
+
+def test_a_version_that_does_not_find_a_device_goes_away_again(gate: Gate, two: Path) -> None:
+    gate.lost = {"1.0": ["reader.front"], "2.0": ["door.exit_door", "reader.front"]}
+    outcome = gate.install(two / "two")
+    assert outcome.problem == "it does not find door.exit_door, which gatefw 1.0 had, after 120 s"
+    is_back(gate)
+
+
+def test_a_version_whose_daemon_does_not_come_up_goes_away_again_with_what_it_did_to_the_stores(
+    gate: Gate, two: Path
+) -> None:
+    gate.dead = frozenset({"2.0"})
+    assert gate.install(two / "two").problem == "its daemon does not answer, after 120 s"
+    assert (gate.places.root / JOURNAL).read_text() == "started 1.0\nstarted 2.0\nstarted 1.0\n"
+    is_back(gate)
+
+
+def test_a_disk_without_room_for_the_way_back_ends_the_upgrade_before_it_begins(gate: Gate, two: Path) -> None:
+    with (gate.places.root / "var/lib/gatefw/fingers.sqlite").open("wb") as large:
+        large.truncate(1 << 43)
+    outcome = gate.install(two / "two")
+    assert "make room" in outcome.problem
+    assert versions(gate) == ("1.0", "1.0", "1.0")
+
+
+def test_a_lane_file_edited_on_the_machine_is_still_edited_after_the_way_back(gate: Gate, two: Path) -> None:
+    gate.places.lane.write_text(LANE + "# ours\n")
+    gate.dead = frozenset({"2.0"})
+    gate.install(two / "two")
+    assert gate.places.lane.read_text() == LANE + "# ours\n"
+    gate.dead = frozenset()
+    gate.install(two / "two")
+    assert gate.places.lane.read_text() == LANE + "# ours\n"
+    assert gate.places.lane.with_name("lane.toml.new").read_text() == LANE + "# of 2.0\n"
+
+
+# ---------------------------------------------------------------- the power is cut
+
+
+def calls_of_an_upgrade(tmp_path: Path, two: Path) -> int:
+    gate = running(tmp_path / "counted", two)
+    gate.left = 1_000_000
+    gate.install(two / "two")
+    return 1_000_000 - gate.left
+
+
+def test_wherever_the_power_is_cut_one_of_the_two_versions_runs_whole_at_the_next_boot(
+    tmp_path: Path, two: Path
+) -> None:
+    """After each thing that the installer says or asks, and then once more in the midst of the recovery."""
+    ends = set()
+    begun = running(tmp_path / "begun", two)
+    for cut in range(calls_of_an_upgrade(tmp_path, two)):
+        shutil.copytree(begun.places.root, tmp_path / f"at{cut}", symlinks=True)
+        gate = Gate(Places(tmp_path / f"at{cut}"), running="1.0", left=cut)
+        gate.starts = migrates(gate.places)
+        with pytest.raises(PowerCut):
+            gate.install(two / "two")
+        for again in (cut % 5, 1_000_000):
+            gate.power_returns()
+            gate.left = again
+            try:
+                Upgrade(gate.places, gate, gate.say).recover()
+            except PowerCut:
+                continue
+            break
+        gate.power_returns()
+        gate.start(in_service=True)  # what systemd does then
+        assert versions(gate) in (("1.0", "1.0", "1.0"), ("2.0", "2.0", "2.0")), cut
+        if gate.running == "1.0":
+            is_back(gate)
+        nothing_under_way(gate)
+        ends.add(gate.running)
+        shutil.rmtree(gate.places.root)
+    assert ends == {"1.0", "2.0"}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_what_was_interrupted_goes_back_before_the_commit_and_on_after_it(gate: Gate, two: Path, step: str) -> None:
+    def until_that(line: str) -> None:
+        if line.startswith(f"{step} ("):
+            raise PowerCut
+
+    from gatefw.installer.install import Install, Wish
+
+    with pytest.raises(PowerCut):
+        Install(gate.places, gate, until_that).run(Wish(two / "two"))
+    record = read(gate.places)
+    assert record is not None
+    assert record.step == step
+    with pytest.raises(SetupError, match=f"interrupted at {step}; finish it first: gatefw install --recover"):
+        gate.install(two / "two")
+    outcome = Upgrade(gate.places, gate, gate.say).recover()
+    assert outcome is not None
+    assert outcome.version == ("2.0" if step in ("commit", "open") else "1.0")
+    nothing_under_way(gate)
+
+
+def test_the_way_back_may_be_gone_twice(gate: Gate, two: Path) -> None:
+    gate.dead = frozenset({"2.0"})
+    gate.install(two / "two")
+    before = files(gate.places.root)
+    Upgrade(gate.places, gate, gate.say).back(Record("1.0", "2.0", "trial", in_service=True, answered=True))
+    assert {name: text for name, text in files(gate.places.root).items() if name != JOURNAL} == {
+        name: text for name, text in before.items() if name != JOURNAL
+    }
+
+
+def test_where_nothing_was_interrupted_there_is_nothing_to_recover(gate: Gate) -> None:
+    assert Upgrade(gate.places, gate, gate.say).recover() is None
+
+
+def test_a_record_that_cannot_be_read_stops_everything_and_says_whom_to_ask(gate: Gate, two: Path) -> None:
+    (gate.places.own / "upgrade.json").write_text("{")
+    with pytest.raises(SetupError, match="not the record of an upgrade"):
+        gate.install(two / "two")
+
+
+# ---------------------------------------------------------------- the real thing
+
+
+@pytest.mark.models
+@pytest.mark.usefixtures("models")
+def test_a_wheel_of_this_tree_passes_its_own_self_test_and_a_broken_one_goes_back(tmp_path: Path) -> None:
+    """The self-test is really run, in processes of the installed version; of 4.0 a module cannot be loaded."""
+    gate = Gate(machine(tmp_path / "root"))
+    gate.tested = lambda version: really_tested(gate.places, version)
+    assert gate.install(stick(tmp_path / "one", "1.0", whole=True)).problem == ""
+    broken = stick(tmp_path / "four", "4.0", whole=True, instead={"gatefw/supervisor.py": "import nothing_like_it\n"})
+    outcome = gate.install(broken)
+    assert outcome.version == "1.0"
+    assert "processes: ModuleNotFoundError: No module named 'nothing_like_it'" in outcome.problem
+    assert versions(gate) == ("1.0", "1.0", "1.0")
