@@ -148,6 +148,8 @@ class Config:
     """Whether this is the lane as `[reversed]` has it: see `reversal`."""
     sha256: str = ""
     """Of the lane file's bytes, hex."""
+    last_known_good: bool = False
+    """Whether somebody chose to run the copy of the last lane file that served (`known_good`)."""
 
     @property
     def door_ids(self) -> tuple[DoorId, ...]:

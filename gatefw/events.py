@@ -246,7 +246,12 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.CLEARANCE_QUEUED: {"authority": DEVICE},
     FactKind.CLEARANCE_DELIVERED: {"authority": DEVICE},
     FactKind.CLEARANCE_ERASED: {"authority": DEVICE, "records": _PEOPLE},
-    FactKind.CONFIG_LOADED: {"sha256": SHA256, "version": VERSION, "reversed": Truth()},
+    FactKind.CONFIG_LOADED: {
+        "sha256": SHA256,
+        "version": VERSION,
+        "reversed": Truth(),
+        "last_known_good": Truth(),
+    },
     FactKind.JOURNAL_CHECKPOINT: {"anchor": ANCHOR},
     FactKind.JOURNAL_ACKNOWLEDGED: {"upto": _EVENTS, "hash": SHA256, "by": OPERATOR, "receipt": RECEIPT},
     FactKind.JOURNAL_REMOVED: {"upto": _EVENTS},

@@ -39,7 +39,7 @@ class Office:
         where = Where(config.lane.system or config.lane.name, config.port.direction or "", config.port.timezone)
         self.scribe = Scribe(paths.journal, config.lane.name, journal_key, put, where, _journal_terms(config))
         files.callback(self.scribe.close)
-        self.scribe.note_config(config.sha256, config.reversed)
+        self.scribe.note_config(config.sha256, config.reversed, config.last_known_good)
         self.records = Records(paths.records, records_key, config.people.partitions.split())
         files.callback(self.records.close)
         self._fingers = self._opened_fingers()

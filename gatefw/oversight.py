@@ -13,6 +13,7 @@ from gatefw.crew import Crew
 from gatefw.device_states import DeviceStates
 from gatefw.gate import Gate
 from gatefw.inbox import Inbox
+from gatefw.known_good import Keeper
 from gatefw.metrics_server import MetricsServer
 from gatefw.model import DoorId, Fact, FactKind, Reason
 from gatefw.notify import Notifier, Watchdog
@@ -44,6 +45,7 @@ class Oversight:
         self._watchdog = Watchdog(notifier, crew.door_path)
         self._threads = ThreadWatch(inbox.put)
         self._vision: VisionWatch | None = None
+        self._keeper: Keeper | None = None
         self._looked_s = 0.0
         self._owed_row = 0  # that the journal must reach, now that something was recorded
         self.telemetry = Telemetry(
@@ -62,10 +64,15 @@ class Oversight:
         )
 
     def watch_threads(self, threads: Iterable[Watched], files: ExitStack) -> None:
-        """From now on, and the journal's too; and tell how everything is on a socket, until `files` are closed."""
+        """From now on, and the journal's too; and tell how everything is on a socket, until `files` are closed.
+
+        Once the lane has served, its file is kept as one that is known to be good.
+        """
         head = self._scribe.journal.head
         for each in (Watched("journal", head, owes=lambda: self._owed_row > head()), *threads):
             self._threads.watch(each)
+        self._keeper = Keeper(self._config)
+        files.callback(self._keeper.close)
         files.callback(MetricsServer(self._config.paths.metrics, self.telemetry.text).close)
 
     def watch_vision(self, desk: VisionDesk, files: ExitStack) -> None:
@@ -95,6 +102,8 @@ class Oversight:
             self.telemetry.counts.late += 1
         self._looked_s = now_s
         self._threads.look(now_s)
+        if self._keeper is not None:
+            self._keeper.look(self._gate.state.phase)
         if self._vision is not None:
             gate = self._gate
             driven = any(gate.leases.held(door) for door in DoorId)

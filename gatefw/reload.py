@@ -29,7 +29,7 @@ STANDS_ON = {
     "authorities": ("devices",),
 }
 """With which tables a reloaded one is checked."""
-_KEPT_OUT = ("file", "paths", "sha256", "vision", "reversed", "reversible")
+_KEPT_OUT = ("file", "paths", "sha256", "vision", "reversed", "reversible", "last_known_good")
 """What is no table of the file, or made of others."""
 
 _log = logging.getLogger(__name__)

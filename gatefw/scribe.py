@@ -90,9 +90,17 @@ class Scribe:
             fields = (("passed", False), ("reason", Reason.RESTARTED), ("seconds", 0.0))
             self.append(Fact(FactKind.PASSAGE_ENDED, run, fields))
 
-    def note_config(self, sha256: str, reversed_: bool) -> None:
-        """Which lane file holds from now on, unless the journal says so already."""
-        fields = ("sha256", sha256), ("version", __version__), ("reversed", reversed_)
+    def note_config(self, sha256: str, reversed_: bool, last_known_good: bool = False) -> None:
+        """Which lane file holds from now on, unless the journal says so already.
+
+        last_known_good: it is the one that served before, because somebody chose it in place of the lane file.
+        """
+        fields = (
+            ("sha256", sha256),
+            ("version", __version__),
+            ("reversed", reversed_),
+            ("last_known_good", last_known_good),
+        )
         if self.journal.last(FactKind.CONFIG_LOADED) != dict(fields):
             self.append(Fact(FactKind.CONFIG_LOADED, None, fields))
 

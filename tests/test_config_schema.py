@@ -83,11 +83,11 @@ def test_the_other_way_says_only_what_is_different() -> None:
 
 
 def test_an_editor_is_told_units_bounds_and_defaults() -> None:
-    scan = SCHEMA["properties"]["timers"]["properties"]["scan_s"]
-    assert scan == {
+    enter = SCHEMA["properties"]["timers"]["properties"]["enter_s"]
+    assert enter == {
         "type": "number",
-        "minimum": 0.1,
-        "maximum": 60.0,
-        "description": "a number of seconds from 0.1 to 60",
-        "default": 2.0,
+        "minimum": 1.0,
+        "maximum": 300.0,
+        "description": "a number of seconds from 1 to 300",
+        "default": 15.0,
     }

@@ -26,8 +26,8 @@ def of(lane: Lane) -> dict[str, Told]:
 
 
 def test_every_key_is_told_with_its_line_or_as_a_default(lane: Lane) -> None:
-    keys = of(lane.edit("scan_s = 2.0", "scan_s = 2.5"))
-    assert (keys["timers.scan_s"].value, keys["timers.scan_s"].line) == (2.5, lane.line("scan_s = 2.5"))
+    keys = of(lane.edit("enter_s = 15.0", "enter_s = 12.5"))
+    assert (keys["timers.enter_s"].value, keys["timers.enter_s"].line) == (12.5, lane.line("enter_s = 12.5"))
     assert (keys["tries.most"].value, keys["tries.most"].source) == (3, "default")
     assert keys["door.entry_door.driver"].value == "gpio"
     assert keys["door.entry_door.release"].value == 17
@@ -75,7 +75,7 @@ def test_a_secret_that_a_driver_has_in_its_table_is_not_shown(lane: Lane) -> Non
 
 def test_two_files_differ_by_what_they_say_and_not_how(lane: Lane, tmp_path: Path) -> None:
     before = lane.load()
-    other = Lane(tmp_path / "other.toml").edit("scan_s = 2.0", "scan_s=2  # as ever")
+    other = Lane(tmp_path / "other.toml").edit("enter_s = 15.0", "enter_s=15  # as ever")
     other.text = "# another comment\n" + other.text + "\n[tries]\nmost = 3\n"
     assert differences(before, other.load()) == []
 
@@ -104,10 +104,10 @@ def test_a_device_that_is_there_in_one_of_them_alone_is_told_key_by_key(lane: La
 def test_show_is_for_people_and_for_machines(lane: Lane, capsys: pytest.CaptureFixture[str]) -> None:
     lane.load()
     assert main(["config", "show", str(lane.path)]) == 0
-    assert tomllib.loads(capsys.readouterr().out)["timers"]["scan_s"] == 2.0
+    assert tomllib.loads(capsys.readouterr().out)["timers"]["enter_s"] == 15.0
     assert main(["config", "show", str(lane.path), "--json"]) == 0
-    [scan] = [each for each in json.loads(capsys.readouterr().out) if each["key"] == "timers.scan_s"]
-    assert scan == {"key": "timers.scan_s", "value": 2.0, "line": lane.line("scan_s = ")}
+    [enter] = [each for each in json.loads(capsys.readouterr().out) if each["key"] == "timers.enter_s"]
+    assert enter == {"key": "timers.enter_s", "value": 15.0, "line": lane.line("enter_s = ")}
 
 
 def test_diff_says_no_when_they_differ(lane: Lane, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

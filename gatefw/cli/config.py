@@ -5,6 +5,8 @@ import difflib
 import json
 import os
 import shutil
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,9 +71,18 @@ example:
 Exit status: 0 when the file has today's layout, 1 when it would have to be written.
 """
 
+LAST_GOOD = """\
+Prints the last known good lane file: a copy of the one with which this gate last reached service. Nothing takes it by
+itself: compare it, mend the lane file, or put it in its place. Run it as the gate's own user, whose directory it is in.
+
+example:
+  gatefw config last-good > /tmp/good.toml
+  gatefw config diff /tmp/good.toml /etc/gatefw/lane.toml
+"""
+
 
 def add_parser(commands: Any) -> None:
-    """Add `config` with `show`, `diff`, `reference`, `schema` and `migrate`."""
+    """Add `config` and its commands."""
     group = command.add(commands, "config", "what a lane file comes to, and may hold", CONFIG)
     own = group.add_subparsers(title="commands", required=True, metavar="COMMAND")
     show = command.add(own, "show", "every key, its value, and where that comes from", SHOW)
@@ -86,9 +97,11 @@ def add_parser(commands: Any) -> None:
     migrate = command.add(own, "migrate", "bring a lane file to today's layout", MIGRATE)
     migrate.add_argument("file", type=Path, metavar="FILE", help="the lane file")
     migrate.add_argument("--write", action="store_true", help="change the file; what it was is kept beside it")
+    good = command.add(own, "last-good", "the lane file with which this gate last served", LAST_GOOD)
     for parser in (show, diff, migrate):
         command.add_json(parser)
     parsers = {show: run_show, diff: run_diff, reference: run_reference, schema: run_schema, migrate: run_migrate}
+    parsers[good] = run_last_good
     for parser, does in parsers.items():
         parser.set_defaults(run=does)
 
@@ -154,6 +167,21 @@ def run_migrate(arguments: argparse.Namespace) -> int:
             print(line)
         print(f"{path}: {_says(moved, backup)}")
     return 1 if moved and backup is None else 0
+
+
+def run_last_good(_arguments: argparse.Namespace) -> int:
+    """1: this gate never reached service with a lane file that it could keep."""
+    from gatefw import known_good
+    from gatefw.state import state_dir
+
+    kept = known_good.read(state_dir(os.environ))
+    if kept is None:
+        print(f"gatefw: there is none: {known_good.ASK}", file=sys.stderr)
+        return 1
+    when = datetime.fromtimestamp(kept.kept_at, UTC)
+    print(f"gatefw: served with gatefw {kept.version}, kept {when:%Y-%m-%d %H:%MZ}", file=sys.stderr)
+    print(kept.path.read_text(encoding="utf-8"), end="")
+    return 0
 
 
 def _says(moved: list[Any], backup: Path | None) -> str:

@@ -42,6 +42,6 @@ def _spelling(words: Words) -> dict[str, Spell]:
         "inputs": each(called, code(Signal)),
         "impaired": each(str, reasons),
         "latched": code(Reason),
-        "reason": code(Reason),
+        "reason": lambda value: words.label(value) if value == "config_broken" else code(Reason)(value),
         "hint": code(Reason),
     }
