@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 RUN = """\
 Runs the lane of FILE until SIGTERM: opens its devices, takes it into service, writes down what it decides before it
-acts, and publishes it. On SIGTERM a traveller under way may finish first.
+acts, and publishes it. On SIGTERM a traveller under way may finish first. With --out-of-service it lets nobody in,
+whatever the file says, until `gatefw lane open`.
 
 Where FILE cannot be used the gate goes into safe mode: its doors are made safe by the last known good lane file, a copy
 of the one with which it last reached service; `gatefw status` says what is wrong; nobody is let in. Mend the file, then
@@ -29,6 +30,7 @@ process that is a unit of its own reads its lane file itself: put the copy there
 
 example:
   gatefw run config/lanes/contactless-e-channel.toml
+  gatefw run --out-of-service /etc/gatefw/lane.toml
   gatefw run --if-broken exit /etc/gatefw/lane.toml
 """
 WATCHER = """\
@@ -58,6 +60,7 @@ def add_parser(commands: Any) -> None:
         parser = command.add(commands, name, summary, description)
         parser.add_argument("file", type=Path, metavar="FILE", help="the lane file")
         if name == "run":
+            parser.add_argument("--out-of-service", action="store_true", help="let nobody in until it is ordered")
             what = "where FILE cannot be used: safe-mode (the default), or exit with 2"
             parser.add_argument("--if-broken", choices=("safe-mode", "exit"), default="safe-mode", help=what)
             what = "run the copy of the lane file with which this gate last served, whatever FILE says"
@@ -80,6 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
                 raise
             if not _safe_mode(file, error):
                 return 0
+    if arguments.out_of_service:
+        lane = replace(lane, lane=replace(lane.lane, in_service=False))
     supervisor = Supervisor(replace(lane, last_known_good=arguments.last_known_good))
     supervisor.stop_on_signals()
     return supervisor.run()
