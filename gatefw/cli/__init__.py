@@ -54,10 +54,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "stick": ("stick",),
     "simulate": ("simulate",),
     "systems": ("systems",),
+    "completion": ("completion", "manual"),
 }
 """The file of each group in this folder, and its commands: a command loads no other group. In the order of the help."""
 
-    "completion": ("completion", "manual"),
 
 def parser(groups: Iterable[str] = GROUPS) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
