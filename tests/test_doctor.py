@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from patients import machine, patient, status
 
+from gatefw import config
 from gatefw.cli import main
 from gatefw.doctor import examine, gather, pages
 from gatefw.doctor.areas import lane as lane_area
@@ -37,6 +38,12 @@ def test_a_cause_stands_before_what_follows_from_it_however_bad_that_is() -> Non
     swapped = finding("G0501", Severity.WARNING, "G0030 reader.front")
     lost, other = finding("G0030", where="reader.front"), finding("G0030", where="camera.inside")
     assert told([lost, swapped, other]) == [("G0501", ["G0030"]), ("G0030", [])]
+
+
+def test_of_causes_as_bad_the_one_that_explains_more_of_what_there_is_comes_first() -> None:
+    many = finding("G0009", Severity.ERROR, "G0031", "G0032")
+    one = finding("G0001", Severity.ERROR, "G0031", "G0033", "G0034")
+    assert told([finding("G0032"), one, finding("G0031"), many]) == [("G0009", ["G0031", "G0032"]), ("G0001", [])]
 
 
 def test_what_follows_from_what_follows_stands_there_too() -> None:
@@ -172,6 +179,16 @@ def test_a_device_that_is_lost_is_the_reason_why_nobody_can_pass(tmp_path: Path)
     found = [*lane_area.phase(seen), *lane_area.devices(seen)]
     assert told(found) == [("G0030", ["G0031"])]
     assert found[1].cause == "is lost, since 12 s (device lost)"
+
+
+def test_a_daemon_in_safe_mode_is_named_and_its_broken_file_before_it(tmp_path: Path) -> None:
+    problem = "lane.toml:3: lane.procedur: unknown key; did you mean procedure?"
+    safe = status(phase="out_of_service", reason="config_broken", findings=[problem], file="lane.toml")
+    seen = patient(tmp_path, status=safe, file=tmp_path / "lane.toml")
+    assert told([*lane_area.phase(seen)]) == [("G0016", ["G0031"])]
+    broken = config.Finding("lane.toml", 3, "lane.procedur", "unknown key; did you mean procedure?")
+    seen = patient(tmp_path, status=safe, file=tmp_path / "lane.toml", problems=(broken,))
+    assert told([*lane_area.phase(seen), *lane_area.file(seen)]) == [("G0010", ["G0016", "G0031"])]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def gather(
     run = runtime_dir(env)
     tell("the running daemon")
     status, silence = _status(run / "control.sock")
-    running: Mapping[str, Any] = (status or {}).get("config", {})
+    running: Mapping[str, Any] = (status or {}).get("config", status or {})
     if "state" in running:
         env = {**env, "GATEFW_STATE": running["state"]}
     installed = machine.path(INSTALLED_FILE)

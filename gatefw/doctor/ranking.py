@@ -1,10 +1,10 @@
 """In which order findings are told: causes before what follows from them, the worst first.
 
 A finding that another one explains stands beneath it, however bad it is: the cause counts as bad as the worst that
-follows. Of causes equally bad the surer one comes first, then the one that explains more.
+follows. Of causes equally bad the surer one comes first, then the one that explains more of what there is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gatefw.doctor.finding import Finding, Severity
@@ -24,27 +24,22 @@ class Group:
 
 def ranked(findings: Iterable[Finding]) -> list[Group]:
     """Every finding once, as a cause or under one; the first line names what to mend first."""
-    left = sorted(findings, key=_badness)
-    groups: list[Group] = []
+    left, groups = list(findings), list[Group]()
     while left:
-        cause = next((each for each in left if not any(each.is_explained_by(other) for other in left)), left[0])
-        follows = _following(cause, left)
-        left = [each for each in left if each is not cause and each not in follows]
-        groups.append(Group(cause, tuple(follows)))
-    return sorted(groups, key=lambda group: (-group.severity.value, *_badness(group.cause)[1:], -len(group.follows)))
+        causes = [each for each in left if not any(each.is_explained_by(other) for other in left)]
+        group = min((Group(each, _following(each, left)) for each in causes or left), key=_place)
+        left = [each for each in left if each is not group.cause and each not in group.follows]
+        groups.append(group)
+    return sorted(groups, key=_place)
 
 
-def _badness(finding: Finding) -> tuple[float, float, float, str, str]:
-    return (
-        -finding.severity.value,
-        -finding.confidence,
-        -len(finding.explains),
-        finding.code,
-        finding.where,
-    )
+def _place(group: Group) -> tuple[float, float, float, str, str]:
+    """Smaller is earlier."""
+    cause = group.cause
+    return -group.severity.value, -cause.confidence, -len(group.follows), cause.code, cause.where
 
 
-def _following(cause: Finding, findings: list[Finding]) -> list[Finding]:
+def _following(cause: Finding, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """What follows from it, also at one or more removes; itself it is not, where they explain one another."""
     follows: list[Finding] = []
     causes = [cause]
@@ -53,4 +48,4 @@ def _following(cause: Finding, findings: list[Finding]) -> list[Finding]:
         more = [each for each in findings if each is not cause and each not in follows and each.is_explained_by(one)]
         follows += more
         causes += more
-    return sorted(follows, key=_badness)
+    return tuple(sorted(follows, key=lambda each: (-each.severity.value, each.code, each.where)))

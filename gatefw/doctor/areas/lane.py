@@ -14,6 +14,8 @@ from gatefw.errors import SetupError
 
 ELSEWHERE = (*MODEL_KEYS, "documents.csca", "watcher.required")
 """Keys of the lane file whose problems other areas tell: what is wrong there is not in the file."""
+SAFE_MODE = "config_broken"
+"""Why a daemon that could not use its lane file is out of service."""
 RESTARTS = 3
 LOSSES = 5
 _TURNED_DOWN = {
@@ -49,8 +51,8 @@ def file(seen: Seen) -> Iterator[Finding]:
 def _broken(seen: Seen, where: str, cause: str) -> Finding:
     """A daemon that serves by what it has read is not touched before its next start."""
     remedy = f"correct that line, then gatefw check {seen.file}, and sudo systemctl restart gatefw"
-    if seen.status is None or seen.status.get("phase") == "out_of_service":
-        follows = ("G0012", "G0020", "G0021", "G0023", "G0031")
+    if seen.status is None or seen.status.get("reason") == SAFE_MODE:
+        follows = ("G0012", "G0016", "G0020", "G0021", "G0023", "G0031")
         return Finding("G0010", Severity.ERROR, where, cause, remedy, explains=follows)
     cause = f"{cause} (the daemon runs by what it read before; its next start fails)"
     return Finding("G0010", Severity.WARNING, where, cause, remedy, explains=("G0012",))
@@ -133,6 +135,12 @@ def phase(seen: Seen) -> Iterator[Finding]:
     if seen.status is None:
         return
     now = str(seen.status.get("phase", ""))
+    if seen.status.get("reason") == SAFE_MODE:
+        told = "; ".join(seen.status.get("findings", ()))
+        cause = f"the daemon runs in safe mode: it could not use its lane file ({told})"
+        remedy = f"gatefw check {seen.file}; once that says no problems, gatefw reload"
+        evidence = {"made_safe": seen.status.get("made_safe")}
+        yield Finding("G0016", Severity.ERROR, "daemon", cause, remedy, evidence, ("G0012", "G0031", "G0280"))
     if latched := seen.status.get("latched"):
         cause = f"a fault is latched: {str(latched).replace('_', ' ')}; nobody is let in until somebody looked"
         yield Finding("G0033", Severity.ERROR, "lane", cause, _TURNED_DOWN["fault"], {"reason": latched}, ("G0031",))
