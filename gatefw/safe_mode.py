@@ -17,7 +17,7 @@ from types import FrameType
 from gatefw import __version__
 from gatefw.control import RELOAD, Answer, Done, Order, Rejected, Rejection
 from gatefw.control_server import ControlServer
-from gatefw.model import Occupancy, Phase
+from gatefw.model import Beam, DoorId, Occupancy, Phase, Position
 from gatefw.notify import Notifier, Turns
 
 TURN_S = 0.5
@@ -87,7 +87,7 @@ class SafeMode:
 
     @property
     def status(self) -> dict[str, object]:
-        """As the daemon's own: what is not known here is empty."""
+        """As the daemon's own; nothing is sensed, so where doors and people are is not known."""
         return {
             "lane": "",
             "version": __version__,
@@ -98,8 +98,8 @@ class SafeMode:
             "made_safe": self._doors,
             "last_known_good": self._known_good,
             "in_service": False,
-            "doors": {},
-            "beams": {},
+            "doors": {door.value: Position.UNKNOWN.value for door in DoorId},
+            "beams": {door.value: Beam.UNKNOWN.value for door in DoorId},
             "released": {},
             "occupancy": Occupancy.UNKNOWN.value,
             "inputs": {},

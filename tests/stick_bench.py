@@ -76,7 +76,8 @@ class Gate:
     """A machine whose daemon is played: which version runs, in which phase, what its sensors say. Time is virtual.
 
     left: how many more calls it answers before the power is cut. `starts` is what a version does to the stores when it
-    starts; one of `dead` never answers, `lost` is what a version does not find.
+    starts; one of `dead` never answers, `lost` is what a version does not find,
+    `bewildered` what it says is wrong with the lane file.
     """
 
     places: Places
@@ -86,6 +87,7 @@ class Gate:
     doors: dict[str, str] = field(default_factory=lambda: {"entry_door": "secured", "exit_door": "secured"})
     dead: frozenset[str] = frozenset()
     lost: dict[str, list[str]] = field(default_factory=dict)
+    bewildered: dict[str, list[str]] = field(default_factory=dict)
     tested: Callable[[str], list[str]] = lambda _version: []
     starts: Callable[[str], None] = nobody_hears
     left: int = 1_000_000
@@ -113,6 +115,7 @@ class Gate:
             "doors": self.doors,
             "occupancy": self.occupancy,
             "missing": self.lost.get(self.running, []),
+            "findings": self.bewildered.get(self.running, []),
         }
 
     def order(self, verb: str) -> None:

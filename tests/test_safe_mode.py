@@ -74,6 +74,7 @@ def test_the_gate_says_that_it_is_out_of_service_and_what_is_wrong(bench: Bench)
     assert (told["phase"], told["in_service"], told["reason"]) == ("out_of_service", False, "config_broken")
     assert told["findings"] == [FINDING]
     assert told["made_safe"] == "by the last known good lane file"
+    assert (set(told["doors"].values()), told["occupancy"]) == ({"unknown"}, "unknown"), "nothing is sensed"
     assert bench.made_safe == 1, "doors that are safe are left alone"
 
 

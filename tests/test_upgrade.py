@@ -167,6 +167,14 @@ def test_a_version_that_does_not_find_a_device_goes_away_again(gate: Gate, two: 
     is_back(gate)
 
 
+def test_a_version_that_cannot_use_the_lane_file_goes_away_again(gate: Gate, two: Path) -> None:
+    """It is up, out of service, and in safe mode: nobody would ever be let in."""
+    gate.bewildered = {"2.0": ["/etc/gatefw/lane.toml:7: timers.scan: unknown key"]}
+    outcome = gate.install(two / "two")
+    assert outcome.problem.startswith("it cannot use the lane file: /etc/gatefw/lane.toml:7: timers.scan")
+    is_back(gate)
+
+
 def test_a_version_whose_daemon_does_not_come_up_goes_away_again_with_what_it_did_to_the_stores(
     gate: Gate, two: Path
 ) -> None:

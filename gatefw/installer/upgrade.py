@@ -150,6 +150,8 @@ class Upgrade:
             return "its daemon does not answer"
         if status["version"] != self._record.to:
             return f"the daemon that answers is gatefw {status['version']}"
+        if wrong := status.get("findings"):  # it is in safe mode
+            return f"it cannot use the lane file: {wrong[0]}"
         if self._record.answered and (lost := sorted(set(status["missing"]) - set(self._record.missing))):
             return f"it does not find {', '.join(lost)}, which gatefw {self._record.before} had"
         return "" if status["phase"] in leave.RESTING else f"its lane is in {status['phase']}"
