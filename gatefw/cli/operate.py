@@ -64,8 +64,26 @@ def add_parser(commands: Any) -> None:
 
 def run_status(arguments: argparse.Namespace) -> int:
     told = command.order(arguments, "status")
-    _show(arguments, told if arguments.json else {**told, "health": _in_short(told["health"])})
+    _show(arguments, told if arguments.json else {**_of_now(told), "health": _in_short(told["health"])})
     return 0
+
+
+def _of_now(told: dict[str, Any]) -> dict[str, Any]:
+    """The moment in a few words: `gatefw watch` shows it as it goes on, --json has all of it."""
+    at_rest = {name for name, level in told["signals"].items() if level == "off"}
+    runs = [f"{each['run']} waits for {'+'.join(each['waits_for'])} {each['waited_s']} s" for each in told["runs"]]
+    left = {door: f"{left_s} s" for door, left_s in told["lease_left_s"].items() if left_s is not None}
+    timer = told["timer"]
+    face = told["face"]
+    return {
+        **told,
+        "runs": runs,
+        "timer": timer and f"{timer['name']} {timer['left_s']} s",
+        "lease_left_s": left,
+        "zones": {zone: "somebody" if there else "nobody" for zone, there in told["zones"].items()},
+        "signals": {name: level for name, level in told["signals"].items() if name not in at_rest},
+        "face": face and f"{face['camera']} {face['for_s']} s ago",
+    }
 
 
 def _in_short(health: dict[str, Any]) -> dict[str, str]:
