@@ -100,6 +100,12 @@ def test_keys_that_may_come_to_lie_on_the_swap_are_said_of_a_daemon_that_could_n
     loose = status(memory={"locked": False, "undumpable": False, "why_not": ""})
     assert set(found(board(tmp_path, swap, status=loose), "host")) == {"G0111", "G0112"}
     assert found(board(tmp_path, swap), "host") == {}
+    vision = {
+        "/proc/77/cmdline": "python\0-m\0gatefw.vision\0",
+        "/proc/77/status": "Name:\tpython\nVmLck:\t       0 kB\n",
+    }
+    [finding] = found(board(tmp_path, swap | vision), "host").values()
+    assert (finding.code, finding.where) == ("G0111", "vision")
 
 
 def test_a_unit_without_a_watchdog_is_named(tmp_path: Path) -> None:
@@ -256,6 +262,7 @@ def test_a_port_that_another_process_has_open_is_named_with_that_process(tmp_pat
     [finding] = found(seen, "serial").values()
     assert (finding.code, finding.where, finding.evidence["pid"]) == ("G0161", "reader.front", 4711)
     assert "minicom" in finding.cause
+    assert "-D" not in finding.cause
 
 
 def test_a_name_that_may_pass_to_another_device_is_a_warning_with_the_one_that_stays(tmp_path: Path) -> None:

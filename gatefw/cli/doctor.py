@@ -34,10 +34,11 @@ done at all.
 """
 EXPLAIN = """\
 Prints the page of a finding of `gatefw doctor`: what it means, what the gate does meanwhile, how to find the cause and
-how to mend it.
+how to mend it. Without a code it lists them all.
 
 example:
   gatefw explain G0200
+  gatefw explain | grep -i clock
 """
 HEALTHY, DEGRADED, BROKEN = 0, 1, 3
 UNSEEN = "G0002"
@@ -57,7 +58,7 @@ def add_parser(commands: Any) -> None:
     doctor.add_argument("--fix", action="store_true", help="mend what is safe to mend")
     doctor.set_defaults(run=run_doctor, usage_error=doctor.error)
     explain = command.add(commands, "explain", "what a finding of doctor means", EXPLAIN)
-    explain.add_argument("code", metavar="CODE", help="as G0200")
+    explain.add_argument("code", nargs="?", metavar="CODE", help="as G0200; none lists them all")
     explain.set_defaults(run=run_explain)
     for parser in (doctor, explain):
         command.add_json(parser)
@@ -158,6 +159,10 @@ def _group(group: "Group") -> dict[str, Any]:
 def run_explain(arguments: argparse.Namespace) -> int:
     from gatefw.doctor import pages
 
+    if arguments.code is None:
+        titles = pages.titles()
+        print(json.dumps(titles, indent=2) if arguments.json else "\n".join(f"{a}  {b}" for a, b in titles.items()))
+        return 0
     text = pages.page(arguments.code)
     if arguments.json:
         code, _, title = text.partition("\n")[0].removeprefix("# ").partition(": ")

@@ -13,6 +13,7 @@ HOT_C, COOL_C = 80, 85  # a Raspberry Pi slows down at 80 and more at 85
 LEAST_FREE_MB, LEAST_INODES = 64, 1000
 LEAST_MEMORY_MB, LOW_MEMORY_MB = 48, 128
 WORN, WORN_OUT = 9, 11  # of an eMMC's own scale: 9 is 80 to 90 % of its life, 11 beyond it
+LOCK = "LimitMEMLOCK=infinity in the unit, or sudo swapoff -a; then restart"
 FOLLOWS_FROM_NO_DISK = ("G0020", "G0021", "G0023", "G0031", "G0033", "G0034", "G0262", "G0265")
 
 
@@ -132,6 +133,11 @@ def memory(seen: Seen) -> Iterator[Finding]:
         severity = Severity.ERROR if free_mb < LEAST_MEMORY_MB else Severity.WARNING
         remedy = "ps aux --sort=-rss | head names who has it; a gate's board runs nothing else"
         yield Finding("G0110", severity, "host", cause, remedy, sizes_mb, ("G0021", "G0024"))
+    if swap_mb and any(_vision_unlocked(seen.machine)):
+        cause = (
+            f"vision's memory is not locked and there are {swap_mb} MB of swap: templates may come to lie on the disk"
+        )
+        yield Finding("G0111", Severity.WARNING, "vision", cause, LOCK, {"swap_mb": swap_mb})
     hardened = (seen.status or {}).get("memory")
     if not hardened:
         return
@@ -139,12 +145,21 @@ def memory(seen: Seen) -> Iterator[Finding]:
         cause = (
             f"the daemon's memory is not locked and there are {swap_mb} MB of swap: keys may come to lie on the disk"
         )
-        remedy = "LimitMEMLOCK=infinity in the unit, or sudo swapoff -a; then restart"
-        yield Finding("G0111", Severity.WARNING, "daemon", cause, remedy, {**hardened, "swap_mb": swap_mb})
+        yield Finding("G0111", Severity.WARNING, "daemon", cause, LOCK, {**hardened, "swap_mb": swap_mb})
     if not hardened.get("undumpable"):
         cause = "the daemon may write core dumps: keys and templates would lie in them"
         remedy = "LimitCORE=0 in the unit (gatefw.service has it), then restart"
         yield Finding("G0112", Severity.WARNING, "daemon", cause, remedy, dict(hardened))
+
+
+def _vision_unlocked(machine: Machine) -> Iterator[bool]:
+    """Of each vision process that runs here, whether it locked nothing of its memory."""
+    for process in machine.glob("/proc/[0-9]*"):
+        try:
+            ours = b"gatefw.vision" in (process / "cmdline").read_bytes()
+            yield ours and "VmLck:\t       0 kB" in (process / "status").read_text()
+        except OSError:
+            continue  # it has ended, or is another user's
 
 
 def watchdogs(seen: Seen) -> Iterator[Finding]:

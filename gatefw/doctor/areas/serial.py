@@ -6,6 +6,8 @@ from pathlib import Path
 from gatefw.doctor.finding import Finding, Severity, Unseen
 from gatefw.doctor.seen import Seen
 
+GROUPS = ("gatefw", "dialout", "video", "gpio", "tty")
+"""The gate's users are in these; see systemd/."""
 OURS = (b"gatefw", b"hw.sim")
 """In the command line of a process that may have a port open: the daemon's, and the simulated world's."""
 
@@ -72,10 +74,10 @@ def held(seen: Seen) -> Iterator[Finding]:
             continue
         for target in targets & (ports.keys() | {f"/{Path(each).relative_to(seen.machine.root)}" for each in ports}):
             label = ports.get(target) or ports[str(seen.machine.path(target))]
-            words = command.decode(errors="replace")[:60]
-            cause = f"another process has its port open: {words} (process {process.name}); bytes go to whoever is first"
+            name = Path(command.split(b" ")[0].decode(errors="replace")).name  # what it was given may be secret
+            cause = f"another process has its port open: {name} (process {process.name}); bytes go to whoever is first"
             remedy = f"end it: sudo kill {process.name}; a modem manager goes by sudo apt remove modemmanager"
-            evidence = {"pid": int(process.name), "command": words}
+            evidence = {"pid": int(process.name), "program": name}
             follows = (f"G0030 {label}", f"G0032 {label}", f"G0035 {label}", "G0031")
             yield Finding("G0161", Severity.ERROR, label, cause, remedy, evidence, follows)
     if unseen and seen.machine.uid != 0:
@@ -93,10 +95,7 @@ def allowed(seen: Seen) -> Iterator[Finding]:
         if not place.exists():
             continue
         status = place.stat()
-        if (
-            ids.get(str(status.st_gid)) not in ("dialout", "video", "gpio", "gatefw", "tty")
-            and not status.st_mode & 0o006
-        ):
+        if ids.get(str(status.st_gid)) not in GROUPS and not status.st_mode & 0o006:
             cause = f"the gate's user may not open {path}: it belongs to group {ids.get(str(status.st_gid))}"
             remedy = (
                 "sudo cp systemd/70-gatefw.rules /etc/udev/rules.d/; sudo udevadm control --reload; plug it in again"
