@@ -49,6 +49,14 @@ VIOLATIONS = {
         "gatefw/installer/places.py",
         "import gatefw.config",
     ),
+    "words for people know what there is to be said, and not who says it": (
+        "gatefw/words/status.py",
+        "import gatefw.display",
+    ),
+    "safe mode makes doors safe and says why: it has no lane, no store and no device of its own": (
+        "gatefw/safe_mode.py",
+        "import gatefw.journal",
+    ),
     "the watcher can only drop outputs: it knows neither lane nor gate nor journal": (
         "gatefw/watcher.py",
         "import gatefw.leases",

@@ -243,6 +243,23 @@ def test_a_gate_that_never_served_tells_at_least_what_is_wrong(site: Site) -> No
 
 
 @pytest.mark.real
+def test_under_systemd_a_mended_file_is_a_new_start_of_the_whole_gate(site: Site) -> None:
+    """The vision unit ended over the same file; a start of the supervisor's unit wants it again."""
+    site.spoil()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(site.place / "notify"))
+        site.env["NOTIFY_SOCKET"] = str(site.place / "notify")
+        daemon = site.run("run")
+        try:
+            assert site.status()["reason"] == "config_broken"
+            site.file.write_text(SIMULATED.read_text(encoding="utf-8"))
+            call(site.place / "control.sock", "reload", timeout_s=WAIT_S)
+        finally:
+            daemon.communicate(timeout=WAIT_S)
+    assert daemon.returncode == 0
+
+
+@pytest.mark.real
 def test_before_a_start_and_after_an_end_doors_are_made_safe_by_what_is_known(site: Site) -> None:
     site.serve_once()
     site.spoil()

@@ -109,7 +109,10 @@ def _usable(file: Path) -> config.Config:
 
 
 def _safe_mode(file: Path, error: SetupError) -> bool:
-    """Doors safe and diagnostics up, until the file is mended and read again (True), or it is stopped (False)."""
+    """Doors safe and diagnostics up, until the file is mended and read again (True), or the process is to end (False).
+
+    Under systemd it ends then as well: its next start brings up the vision process, which ended over the same file.
+    """
     from gatefw.private_file import make_directory
     from gatefw.safe_mode import SafeMode
 
@@ -129,7 +132,7 @@ def _safe_mode(file: Path, error: SetupError) -> bool:
     make_directory(directory)
     mode = SafeMode(file, findings, lambda: _made_safe(kept), again, known)
     mode.stop_on_signals()
-    return mode.run(directory / "control.sock")
+    return mode.run(directory / "control.sock") and not os.environ.get("NOTIFY_SOCKET")
 
 
 def _made_safe(kept: "KnownGood | None") -> str:
