@@ -96,12 +96,12 @@ def _whole(seen: "Seen") -> bool:
 
 
 def _changes(source: "Source") -> int:
-    count = 0
+    before = 0
     while True:
-        seen = source.seen
-        if seen.lane is not None or seen.gone:
-            print(json.dumps(seen.told()), flush=True)
-        count = source.changes(count, FIRST_S)
+        count = source.changes(before, FIRST_S)
+        if count != before:
+            print(json.dumps(source.seen.told()), flush=True)
+        before = count
 
 
 def _screen(arguments: argparse.Namespace, source: "Source") -> int:

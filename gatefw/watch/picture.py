@@ -12,8 +12,8 @@ from enum import Enum
 from gatefw.model import Beam, Input, Occupancy, Phase, Position, Signal
 from gatefw.watch.seen import Device, Door, Event, Lane, Run, Seen
 
-OLD_S = 1.5
-"""A status of so long ago is told to be old."""
+OLD_S = 1.0
+"""A status is told to be old when the next one is so late."""
 RECENT_S = 60.0
 """The face of so long ago is nobody's any more."""
 LEFT, DEVICES, BARS, BAR = 50, 8, 4, 7
@@ -112,7 +112,7 @@ def _header(seen: Seen, now_s: float) -> Line:
     told = line(f"{lane.name}  ", Style.TITLE) + line(lane.phase.upper(), style) + line(f"  {service}")
     if seen.gone:
         return told + line("  as it was ", Style.BAD) + line(f"{duration(age_s)} ago", Style.BAD)
-    if age_s > OLD_S:
+    if age_s > OLD_S + seen.every_s:
         return told + line(f"  ~ {duration(age_s)} old", Style.ODD)
     return told + line(f"  live  journal {lane.journal_head}", Style.FAINT)
 

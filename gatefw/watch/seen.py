@@ -100,7 +100,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """gone: why nobody answers, "" while somebody does. deaf: why no events come. at_s: of the last status."""
+    """gone: why nobody answers, "" while somebody does. deaf: why no events come. at_s: of the last status.
+    every_s: how often one is asked for.
+    """
 
     lane: Lane | None = None
     devices: tuple[Device, ...] = ()
@@ -109,6 +111,7 @@ class Seen:
     gone_s: float = 0.0
     deaf: str = ""
     at_s: float = 0.0
+    every_s: float = 0.25
 
     def told(self) -> dict[str, object]:
         """For machines: the lane and its devices, without events; a gate that does not answer says only why."""

@@ -35,7 +35,7 @@ class Source:
         self._lock, self._ended, self._news = threading.Lock(), threading.Event(), threading.Condition()
         self._changes = 0
         self._head: int | None = None
-        self.seen = Seen()
+        self.seen = Seen(every_s=every_s)
         self._threads = [threading.Thread(target=work, name=name) for name, work in self._work.items()]
 
     @property
