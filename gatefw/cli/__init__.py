@@ -43,7 +43,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "keys": ("keys",),
     "journal": ("journal",),
     "why": ("why",),
-    "stats": ("stats",),
+    "replay": ("replay",),
     "bundle": ("bundle",),
     "metrics": ("metrics",),
     "reload": ("reload",),
