@@ -45,6 +45,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "why": ("why",),
     "replay": ("replay",),
     "bundle": ("bundle",),
+    "stats": ("stats",),
     "metrics": ("metrics",),
     "reload": ("reload",),
     "models": ("models",),
