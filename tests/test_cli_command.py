@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from peers import until
 
 from gatefw.cli import GROUPS, command
 
@@ -36,6 +37,17 @@ def test_nobody_is_told_where_nobody_looks() -> None:
     with command.progress(file, lambda: next(seconds)) as tell:
         tell("one of ten")
     assert file.getvalue() == ""
+
+
+def test_whoever_waits_for_one_answer_is_told_for_how_long() -> None:
+    terminal = Terminal()
+    with command.waiting("reset: waiting for the gate", terminal):
+        until(lambda: "reset: waiting for the gate, " in terminal.getvalue(), "a word on it")
+    assert terminal.getvalue().endswith("\r"), "and nothing of it stays"
+    quick = Terminal()
+    with command.waiting("status", quick):
+        pass
+    assert quick.getvalue() == ""
 
 
 def test_a_full_disk_is_said_in_a_line() -> None:

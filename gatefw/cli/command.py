@@ -3,6 +3,8 @@
 import argparse
 import json
 import os
+import sys
+import threading
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
@@ -10,11 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from gatefw.control import call
+from gatefw.control import EXPIRES_S, call
 from gatefw.state import runtime_dir
 
 if TYPE_CHECKING:
     from gatefw.bus_keys import ClientKey
+    from gatefw.model import Phase
     from gatefw.words import Words
 
 QUIET_S = 1.0
@@ -70,10 +73,23 @@ def order(arguments: argparse.Namespace, verb: str, args: Mapping[str, object] |
     """Give an order: with `--key` over the bus, else over the control socket. Raises what `control.call` does."""
     expects = getattr(arguments, "expects", None)
     if arguments.key is None:
-        return call(control_socket(arguments), verb, args, expects=expects)
+        return ask(arguments, verb, args, expects=expects)
     from gatefw import bus_client
 
-    return bus_client.order(bus_key(arguments), verb, args, expects=expects)
+    with waiting(f"{verb}: waiting for the gate"):
+        return bus_client.order(bus_key(arguments), verb, args, expects=expects)
+
+
+def ask(
+    arguments: argparse.Namespace,
+    verb: str,
+    args: Mapping[str, object] | None = None,
+    timeout_s: float = EXPIRES_S,
+    expects: "Phase | None" = None,
+) -> dict[str, Any]:
+    """Give an order over the control socket. Raises what `control.call` does."""
+    with waiting(f"{verb}: waiting for the gate"):
+        return call(control_socket(arguments), verb, args, timeout_s, expects)
 
 
 def show(result: dict[str, Any], as_json: bool) -> None:
@@ -111,3 +127,26 @@ def progress(terminal: TextIO, clock: Callable[[], float] = time.monotonic) -> I
     finally:
         if width:
             print(f"\r{'':<{width}}\r", end="", file=terminal, flush=True)
+
+
+@contextmanager
+def waiting(what: str, terminal: TextIO | None = None) -> Iterator[None]:
+    """Tells a terminal each second for how long nothing has come, for a step that cannot tell by itself."""
+    out = terminal or sys.stderr
+    if not out.isatty():
+        yield
+        return
+    over, began_s = threading.Event(), time.monotonic()
+
+    def tick() -> None:
+        with progress(out) as tell:
+            while not over.wait(QUIET_S):
+                tell(f"{what}, {time.monotonic() - began_s:.0f} s")
+
+    thread = threading.Thread(target=tick, name="waiting")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -103,7 +103,7 @@ def _added(
 
 
 def run_list(arguments: argparse.Namespace) -> int:
-    told = call(command.control_socket(arguments), "devices")
+    told = command.ask(arguments, "devices")
     if arguments.json:
         print(json.dumps(told, indent=2))
         return 0

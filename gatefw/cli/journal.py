@@ -11,7 +11,6 @@ from typing import Any
 
 from gatefw import journal_audit, keys
 from gatefw.cli import command
-from gatefw.control import call
 from gatefw.errors import Refusal
 from gatefw.journal_anchor import Signed, Signer
 from gatefw.journal_audit import Report
@@ -173,7 +172,7 @@ def run_receipt(arguments: argparse.Namespace) -> int:
 
 def run_acknowledge(arguments: argparse.Namespace) -> int:
     line = (sys.stdin.read(LINE_CHARS) if arguments.line == "-" else arguments.line).strip()
-    command.show(call(command.control_socket(arguments), "journal_acknowledge", {"line": line}), arguments.json)
+    command.show(command.ask(arguments, "journal_acknowledge", {"line": line}), arguments.json)
     return 0
 
 

@@ -137,7 +137,7 @@ def _seen_from_afar(name: str, endpoint: str, host: str) -> str:
 
 
 def run_list(arguments: argparse.Namespace) -> int:
-    told = call(command.control_socket(arguments), "keys")
+    told = command.ask(arguments, "keys")
     if arguments.json:
         print(json.dumps({"keys": told["keys"]}, indent=2))
         return 0
@@ -149,17 +149,17 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 
 def run_revoke(arguments: argparse.Namespace) -> int:
-    command.show(call(command.control_socket(arguments), "key_revoke", {"name": arguments.name}), arguments.json)
+    command.show(command.ask(arguments, "key_revoke", {"name": arguments.name}), arguments.json)
     return 0
 
 
 def run_show_server(arguments: argparse.Namespace) -> int:
-    told = call(command.control_socket(arguments), "keys")
+    told = command.ask(arguments, "keys")
     del told["keys"]
     command.show(told, arguments.json)
     return 0
 
 
 def run_rotate(arguments: argparse.Namespace) -> int:
-    command.show(call(command.control_socket(arguments), "key_rotate"), arguments.json)
+    command.show(command.ask(arguments, "key_rotate"), arguments.json)
     return 0

@@ -9,7 +9,6 @@ from typing import Any
 from gatefw import key_audit, records
 from gatefw.cli import command, facts, key_words, place
 from gatefw.cli.people import until
-from gatefw.control import call
 from gatefw.errors import Refusal
 
 DESTROY_S = 60.0
@@ -94,7 +93,7 @@ def run_destroy(arguments: argparse.Namespace) -> int:
 
 
 def run_list(arguments: argparse.Namespace) -> int:
-    result = call(command.control_socket(arguments), "partitions")
+    result = command.ask(arguments, "partitions")
     if arguments.json:
         print(json.dumps(result, indent=2))
         return 0
@@ -114,7 +113,7 @@ def run_audit(arguments: argparse.Namespace) -> int:
 
 
 def _order(arguments: argparse.Namespace, verb: str, args: dict[str, object]) -> int:
-    result = call(command.control_socket(arguments), verb, {"name": arguments.name, **args}, DESTROY_S)
+    result = command.ask(arguments, verb, {"name": arguments.name, **args}, DESTROY_S)
     command.show(result, arguments.json)
     return 0
 

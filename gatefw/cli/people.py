@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from gatefw.cli import command, facts
-from gatefw.control import call
 
 ENROL_S = 60.0
 ENROL = """\
@@ -76,19 +75,19 @@ def run_enrol(arguments: argparse.Namespace) -> int:
         "facts": facts.given(arguments),
         "consent": arguments.consent,
     }
-    result = call(command.control_socket(arguments), "enrol", args, ENROL_S)
+    result = command.ask(arguments, "enrol", args, ENROL_S)
     command.show(result | ({"token": tokens[0]} if arguments.new_token else {}), arguments.json)
     return 0
 
 
 def run_revoke(arguments: argparse.Namespace) -> int:
-    result = call(command.control_socket(arguments), "revoke", {"subject": arguments.subject})
+    result = command.ask(arguments, "revoke", {"subject": arguments.subject})
     command.show(result, arguments.json)
     return 0
 
 
 def run_subjects(arguments: argparse.Namespace) -> int:
-    result = call(command.control_socket(arguments), "subjects")
+    result = command.ask(arguments, "subjects")
     if arguments.json:
         print(json.dumps(result, indent=2))
         return 0

@@ -4,7 +4,6 @@ import argparse
 from typing import Any
 
 from gatefw.cli import command, facts
-from gatefw.control import call
 
 CHANGE_FACTS = """\
 Changes what is known of somebody: another name, a new document, a permit that was extended. Facts that are not named
@@ -40,11 +39,11 @@ def add_parser(commands: Any) -> None:
 
 def run_change(arguments: argparse.Namespace) -> int:
     args = {"subject": arguments.subject, "facts": facts.given(arguments)}
-    command.show(call(command.control_socket(arguments), "change_facts", args), arguments.json)
+    command.show(command.ask(arguments, "change_facts", args), arguments.json)
     return 0
 
 
 def run_withdraw(arguments: argparse.Namespace) -> int:
     args = {"subject": arguments.subject, "to": arguments.to}
-    command.show(call(command.control_socket(arguments), "withdraw_consent", args), arguments.json)
+    command.show(command.ask(arguments, "withdraw_consent", args), arguments.json)
     return 0

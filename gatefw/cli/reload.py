@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from gatefw.cli import command
-from gatefw.control import RELOAD, call
+from gatefw.control import RELOAD
 
 TEXT = """\
 Has the running daemon read its lane file again. What changed in [timers], [[rule]], [tries], [tokens], [documents] and
@@ -31,6 +31,6 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0: all that changed counts now; 1: some of it needs a restart."""
-    told = call(command.control_socket(arguments), RELOAD, timeout_s=arguments.wait_s)
+    told = command.ask(arguments, RELOAD, timeout_s=arguments.wait_s)
     command.show(told, arguments.json)
     return 1 if told["refused"] else 0
