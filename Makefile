@@ -10,7 +10,7 @@ TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
 # A gate is four processes and a test may start several: each would compile anew all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test check conformance fuzz hil systems trust bench bench-search diagram clean
+.PHONY: help demo test check conformance fuzz hil systems break-it trust bench bench-search diagram clean
 
 help:
 	@echo "make demo    watch a day at a simulated lane (about a minute and a half)"
@@ -20,6 +20,7 @@ help:
 	@echo "make fuzz    ten seconds of damaged bytes for every decoder"
 	@echo "make hil     hardware in the loop, without hardware: as much of it as this machine can"
 	@echo "make systems every lane file live, on simulated hardware: who passes, who is refused"
+	@echo "make break-it  break the simulated gate in 25 ways; does the first line of gatefw doctor name each?"
 	@echo "make trust   the promises of a gate, each with what came of trying it (some minutes)"
 	@echo "make bench   measure on this machine"
 	@echo "make bench-search  the search among a million beside other libraries (ten minutes and more; QUICK=1: less)"
@@ -58,6 +59,10 @@ hil: $(VENV)/installed-dev
 systems: $(VENV)/installed-dev
 	$(BIN)/gatefw models install --photos
 	$(BIN)/python tests/systems/run
+
+break-it: $(VENV)/installed-dev
+	$(BIN)/gatefw models install --photos
+	$(BIN)/python tests/break_it/run
 
 trust: $(VENV)/installed-dev
 	$(BIN)/python tests/trust/run

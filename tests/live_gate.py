@@ -29,13 +29,13 @@ class LiveGate:
 
     def __init__(self, world: WorldClient, run: Path, env: dict[str, str], config: Path, stack: ExitStack) -> None:
         self.world, self.run = world, run
-        self._env, self._config, self._stack = env, config, stack
+        self.env, self.config, self._stack = env, config, stack
         self.daemon = self.start("run")
 
     def start(self, command: str, *options: str) -> "subprocess.Popen[bytes]":
         log = self._stack.enter_context((self.run / f"{command}.log").open("ab"))
-        words = [sys.executable, "-m", "gatefw", "-v", command, *options, str(self._config)]
-        process = subprocess.Popen(words, env=self._env, stdout=log, stderr=log)
+        words = [sys.executable, "-m", "gatefw", "-v", command, *options, str(self.config)]
+        process = subprocess.Popen(words, env=self.env, stdout=log, stderr=log)
         self._stack.callback(_end, process)
         return process
 

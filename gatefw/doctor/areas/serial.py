@@ -57,9 +57,20 @@ def twice(seen: Seen) -> Iterator[Finding]:
             yield Finding("G0162", Severity.ERROR, label, cause, remedy, {"port": place.resolve().name}, follows)
 
 
+def _nodes(seen: Seen) -> dict[str, str]:
+    """Whose each port's node is, by its path for us and for the machine's own processes."""
+    nodes, root = {}, seen.machine.root.resolve()
+    for label, path in _ports(seen):
+        node = seen.machine.path(path).resolve()
+        nodes[str(node)] = label
+        if node.is_relative_to(root):
+            nodes[f"/{node.relative_to(root)}"] = label
+    return nodes
+
+
 def held(seen: Seen) -> Iterator[Finding]:
     """whether another process has a port open"""
-    ports = {str(seen.machine.path(path).resolve()): label for label, path in _ports(seen)}
+    ports = _nodes(seen)
     unseen = 0
     for process in seen.machine.glob("/proc/[0-9]*") if ports else ():
         try:
@@ -72,8 +83,8 @@ def held(seen: Seen) -> Iterator[Finding]:
             continue  # it has ended
         if any(word in command for word in OURS):
             continue
-        for target in targets & (ports.keys() | {f"/{Path(each).relative_to(seen.machine.root)}" for each in ports}):
-            label = ports.get(target) or ports[str(seen.machine.path(target))]
+        for target in targets & ports.keys():
+            label = ports[target]
             name = Path(command.split(b" ")[0].decode(errors="replace")).name  # what it was given may be secret
             cause = f"another process has its port open: {name} (process {process.name}); bytes go to whoever is first"
             remedy = f"end it: sudo kill {process.name}; a modem manager goes by sudo apt remove modemmanager"
