@@ -1,5 +1,4 @@
-"""Machines to install on that are directories, wheels of this tree with a version that is made up, and a gate's daemon that
-is told what to say."""
+"""Machines to install on that are directories, wheels of this tree as other versions, and a daemon that is played."""
 
 import json
 import platform
@@ -132,6 +131,9 @@ class Gate:
             self.running = self.places.version_of(self.places.current) or ""
             self.phase = "idle" if in_service else "out_of_service"
             self.starts(self.running)
+
+    def gave_up(self) -> bool:
+        return False
 
     def settle(self) -> None:
         self.counted()

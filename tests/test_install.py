@@ -182,3 +182,28 @@ def test_the_converters_environment_is_pinned_to_the_last_package() -> None:
     lines = (CONVERT / "requirements.txt").read_text().splitlines()
     assert all("==" in line for line in lines if line and not line.startswith("#"))
     assert {"ai-edge-quantizer==0.10.0", "ai-edge-litert==2.3.0"} <= set(lines)
+
+
+@pytest.mark.models
+def test_finished_models_are_taken_from_a_stick_if_they_are_those_of_the_cards(models: Path, tmp_path: Path) -> None:
+    """Nothing is fetched and nothing converted: the directory has no archive."""
+    said: list[str] = []
+    reference = all(cards.sha256(models / card.file) == card.sha256 for card in cards.shipped())
+    if not reference:
+        pytest.skip("this processor made other bytes than the reference, which no other machine takes")
+    install(tmp_path / "state", said.append, source=models)
+    assert [line.split(" bytes taken from")[0].split(":")[0] for line in said] == [
+        *(c.name for c in cards.shipped()),
+        "models",
+    ]
+    assert all(cards.installed(tmp_path / "state" / "models", card.name)[0] == card for card in cards.shipped())
+
+
+def test_finished_models_with_other_bytes_are_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    offered, state = tmp_path / "offered", tmp_path / "state"
+    offered.mkdir()
+    for card in cards.shipped():
+        (offered / card.file).write_bytes(b"something else")
+    with pytest.raises(ModelError, match=r"sha256 is .*, the card of this version says .*; take the models of"):
+        install(state, no_say, source=offered)
+    assert not state.exists()

@@ -6,10 +6,12 @@ journal.
 """
 
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from live_gate import live_gate
 from stick_bench import LANE, Gate, PowerCut, files, listed, machine, really_tested, stick
 
 from gatefw.errors import SetupError
@@ -300,3 +302,17 @@ def test_a_wheel_of_this_tree_passes_its_own_self_test_and_a_broken_one_goes_bac
     assert outcome.version == "1.0"
     assert "processes: ModuleNotFoundError: No module named 'nothing_like_it'" in outcome.problem
     assert versions(gate) == ("1.0", "1.0", "1.0")
+
+
+@pytest.mark.real
+@pytest.mark.models
+def test_a_gate_that_is_tried_lets_nobody_in_until_it_is_ordered(models: Path, photos: Path) -> None:
+    """`gatefw run --out-of-service`, on a lane whose file has it in service; its sensors are asked meanwhile."""
+    with live_gate(models, photos) as gate:
+        gate.kill(signal.SIGTERM)
+        gate.daemon = gate.start("run", "--out-of-service")
+        gate.await_phase("out_of_service")
+        status = gate.ask("status")
+        assert (status["occupancy"], set(status["doors"].values())) == ("empty", {"secured"})
+        gate.ask("open")
+        gate.await_phase("idle")

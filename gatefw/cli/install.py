@@ -1,8 +1,11 @@
 """gatefw install, uninstall, self-test: onto a machine, to another version, and off again."""
 
 import argparse
+import errno
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +88,19 @@ def add_parser(commands: Any) -> None:
     test.set_defaults(run=run_self_test)
 
 
+@contextmanager
+def _said() -> Iterator[None]:
+    """What the system refuses is said as everything else is. Raises SetupError for OSError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise SetupError(
+            f"{error.filename or 'this machine'}: {error.strerror or error}; mend it, and try again"
+        ) from error
+
+
 def run_install(arguments: argparse.Namespace) -> int:
     from gatefw.installer.install import Install, Wish
     from gatefw.installer.places import alone
@@ -92,16 +108,13 @@ def run_install(arguments: argparse.Namespace) -> int:
 
     places, machine = _place(arguments)
     if arguments.recover:
-        with alone(places):
+        with _said(), alone(places):
             recovered = Upgrade(places, machine, _say).recover() or Outcome(places.version_of(places.proven) or "")
         return _told({"version": recovered.version, "problem": recovered.problem}, arguments.json)
     wish = Wish(arguments.source, arguments.lane, arguments.looked)
     install = Install(places, machine, _say, dry=arguments.dry_run)
-    if arguments.dry_run:
+    with _said(), nullcontext() if arguments.dry_run else alone(places):
         outcome = install.run(wish)
-    else:
-        with alone(places):
-            outcome = install.run(wish)
     row = {"version": outcome.version, "problem": outcome.problem, "kept": install.kept}
     return _told(row | {"dry_run": arguments.dry_run}, arguments.json)
 
@@ -114,7 +127,7 @@ def run_uninstall(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         _say(f"would close the lane, stop it, and remove units, rules and {places.programs}")
         return _left(removal.kept(places), arguments)
-    with alone(places):
+    with _said(), alone(places):
         if arguments.purge and not arguments.erase_people and not _erase(removal.kept(places)):
             _say("nothing was removed")
             return 1

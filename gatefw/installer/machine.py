@@ -36,6 +36,9 @@ class Machine(Protocol):
     def start(self, *, in_service: bool) -> None:
         """Start them, without waiting; out of service until it is ordered into it, unless `in_service`."""
 
+    def gave_up(self) -> bool:
+        """Whether the daemon ended for good."""
+
     def settle(self) -> None:
         """The next start is the ordinary one, whatever the last one was; units and rules are read anew."""
 
@@ -75,16 +78,23 @@ class Here:
             systemctl("reset-failed", "--", *wanted, may_fail=True)
             systemctl("start", "--no-block", "--", *wanted)
 
+    def gave_up(self) -> bool:
+        return systemctl("is-failed", "--quiet", "gatefw.service", may_fail=True) == 0
+
     def settle(self) -> None:
         TRIAL.unlink(missing_ok=True)
         systemctl("daemon-reload")
         if not self._booting:
-            subprocess.run(["udevadm", "control", "--reload"], capture_output=True, check=False)
+            for arguments in (["control", "--reload"], ["trigger", "-s", "gpio", "-s", "tty"]):
+                with suppress(FileNotFoundError):  # a container has no udev, and no devices for it
+                    subprocess.run(["udevadm", *arguments], capture_output=True, check=False)
 
     def self_test(self, version: str) -> list[str]:
         program = PROGRAMS / version / "bin" / "gatefw"
-        surroundings = {**os.environ, "STATE_DIRECTORY": f"/{self._places.vision.relative_to('/')}"}
-        return problems([str(program), "self-test", str(LANE), "--json"], surroundings)
+        # The installer may run out of a wheel on the stick; what is tested is what was unpacked.
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        ours |= {"STATE_DIRECTORY": str(self._places.vision), "GATEFW_RUN": str(SOCKET.parent)}
+        return problems([str(program), "self-test", str(LANE), "--json"], ours)
 
     def now_s(self) -> float:
         return time.monotonic()
@@ -112,6 +122,9 @@ class Image:
     def start(self, *, in_service: bool) -> None:
         pass
 
+    def gave_up(self) -> bool:
+        return False
+
     def settle(self) -> None:
         pass
 
@@ -138,11 +151,12 @@ def problems(command: list[str], surroundings: dict[str, str]) -> list[str]:
         return [f"its self-test ends with {done.returncode}: {last}"]
 
 
-def systemctl(*arguments: str, may_fail: bool = False) -> None:
-    """Raises SetupError with systemd's own words."""
+def systemctl(*arguments: str, may_fail: bool = False) -> int:
+    """Its exit status. Raises SetupError with systemd's own words, unless it `may_fail`."""
     try:
         done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, timeout=STOPPED_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(f"systemctl {arguments[0]}: {error}; is this a machine with systemd?") from error
     if done.returncode and not may_fail:
         raise SetupError(f"systemctl {arguments[0]}: {done.stderr.strip()[-300:]}")
+    return done.returncode

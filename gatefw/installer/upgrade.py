@@ -147,6 +147,8 @@ class Upgrade:
     def _why_not_well(self) -> str:
         status = self._machine.status()
         if status is None:
+            if self._machine.gave_up():
+                raise SetupError("its daemon ended, and is not started again; its log says why")
             return "its daemon does not answer"
         if status["version"] != self._record.to:
             return f"the daemon that answers is gatefw {status['version']}"
