@@ -25,6 +25,7 @@ from gatefw.config_tables import (
     Lane,
     People,
     Port,
+    Recording,
     Timers,
     Tokens,
     Tries,
@@ -76,6 +77,10 @@ class Paths:
     @property
     def tokens(self) -> Path:
         return self.state / "tokens.sqlite"
+
+    @property
+    def recordings(self) -> Path:
+        return self.state / "recordings"
 
     @property
     def clearance_records(self) -> Path:
@@ -135,6 +140,7 @@ class Config:
     documents: Documents
     authorities: Authorities
     journal: JournalTable
+    recording: Recording
     gpio: Gpio | None
     vision_table: VisionTable
     vision: VisionSettings
@@ -200,7 +206,7 @@ def check(
     pad: Lookup | None = None,
     env: Mapping[str, str] = os.environ,
 ) -> list[Finding]:
-    """Every problem of the lane file, in the order of its lines; nothing is opened or moved.
+    """Every problem of the lane file, in the order of its lines, last what stands on none; nothing is opened or moved.
 
     `procedure` and `model` look a name up and raise SetupError when there is none; without them that is not checked.
     `procedure` returns whether a face or finger follows in it. `csca` looks into the directory of CSCA certificates.
@@ -218,7 +224,7 @@ def check(
     one_way = reading(reverse=False)
     other_way = reading(reverse=True).findings if one_way.reversible else []
     found = one_way.findings + [each for each in other_way if each not in one_way.findings]
-    return sorted(found, key=lambda found: found.line or 0)
+    return sorted(found, key=lambda found: (found.line is None, found.line))
 
 
 def _assembled(path: Path, contents: Contents) -> Config:
@@ -242,6 +248,7 @@ def _assembled(path: Path, contents: Contents) -> Config:
         documents=sections["documents"],
         authorities=sections["authorities"],
         journal=sections["journal"],
+        recording=sections["recording"],
         gpio=sections["gpio"],
         vision_table=sections["vision"],
         vision=_vision(contents, paths),

@@ -157,8 +157,13 @@ def _within(limit: object, value: Any) -> bool:
 
 def _refuse(kind: Any, value: object, name: str) -> typing.NoReturn:
     advice = ""
+    words: list[str] = []
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        near = get_close_matches(str(value), [str(each.value) for each in kind], n=1)
+        words = [str(each.value) for each in kind]
+    elif get_origin(kind) is Literal:
+        words = [str(each) for each in get_args(kind)]
+    if words:
+        near = get_close_matches(str(value), words, n=1)
         advice = f"; did you mean {_spell(near[0])}?" if near else ""
     elif isinstance(value, str) and (number := re.fullmatch(r"\s*([-+]?[0-9.]+)\s*[a-zA-Z]*\s*", value)):
         advice = f"; write {number[1]}, without quotes and unit" if _is_number(kind) else ""

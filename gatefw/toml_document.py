@@ -51,10 +51,23 @@ def read(path: Path) -> Document:
         raise ConfigError(str(path), line, "", "is not UTF-8; save it as UTF-8 text") from error
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
-        raise ConfigError(str(path), int(found[1]) if found else None, "", f"is not TOML: {error}") from error
+        number = int(found[1]) if found else None
+        raise ConfigError(str(path), number, _key_of(text, number), f"is not TOML: {_says(error)}") from error
     except RecursionError as error:
         raise ConfigError(str(path), None, "", "is nested too deeply; is it a lane file?") from error
     return Document(str(path), table, lines_of(text.replace("\r\n", "\n")), hashlib.sha256(content).hexdigest())
+
+
+def _key_of(text: str, line: int | None) -> str:
+    """The key that a line which is not TOML begins with, "" when it begins with none."""
+    statement = text.split("\n")[line - 1] if line else ""
+    found = re.match(r"\s*([A-Za-z0-9_.\-]+)\s*=", statement)
+    return found[1] if found else ""
+
+
+def _says(error: tomllib.TOMLDecodeError) -> str:
+    twice = "overwrite" in str(error) or "declare" in str(error)
+    return f"{error}{'; the same key or table is there already, take one away' if twice else ''}"
 
 
 def lines_of(text: str) -> dict[Place, int]:

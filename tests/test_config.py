@@ -151,6 +151,7 @@ def test_a_misspelt_key_a_wrong_unit_a_pin_used_twice_and_a_missing_model_are_al
         ("in_service = true", 'in_service = "yes"', "lane.in_service", 'true or false is wanted, not "yes"'),
         ("in_service = true", "in_service = 1", "lane.in_service", "true or false is wanted, not 1"),
         ('on_refusal = "let_out"', 'on_refusal = "shout"', "lane.on_refusal", 'one of "let_out", "hold" is wanted'),
+        ('on_refusal = "let_out"', 'on_refusal = "letout"', "lane.on_refusal", 'did you mean "let_out"?'),
         ('name = "contactless-e-channel"', 'name = "Lane 3"', "lane.name", "a name of a-z"),
         ('refusal = "entry"', 'refusal = "window"', "lane.way_out.refusal", 'one of "entry", "exit", "both"'),
         ("release = 17", "release = 54", "door.entry_door.release", "a BCM pin number from 0 to 53 is wanted, not 54"),

@@ -67,7 +67,7 @@ def test_check_and_run_refuse_a_lane_whose_installed_model_cannot_hold_its_galle
     monkeypatch.setenv("GATEFW_RUN", str(tmp_path / "run"))
     text = REFERENCE.read_text(encoding="utf-8").replace('start = "unit"', 'start = "unit"\nidentify = "inside"')
     (tmp_path / "lane.toml").write_text(text + "\n[gallery]\nmost = 5000\nfpir = 0.001\n", encoding="utf-8")
-    lane = argparse.Namespace(file=tmp_path / "lane.toml", json=False)
+    lane = argparse.Namespace(file=tmp_path / "lane.toml", json=False, if_broken="exit", last_known_good=False)
     check_cli.run(lane)
     assert "it can hold" not in capsys.readouterr().out, "there is no model yet"
     (tmp_path / "state" / "models").mkdir(parents=True)

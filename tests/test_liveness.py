@@ -300,7 +300,7 @@ def test_check_and_run_refuse_a_lane_whose_detector_does_not_satisfy(
     monkeypatch.setenv("GATEFW_RUN", str(tmp_path / "run"))
     file = tmp_path / "lane.toml"
     file.write_text(REFERENCE.read_text("utf-8").replace("[face]", f'[face]\nrequire_liveness = true\npad = "{NAME}"'))
-    lane = argparse.Namespace(file=file, json=False)
+    lane = argparse.Namespace(file=file, json=False, if_broken="exit", last_known_good=False)
     install(OURS)
     assert check_cli.run(lane) == 1
     assert "face.pad: model redness: its card says evaluated 'by us, on simulated attacks'" in capsys.readouterr().out

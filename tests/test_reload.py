@@ -108,7 +108,7 @@ def test_nothing_counts_before_the_lane_is_empty(site: Site) -> None:
     ("old", "new", "says"),
     [
         ("verify_s = 13.0", "verify_s = 1.0", r"lane\.toml:\d+: timers\.verify_s: .*face\.deadline_s"),
-        ("verify_s = 13.0", "verify_s = ", r"lane\.toml:\d+: is not TOML"),
+        ("verify_s = 13.0", "verify_s = ", r"lane\.toml:\d+: verify_s: is not TOML"),
         ("[timers]", "[timer]", r"lane\.toml:\d+: timer"),
     ],
 )

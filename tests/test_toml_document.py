@@ -125,3 +125,16 @@ def test_anything_is_a_document_or_a_config_error(tmp_path_factory: pytest.TempP
     except ConfigError:
         return
     assert set(found.table) <= {place[0] for place in found.lines}
+
+
+def test_a_line_that_is_not_toml_is_named_with_its_key(tmp_path: Path) -> None:
+    path = tmp_path / "lane.toml"
+    path.write_text("[timers]\nscan_s = 2.0\nscan_s = 3.0\n")
+    with pytest.raises(ConfigError, match=r"lane\.toml:3: scan_s: is not TOML: .*is there already, take one away"):
+        read(path)
+    path.write_text("[timers]\nscan_s = 2.0.0\n")
+    with pytest.raises(ConfigError, match=r"lane\.toml:2: scan_s: is not TOML"):
+        read(path)
+    path.write_text("[timers\n")
+    with pytest.raises(ConfigError, match=r"lane\.toml:1: is not TOML"):
+        read(path)
