@@ -25,7 +25,6 @@ from gatefw.config_tables import (
     Lane,
     People,
     Port,
-    Recording,
     Timers,
     Tokens,
     Tries,
@@ -77,10 +76,6 @@ class Paths:
     @property
     def tokens(self) -> Path:
         return self.state / "tokens.sqlite"
-
-    @property
-    def recordings(self) -> Path:
-        return self.state / "recordings"
 
     @property
     def clearance_records(self) -> Path:
@@ -140,7 +135,6 @@ class Config:
     documents: Documents
     authorities: Authorities
     journal: JournalTable
-    recording: Recording
     gpio: Gpio | None
     vision_table: VisionTable
     vision: VisionSettings
@@ -248,7 +242,6 @@ def _assembled(path: Path, contents: Contents) -> Config:
         documents=sections["documents"],
         authorities=sections["authorities"],
         journal=sections["journal"],
-        recording=sections["recording"],
         gpio=sections["gpio"],
         vision_table=sections["vision"],
         vision=_vision(contents, paths),
