@@ -18,7 +18,7 @@ from gatefw.doctor import examine, gather, pages
 from gatefw.doctor.areas import lane as lane_area
 from gatefw.doctor.finding import Finding, Severity, Unseen
 from gatefw.doctor.ranking import ranked
-from gatefw.doctor.seen import Seen, Silence
+from gatefw.doctor.seen import Seen, Silence, machine_at
 
 AREAS = Path(examine.__file__).parent / "areas"
 
@@ -224,6 +224,17 @@ def test_the_gate_that_systemd_starts_is_found_without_being_named(tmp_path: Pat
     assert (seen.paths.state, seen.paths.run) == (tmp_path / "var/lib/gatefw", tmp_path / "run/gatefw")
     assert (seen.file, seen.lane, seen.silence) == (tmp_path / "etc/gatefw/lane.toml", None, Silence.ABSENT)
     assert [each.code for each in lane_area.file(seen)] == ["G0010"]
+
+
+def test_a_card_out_of_a_dead_board_is_looked_at_without_asking_this_machine(tmp_path: Path) -> None:
+    """Nobody expects a daemon to answer from it, and what systemd says here is not about it."""
+    (tmp_path / "var/lib/gatefw").mkdir(parents=True, mode=0o700)
+    card = machine_at(tmp_path)
+    assert card.run("true") is None
+    seen = gather.gather(None, None, card, {"HOME": "/nobody", "GATEFW_RUN": "/run/here"})
+    assert seen.paths.state == tmp_path / "var/lib/gatefw"
+    assert list(lane_area.daemon(seen)) == []
+    assert machine_at(Path("/")).run("true") == ""
 
 
 # ---------------------------------------------------------------- the commands

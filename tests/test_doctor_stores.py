@@ -1,5 +1,6 @@
 """The doctor looks at real stores, keys, models, journals and buses with something wrong in each."""
 
+import os
 import shutil
 import socket
 import sqlite3
@@ -81,6 +82,14 @@ def test_a_key_that_is_missing_while_its_store_is_there_is_named(store: str, gat
     gate.paths.key(store).unlink()
     finding = only(gate, "keys")
     assert (finding.code, finding.where) == ("G0201", str(gate.paths.key(store)))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_key_that_belongs_to_another_user_is_named_with_both(gate: Seen) -> None:
+    key = gate.paths.key("records")
+    os.chown(key, 54321, 54321)
+    finding = found(gate, "keys")["G0202"]
+    assert (finding.where, "#54321" in finding.cause) == (str(key), True)
 
 
 def test_a_key_file_with_something_else_in_it_does_not_open(gate: Seen) -> None:

@@ -85,10 +85,10 @@ def run_doctor(arguments: argparse.Namespace) -> int:
 def _looked(arguments: argparse.Namespace) -> "tuple[Seen, list[Finding]]":
     from gatefw.doctor.examine import examine
     from gatefw.doctor.gather import gather
-    from gatefw.doctor.seen import Machine
+    from gatefw.doctor.seen import machine_at
 
     with command.progress(sys.stderr) as tell:
-        seen = gather(arguments.file, arguments.dir, Machine(root=arguments.root), tell=tell)
+        seen = gather(arguments.file, arguments.dir, machine_at(arguments.root), tell=tell)
         return seen, examine(seen, arguments.only)
 
 

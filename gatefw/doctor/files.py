@@ -40,7 +40,15 @@ def made(directory: Path) -> Fix:
 def must_be_owner(machine: Machine, path: Path, what: str) -> None:
     """Raises Unseen where whoever asks is not the user whose file it is: keys open for their owner alone."""
     if path.exists() and path.stat().st_uid != machine.uid:
-        raise Unseen(f"{what} want the user whose they are: sudo -u {path.owner()} gatefw doctor")
+        raise Unseen(f"{what} want the user whose they are: sudo -u {owner(path)} gatefw doctor")
+
+
+def owner(path: Path) -> str:
+    """By name, or as `#1234` where nobody is called so, which sudo understands."""
+    try:
+        return path.owner()
+    except KeyError:
+        return f"#{path.stat().st_uid}"
 
 
 def there(paths: Iterable[Path]) -> Iterator[Path]:

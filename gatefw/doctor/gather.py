@@ -58,8 +58,9 @@ def gather(
 
 
 def _environment(directory: Path | None, machine: Machine, env: Mapping[str, str]) -> Mapping[str, str]:
-    if not any(env.get(name) for name in NAMED) and _may_be_there(machine.path(INSTALLED["GATEFW_RUN"])):
-        env = {**env, **{name: str(machine.path(place)) for name, place in INSTALLED.items()}}
+    named = machine.here and any(env.get(name) for name in NAMED)
+    if not named and any(_may_be_there(machine.path(place)) for place in INSTALLED.values()):
+        env = {"HOME": env.get("HOME", ""), **{name: str(machine.path(place)) for name, place in INSTALLED.items()}}
     if directory is None:
         return env
     return {**env, "RUNTIME_DIRECTORY": "", "GATEFW_RUN": str(directory.absolute())}

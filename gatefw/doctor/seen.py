@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -57,6 +57,11 @@ class Machine:
     synchronised: Callable[[], bool] = lambda: wall_clock().synchronised
     uid: int = field(default_factory=os.geteuid)
 
+    @property
+    def here(self) -> bool:
+        """Whether it is the one that we run on, and no card out of another."""
+        return self.root == Path("/")
+
     def path(self, name: str | Path) -> Path:
         """Where something that is absolute on the machine lies for us."""
         return self.root / str(name).lstrip("/")
@@ -86,6 +91,12 @@ class Machine:
     def glob(self, pattern: str) -> Iterator[Path]:
         """What is called so on the machine (`/sys/class/hwmon/*`), as paths for us, sorted."""
         yield from sorted(self.root.glob(pattern.lstrip("/")))
+
+
+def machine_at(root: Path) -> Machine:
+    """This machine, or one whose card is mounted at `root`: of that no tool of the system can be asked."""
+    machine = Machine(root=root.absolute())
+    return machine if machine.here else replace(machine, run=lambda *_words: None, synchronised=lambda: True)
 
 
 @dataclass(frozen=True, slots=True)

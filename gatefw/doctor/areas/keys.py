@@ -6,14 +6,14 @@ from pathlib import Path
 
 from gatefw import csca_store, journal_audit, key_audit
 from gatefw.config import Paths
-from gatefw.doctor.files import made_private, must_be_owner, open_to_others, there
+from gatefw.doctor.files import made_private, must_be_owner, open_to_others, owner, there
 from gatefw.doctor.finding import Finding, Severity
 from gatefw.doctor.seen import Seen
 from gatefw.errors import StoreError
 from hw.osdp_keys import DEFAULT_KEY
 
 PARTITIONS = ("record-partitions", "gallery-partitions")
-FOLLOWS = ("G0020", "G0021", "G0023", "G0024", "G0031", "G0205")
+FOLLOWS = ("G0020", "G0021", "G0023", "G0024", "G0031", "G0225", "G0227", "G0205")
 
 
 def _directories(seen: Seen) -> Iterator[Path]:
@@ -24,7 +24,7 @@ def _directories(seen: Seen) -> Iterator[Path]:
 def private(seen: Seen) -> Iterator[Finding]:
     """whether keys are their owner's alone"""
     for directory in dict.fromkeys(_directories(seen)):
-        owner = directory.stat().st_uid
+        uid = directory.stat().st_uid
         for path in (directory, *(each for each in sorted(directory.iterdir()) if each.is_file())):
             if mode := open_to_others(path):
                 cause = f"others than the gate may use this key's file (mode {mode:04o}); the daemon refuses it"
@@ -33,9 +33,9 @@ def private(seen: Seen) -> Iterator[Finding]:
                 remedy = f"sudo chmod {'0700' if path.is_dir() else '0600'} {path}; think who has read it meanwhile"
                 fix, evidence = made_private(path), {"mode": f"{mode:04o}"}
                 yield Finding("G0200", Severity.DANGER, str(path), cause, remedy, evidence, FOLLOWS, fix=fix)
-            if path.stat().st_uid != owner:
-                cause = f"this key's file belongs to {path.owner()}, not to the gate: it cannot be read there"
-                remedy = f"sudo chown {directory.owner()} {path}"
+            if path.stat().st_uid != uid:
+                cause = f"this key's file belongs to {owner(path)}, not to the gate: it cannot be read there"
+                remedy = f"sudo chown {owner(directory)} {path}"
                 yield Finding("G0202", Severity.ERROR, str(path), cause, remedy, explains=FOLLOWS)
 
 

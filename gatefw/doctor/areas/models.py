@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+from gatefw.doctor.files import owner
 from gatefw.doctor.finding import Finding, Severity, Unseen
 from gatefw.doctor.seen import Seen
 from gatefw.errors import ModelError
@@ -21,7 +22,7 @@ def installed(seen: Seen) -> Iterator[Finding]:
         raise Unseen(f"{seen.vision} is vision's alone; run it with sudo")
     install = "gatefw models install"
     if seen.vision != seen.paths.state:
-        install = f"sudo -u {seen.vision.owner()} env STATE_DIRECTORY={seen.vision} gatefw models install"
+        install = f"sudo -u {owner(seen.vision)} env STATE_DIRECTORY={seen.vision} gatefw models install"
     for name in dict.fromkeys(filter(None, (settings.detector, settings.embedder, seen.lane.face.pad))):
         try:
             card.installed(models, name)

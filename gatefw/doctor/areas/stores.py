@@ -95,7 +95,9 @@ def gallery(seen: Seen) -> Iterator[Finding]:
         code, severity = _of(problem)
         remedy = "gatefw gallery audit says it whole; " + ("as it says" if ";" in problem else "enrol them again")
         evidence = {"damaged_people": found.damaged}
-        yield Finding(code, severity, str(file), problem, remedy, evidence, FOLLOWS if code == "G0227" else ())
+        yield Finding(
+            code, severity, str(file), problem, remedy, evidence, (*FOLLOWS, "G0225") if code == "G0227" else ()
+        )
 
 
 def _of(problem: str) -> tuple[str, Severity]:
