@@ -25,6 +25,7 @@ from gatefw.config_tables import (
     Lane,
     People,
     Port,
+    Recording,
     Timers,
     Tokens,
     Tries,
@@ -76,6 +77,10 @@ class Paths:
     @property
     def tokens(self) -> Path:
         return self.state / "tokens.sqlite"
+
+    @property
+    def recordings(self) -> Path:
+        return self.state / "recordings"
 
     @property
     def clearance_records(self) -> Path:
@@ -135,6 +140,7 @@ class Config:
     documents: Documents
     authorities: Authorities
     journal: JournalTable
+    recording: Recording
     gpio: Gpio | None
     vision_table: VisionTable
     vision: VisionSettings
@@ -242,6 +248,7 @@ def _assembled(path: Path, contents: Contents) -> Config:
         documents=sections["documents"],
         authorities=sections["authorities"],
         journal=sections["journal"],
+        recording=sections["recording"],
         gpio=sections["gpio"],
         vision_table=sections["vision"],
         vision=_vision(contents, paths),

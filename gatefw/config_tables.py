@@ -257,6 +257,13 @@ class JournalTable:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """`[recording]`: what the gate is given, without people, for `gatefw replay`; the newest most_mb, none by default."""
+
+    most_mb: Annotated[int, Bound(0, 4096)] = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Gpio:
     """`[gpio]`: which pins, see `hw.gpio`. There is no default and no fall-back."""
 
@@ -328,6 +335,7 @@ SECTIONS: dict[str, type] = {
     "documents": Documents,
     "authorities": Authorities,
     "journal": JournalTable,
+    "recording": Recording,
     "gpio": Gpio,
     "vision": VisionTable,
     "bus": Bus,

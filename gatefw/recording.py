@@ -174,3 +174,46 @@ class Shelf:
 def segments(directory: Path) -> list[Path]:
     """The oldest first."""
     return sorted(path for path in directory.glob("*.jsonl") if path.stem.isdecimal())
+
+
+class Recording:
+    """Of a running lane, where its file wants one (`most_mb` of it); else nothing is done.
+
+    A mistake in it is logged, ends it, and harms no lane.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        most_mb: int,
+        gate: Gate,
+        settings: GateSettings,
+        about: Mapping[str, str],
+        latched: Reason | None,
+    ) -> None:
+        """Raises StoreError: the directory cannot be made."""
+        self._shelf = Shelf(directory) if most_mb else None
+        self._recorder: Recorder | None = None
+        if self._shelf is not None:
+            keep, segment_bytes = self._shelf.keep, most_mb * 1024 * 1024 // SEGMENTS
+            self._recorder = Recorder(gate, settings, about, latched, keep, segment_bytes)
+
+    def took(self, event: GateInput, effects: Sequence[Effect] | None, now_s: float) -> None:
+        self._do(lambda recorder: recorder.took(event, effects, now_s))
+
+    def retimed(self, timers: Mapping[Timer, float], now_s: float) -> None:
+        self._do(lambda recorder: recorder.retimed(timers, now_s))
+
+    def close(self) -> None:
+        self._do(lambda recorder: recorder.close())
+        if self._shelf is not None:
+            self._shelf.close()
+
+    def _do(self, what: Callable[[Recorder], None]) -> None:
+        if self._recorder is None:
+            return
+        try:
+            what(self._recorder)
+        except Exception:  # noqa: BLE001  whatever it is, the lane goes on
+            _log.exception("the recording is over")
+            self._recorder = None

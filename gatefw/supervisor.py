@@ -73,6 +73,7 @@ from gatefw.office import Office
 from gatefw.order_desk import lane_status
 from gatefw.oversight import Oversight
 from gatefw.reception import Reception
+from gatefw.recording import Recording
 from gatefw.thread_watch import Watched
 from gatefw.vision_desk import VisionDesk
 from hw import gpio
@@ -127,7 +128,12 @@ class Supervisor:
             files.callback(gpio.close_factory)
         self._crew = muster(config, self._inbox.put, office.finger_of, self._authorities)
         clear = load(config.lane.procedure)
-        self.gate = Gate(gate_settings(config), clear, new_run, self._scribe.latch)
+        settings, latch = gate_settings(config), self._scribe.latch
+        self.gate = Gate(settings, clear, new_run, latch)
+        about = {"lane": config.lane.name, "config": config.sha256, "procedure": config.lane.procedure}
+        most_mb = config.recording.most_mb
+        self._recording = Recording(config.paths.recordings, most_mb, self.gate, settings, about, latch)
+        files.callback(self._recording.close)
         self._clerk = office.employ_clerk(self._crew.finger_sensor)
         self._display = Display(config.paths.display, office.records.facts, self._inbox.put)
         files.callback(self._display.close)
@@ -159,6 +165,7 @@ class Supervisor:
 
         def apply() -> None:
             self.gate.retime(config.timers.lengths)
+            self._recording.retimed(config.timers.lengths, time.monotonic())
             office()
             if reader and store:
                 reader.trust(store)
@@ -288,13 +295,16 @@ class Supervisor:
     def _handle(self, event: GateInput) -> None:
         self._devices.states.notice(event)
         try:
-            effects = self.gate.handle(event, time.monotonic())
+        now_s, given = time.monotonic(), event
+            effects = self.gate.handle(event, now_s)
         except Exception:  # a mistake of ours is a FAULT of the lane, not its end
             _log.exception("gate could not take %s", type(event).__name__)
             if isinstance(event, Faulted):
+            self._recording.took(event, None, now_s)
                 raise
-            effects = self.gate.handle(Faulted(Reason.SOFTWARE), time.monotonic())
-        self._edges.saw(event, effects, time.monotonic(), self.gate.state.phase)
+            given = Faulted(Reason.SOFTWARE)
+            effects = self.gate.handle(given, now_s)
+        self._edges.saw(event, effects, now_s, self.gate.state.phase)
         for effect in effects:
             try:
                 self._take(effect)
@@ -303,6 +313,7 @@ class Supervisor:
                 if not isinstance(event, Faulted):
                     self._inbox.put(Faulted(Reason.SOFTWARE))
 
+        self._recording.took(given, effects, now_s)  # after they were brought about: it keeps no door waiting
     # ------------------------------------------------------------ effects
 
     def _take(self, effect: Effect) -> None:

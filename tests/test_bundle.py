@@ -15,15 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kept_journal import Kept
 from planted import leaks
+from taped import recorded_day
 
 from gatefw import cli
 from gatefw.bundle import Bundle, Member, Source, collect, redact
 from gatefw.bundle.rows import journal_slice
 from gatefw.bundle.sources import allowed
+from gatefw.bundle.tapes import tape_line
 from gatefw.config import Paths
 from gatefw.device_trace import SCRUBBED_HEAD
 from gatefw.doctor.seen import Machine, Seen
 from gatefw.model import Fact, FactKind, Reason
+from gatefw.simulate import lanes
 
 NAME, NUMBER, PHONE = "Zebedee Quillfeather", "XQ9988776", "+852 9123 4567"
 SECRET = bytes(range(100, 132))
@@ -186,6 +189,28 @@ def test_a_row_that_was_altered_is_left_out_and_the_others_are_as_they_were_publ
     assert rows[1] == {"sequence": 2, "left_out": "not as this version writes it"}
     assert rows[2]["data"] == {"by": "uid-1000", "name": "...", "phase": "out_of_service"}
     assert journal_slice(tmp_path / "j", datetime(2030, 1, 1, tzinfo=UTC)) == b""
+
+
+# ---------------------------------------------------------------- recordings
+
+
+def test_every_line_that_a_recorder_writes_may_leave_and_none_with_anything_else() -> None:
+    """A day is recorded; then somebody puts a payload, a reader's name or a kind of their own into a line of it."""
+    lines = recorded_day(lanes.load("document-free"), 2, 1, segment_bytes=4000).lines
+    lines += recorded_day(lanes.load("smart-departure"), 3, 1).lines
+    assert [line for line in lines if not tape_line(line)] == []
+    token = next(line for line in lines if b"TokenRead" in line)
+    assert b"personal-".hex().encode() in token
+    for old, new in (
+        (b"personal-".hex().encode(), b"zebedee -".hex().encode()),
+        (b'"reader.mrz"', b'"Zebedee Quillfeather"'),
+        (b'"TokenRead"', b'"TokensRead"'),
+        (b'"t":', b'"note":"x","t":'),
+    ):
+        assert old in token
+        assert not tape_line(token.replace(old, new))
+    assert not tape_line(b"Zebedee\n")
+    assert not tape_line(token[:-1])
 
 
 # ---------------------------------------------------------------- all of it

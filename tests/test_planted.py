@@ -22,7 +22,7 @@ from gatefw.model import SubjectId
 
 NAME, NUMBER, BORN = "ZEBEDEE QUILLFEATHER", "XQ9988776", "1931-07-19"
 NOW = 1e9
-SIGNED_SOON = "[journal]\ncheckpoint_s = 1.0\n"
+SIGNED_SOON = "[journal]\ncheckpoint_s = 1.0\n[recording]\nmost_mb = 4\n"
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,7 @@ def test_a_gate_that_registered_cleared_refused_and_crashed_has_told_nothing(mod
             ("audit.json", "gallery", "audit", "--dir", str(state), "--json"),
             ("keys.json", "secrets", "show", "--json"),
             ("why.txt", "why", "last"),
+            ("replay.json", "replay", str(state / "recordings"), "--json"),
             (
                 "bundle.json",
                 "bundle",
@@ -139,6 +140,7 @@ def test_a_gate_that_registered_cleared_refused_and_crashed_has_told_nothing(mod
         with tarfile.open(gate.run / "b.tgz") as bundle:
             bundle.extractall(gate.run, filter="data")
         (gate.run / "events.jsonl").write_text("\n".join(map(json.dumps, gate.events())))
+        assert json.loads((gate.run / "replay.json").read_bytes())["passages"] == 2
         gate.kill(signal.SIGABRT)
 
         key_files = {path.stem: path for path in (state / "keys").rglob("*.key")}
@@ -158,6 +160,7 @@ def test_a_gate_that_registered_cleared_refused_and_crashed_has_told_nothing(mod
             "run.log",
             "watcher.log",
             "scanner.txt",
+            "00000001.jsonl",
             "manifest.json",
             "status.json",
         } <= searched

@@ -12,18 +12,21 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from gatefw import __version__, passage_stats
 from gatefw.bundle import Source, as_json, redact
 from gatefw.bundle.rows import journal_slice
+from gatefw.bundle.tapes import tape_line
 from gatefw.device_trace import SCRUBBED_HEAD
 from gatefw.doctor.examine import examine
 from gatefw.doctor.ranking import ranked
 from gatefw.doctor.seen import Seen
 from gatefw.errors import DeviceLost, StoreError
 from gatefw.metrics_server import read as read_metrics
+from gatefw.recording import segments
 
 UNITS = ("gatefw.service", "gatefw-vision.service", "gatefw-watcher.service", "gatefw-web.service")
 UNIT_PROPERTIES = (
@@ -38,9 +41,10 @@ KERNEL_WORDS = re.compile(
 )
 METRIC = re.compile(r'# (HELP|TYPE) \w+ [\w ,.()\-/%:;]*|\w+(\{(\w+="[\w.\-]*",?)*\})? [0-9.eE+\-]+|\w+ NaN')
 
+GIVEN = "what the gate was given, with signs for people, to be played again"
 TRACED = "what was said on a wire, scrubbed"
 TRACE_LINE = re.compile(r"[0-9]+\.[0-9]+ [<>] ([0-9a-f]*|lost)")
-TRACE_BYTES = 2 * 1024 * 1024
+TRACE_BYTES, TAPE_BYTES = 2 * 1024 * 1024, 8 * 1024 * 1024
 STATE_NAME = re.compile(
     r"[a-z0-9_]{1,40}(\.[a-z0-9_]{1,40})?(\.(sqlite|key|json|toml|jsonl|tflite|latch|lock))?(-wal|-shm)?"
 )
@@ -60,6 +64,10 @@ def allowed(seen: Seen, since: datetime, traces: Sequence[Path] = ()) -> tuple[S
         Source("metrics.txt", "the daemon's counters", lambda: _metrics(seen)),
         Source("passages.json", f"how many passages of the last {DAYS} days ended how", lambda: _passages(seen)),
         *(Source(f"traces/{each.name}", TRACED, partial(_trace, each)) for each in traces),
+        *(
+            Source(f"recordings/{each.name}", GIVEN, partial(_tape, each))
+            for each in reversed(segments(seen.paths.recordings))
+        ),
         Source("journal.jsonl", "the newest events, opaque as they are published", lambda: _journal(seen, since)),
     )
 
@@ -185,6 +193,12 @@ def _trace(path: Path) -> Mapping[str, bytes]:
         raise StoreError(f"{path}: no trace without personal data")
     kept = [line for line in lines if TRACE_LINE.fullmatch(line)]
     return {f"traces/{redact.value(path.name)}": "".join(f"{line}\n" for line in (SCRUBBED_HEAD, *kept)).encode()}
+
+
+def _tape(path: Path) -> Mapping[str, bytes]:
+    """A segment as far as it holds what a recorder writes, and nothing else."""
+    kept = list(takewhile(tape_line, path.read_bytes()[:TAPE_BYTES].splitlines(keepends=True)))
+    return {f"recordings/{path.name}": b"".join(kept)}
 
 
 def _journal(seen: Seen, since: datetime) -> Mapping[str, bytes]:
