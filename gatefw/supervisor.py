@@ -241,6 +241,7 @@ class Supervisor:
             if isinstance(event, DeviceCame):
                 waits.discard(event.device)
         self._handle(Started())
+        self._crew.last_resort.hear_calls()
         self._notifier.say("READY=1", f"STATUS={self.gate.state.phase.value}")
 
     def _loop(self) -> None:

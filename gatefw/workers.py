@@ -164,20 +164,26 @@ class LastResort:
     """The way out that needs neither queue nor loop: called by the thread that reads the inputs, before anybody else.
 
     Fire and the officer's key release the doors of the escape plan for as long as they are on. The call button, when it
-    is pressed, releases the entry as far as the interlock lets it. The loop does the same a moment later, and writes it
-    down. What the loop drives for a passage goes through `let_through`, so that neither opens a door while a release
-    of the other's is on its way to the lock and no contact tells of it yet.
+    is pressed, releases the entry as far as the interlock lets it, but not before `hear_calls`: until the lane has
+    started a door may be open that nobody has read, and no start moves a door. The loop does the same a moment later,
+    for a button that was pressed before as well, and writes it down. What the loop drives for a passage goes through
+    `let_through`, so that neither opens a door while a release of the other's is on its way to the lock and no contact
+    tells of it yet.
     """
 
     def __init__(self, doors: Mapping[DoorId, DoorWorker], emergency: tuple[DoorId, ...], lease_s: float) -> None:
         self._doors, self._emergency, self._lease_s = doors, emergency, lease_s
-        self._called = False
+        self._called = self._hears_calls = False
         self._one_at_a_time = threading.Lock()
+
+    def hear_calls(self) -> None:
+        """The lane has started: from now on a press of the call button counts."""
+        self._hears_calls = True
 
     def act(self, reading: SensorsReading) -> None:
         pressed = {which for which, signal in reading.inputs.items() if signal is Signal.ON}
         called, self._called = Input.CALL in pressed and not self._called, Input.CALL in pressed
-        if not self.free(pressed) and called:
+        if not self.free(pressed) and called and self._hears_calls:
             with self._one_at_a_time:
                 self._let_back(reading)
 

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 
 import pytest
@@ -603,9 +603,30 @@ def test_an_emergency_frees_the_doors_from_the_thread_of_its_edge_though_the_sen
         each.stop()
 
 
+def _heard(workers: Mapping[DoorId, DoorWorker]) -> LastResort:
+    """The last resort of a lane that has started."""
+    last_resort = LastResort(workers, tuple(workers), 600.0)
+    last_resort.hear_calls()
+    return last_resort
+
+
+def test_a_call_before_the_lane_has_started_releases_nothing_nor_does_the_button_that_is_still_held_then(
+    post: Post,
+) -> None:
+    """A daemon died while the exit stood open. The button is held as the next one starts, which has read no door yet."""
+    workers, fakes = _doors(post)
+    last_resort = LastResort(workers, tuple(DoorId), 600.0)
+    last_resort.act(FakeSensors(Input.CALL).read())
+    last_resort.hear_calls()
+    last_resort.act(FakeSensors(Input.CALL).read())
+    for worker in workers.values():
+        worker.stop()
+    assert fakes[DoorId.ENTRY].done == ["close"]
+
+
 def test_the_call_button_releases_the_entry_alone(post: Post) -> None:
     workers, fakes = _doors(post)
-    LastResort(workers, tuple(DoorId), 600.0).act(FakeSensors(Input.CALL).read())
+    _heard(workers).act(FakeSensors(Input.CALL).read())
     for worker in workers.values():
         worker.stop()
     assert fakes[DoorId.ENTRY].done == ["release 600", "close"]
@@ -615,7 +636,7 @@ def test_the_call_button_releases_the_entry_alone(post: Post) -> None:
 def test_a_lane_with_one_door_lets_people_through_it_and_has_nobody_to_let_back(post: Post) -> None:
     workers, fakes = _doors(post)
     alone = {DoorId.EXIT: workers[DoorId.EXIT]}
-    last_resort = LastResort(alone, (DoorId.EXIT,), 600.0)
+    last_resort = _heard(alone)
     last_resort.act(FakeSensors(Input.CALL).read())
     last_resort.let_through(DoorId.EXIT, 600.0)
     until(lambda: fakes[DoorId.EXIT].done, "the release", 30)
@@ -627,7 +648,7 @@ def test_a_lane_with_one_door_lets_people_through_it_and_has_nobody_to_let_back(
 
 def test_the_call_button_releases_nothing_while_the_exit_stands_open(post: Post) -> None:
     workers, fakes = _doors(post, DoorReading(Position.OPEN, Beam.CLEAR))
-    LastResort(workers, tuple(DoorId), 600.0).act(FakeSensors(Input.CALL).read())
+    _heard(workers).act(FakeSensors(Input.CALL).read())
     for worker in workers.values():
         worker.stop()
     assert fakes[DoorId.ENTRY].done == ["close"]
@@ -635,7 +656,7 @@ def test_the_call_button_releases_nothing_while_the_exit_stands_open(post: Post)
 
 def test_a_call_button_that_is_stuck_releases_the_entry_once(post: Post) -> None:
     workers, fakes = _doors(post)
-    last_resort = LastResort(workers, tuple(DoorId), 600.0)
+    last_resort = _heard(workers)
     last_resort.act(FakeSensors(Input.CALL).read())
     until(lambda: fakes[DoorId.ENTRY].done, "the first release", 30)
     for reading in (FakeSensors(Input.CALL), FakeSensors(), FakeSensors(Input.CALL)):
@@ -648,7 +669,7 @@ def test_a_call_button_that_is_stuck_releases_the_entry_once(post: Post) -> None
 def test_the_call_button_does_not_open_the_entry_while_the_lock_of_the_exit_is_still_giving_way(post: Post) -> None:
     """Admitted, and released a moment ago: the exit's contacts still say secured."""
     workers, fakes = _doors(post)
-    last_resort = LastResort(workers, tuple(DoorId), 600.0)
+    last_resort = _heard(workers)
     last_resort.let_through(DoorId.EXIT, 600.0)
     last_resort.act(FakeSensors(Input.CALL).read())
     for worker in workers.values():
@@ -660,7 +681,7 @@ def test_the_call_button_does_not_open_the_entry_while_the_lock_of_the_exit_is_s
 def test_an_admission_does_not_open_the_exit_behind_the_call_buttons_back(post: Post) -> None:
     """The button was pressed in the moment in which the admission was committed; the loop has not heard of it yet."""
     workers, fakes = _doors(post)
-    last_resort = LastResort(workers, tuple(DoorId), 600.0)
+    last_resort = _heard(workers)
     last_resort.act(FakeSensors(Input.CALL).read())
     last_resort.let_through(DoorId.EXIT, 600.0)
     workers[DoorId.ENTRY].drop()
@@ -674,7 +695,7 @@ def test_an_admission_does_not_open_the_exit_behind_the_call_buttons_back(post: 
 def test_stop_and_calm_release_nothing(post: Post) -> None:
     workers, fakes = _doors(post)
     for reading in (FakeSensors(), FakeSensors(Input.STOP)):
-        LastResort(workers, tuple(DoorId), 600.0).act(reading.read())
+        _heard(workers).act(reading.read())
     for door, worker in workers.items():
         worker.stop()
         assert fakes[door].done == ["close"]
