@@ -613,7 +613,7 @@ def _heard(workers: Mapping[DoorId, DoorWorker]) -> LastResort:
 def test_a_call_before_the_lane_has_started_releases_nothing_nor_does_the_button_that_is_still_held_then(
     post: Post,
 ) -> None:
-    """A daemon died while the exit stood open. The button is held as the next one starts, which has read no door yet."""
+    """A daemon died while the exit stood open. The button is held as the next starts, which has read no door yet."""
     workers, fakes = _doors(post)
     last_resort = LastResort(workers, tuple(DoorId), 600.0)
     last_resort.act(FakeSensors(Input.CALL).read())
