@@ -295,13 +295,13 @@ class Supervisor:
 
     def _handle(self, event: GateInput) -> None:
         self._devices.states.notice(event)
-        try:
         now_s, given = time.monotonic(), event
+        try:
             effects = self.gate.handle(event, now_s)
         except Exception:  # a mistake of ours is a FAULT of the lane, not its end
             _log.exception("gate could not take %s", type(event).__name__)
-            if isinstance(event, Faulted):
             self._recording.took(event, None, now_s)
+            if isinstance(event, Faulted):
                 raise
             given = Faulted(Reason.SOFTWARE)
             effects = self.gate.handle(given, now_s)
@@ -313,8 +313,8 @@ class Supervisor:
                 _log.exception("%s could not be brought about", type(effect).__name__)
                 if not isinstance(event, Faulted):
                     self._inbox.put(Faulted(Reason.SOFTWARE))
-
         self._recording.took(given, effects, now_s)  # after they were brought about: it keeps no door waiting
+
     # ------------------------------------------------------------ effects
 
     def _take(self, effect: Effect) -> None:
