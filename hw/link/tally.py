@@ -40,20 +40,21 @@ class Tally:
 
 
 _of: dict[str, tuple[Tally, Tally]] = {}
-"""Of each path, the tallies of its last opening and of the one before, in which more may have happened."""
+"""Of each path, the tallies of its last opening and of the fullest one before."""
 
 
 def begin(path: str) -> Tally:
     """A port is open, from now on counted anew."""
-    last, before = _of.get(path, (Tally(), Tally()))
     new = Tally()
-    _of[path] = (new, last if last.turns or last.heard else before)
+    _of[path] = (new, _fuller(path))
     return new
 
 
 def of(path: str) -> Mapping[str, object]:
-    """What there is to tell of a port; of one on which nothing happened yet, how it was the time before."""
-    if path not in _of:
-        return {}
-    last, before = _of[path]
-    return (last if last.turns + last.heard >= min(before.turns + before.heard, 4) else before).to_json()
+    """What there is to tell of a port; until as much has happened on it as the time before, how it was then."""
+    return _fuller(path).to_json() if path in _of else {}
+
+
+def _fuller(path: str) -> Tally:
+    last, before = _of.get(path, (Tally(), Tally()))
+    return last if last.turns + last.heard >= before.turns + before.heard else before

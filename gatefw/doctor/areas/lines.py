@@ -7,7 +7,7 @@ from gatefw.config_tables import Device
 from gatefw.doctor.finding import Finding, Severity
 from gatefw.doctor.seen import Seen
 
-TURNS = 4  # of a master on its bus, until its silence or its noise says something
+TURNS = 2  # of a master on its bus, until its silence or its noise says something
 HEARD = 8  # bytes, of whatever
 ZEROS_SHARE, TEXT_SHARE = 0.9, 0.6
 _WIRES = "gatefw lane maintain, then gatefw device trace {device} shows what is said"

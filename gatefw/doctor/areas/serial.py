@@ -1,5 +1,6 @@
 """Serial ports: is the device's there, under a name that stays, and nobody else's."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,24 +69,33 @@ def _nodes(seen: Seen) -> dict[str, str]:
     return nodes
 
 
+def _is(descriptor: Path, name: str) -> bool:
+    """Whether what a process has open is what has this name for us: in a container another node may have it."""
+    try:
+        return os.path.samestat(descriptor.stat(), Path(name).stat())
+    except OSError:
+        return True  # on another machine's disk, or gone meanwhile: the name has to do
+
+
 def held(seen: Seen) -> Iterator[Finding]:
     """whether another process has a port open"""
-    ports = _nodes(seen)
+    places = ((label, seen.machine.path(path)) for label, path in _ports(seen))
+    ports = {_file(place): label for label, place in places if place.exists()}
     unseen = 0
     for process in seen.machine.glob("/proc/[0-9]*") if ports else ():
         try:
-            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").strip()
-            targets = {str(each.readlink()) for each in (process / "fd").iterdir()}
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            opened = {_file(each) for each in (process / "fd").iterdir() if each.exists()}
         except PermissionError:
             unseen += 1
             continue
         except OSError:
             continue  # it has ended
-        if any(word in command for word in OURS):
+        if any(word in part for part in command for word in OURS):
             continue
-        for target in targets & ports.keys():
-            label = ports[target]
-            name = Path(command.split(b" ")[0].decode(errors="replace")).name  # what it was given may be secret
+        for port in opened & ports.keys():
+            label = ports[port]
+            name = Path(command[0].decode(errors="replace")).name  # what it was given may be secret
             cause = f"another process has its port open: {name} (process {process.name}); bytes go to whoever is first"
             remedy = f"end it: sudo kill {process.name}; a modem manager goes by sudo apt remove modemmanager"
             evidence = {"pid": int(process.name), "program": name}
@@ -93,6 +103,12 @@ def held(seen: Seen) -> Iterator[Finding]:
             yield Finding("G0161", Severity.ERROR, label, cause, remedy, evidence, follows)
     if unseen and seen.machine.uid != 0:
         raise Unseen(f"{unseen} processes are of other users; run it with sudo")
+
+
+def _file(path: Path) -> tuple[int, int]:
+    """Which file it is, not what it is called: containers have a /dev/pts/3 of their own."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def allowed(seen: Seen) -> Iterator[Finding]:
