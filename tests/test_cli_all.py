@@ -124,6 +124,25 @@ def test_what_a_command_does_not_understand_is_a_two_and_said_on_standard_error(
     assert "usage: gatefw" in printed.err
 
 
+@pytest.mark.parametrize(
+    ("typed", "advice"),
+    [
+        ("devcie list", "gatefw: error: argument COMMAND: 'devcie' is none of them; did you mean device?"),
+        ("device tets x", "gatefw device: error: argument COMMAND: 'tets' is none of them; did you mean test?"),
+        ("lane opne", "gatefw lane: error: argument verb: 'opne' is none of them; did you mean open?"),
+        ("lane reset --expects fualt", "argument --expects: 'fualt' is none of them; did you mean fault?"),
+        ("status --jsn", "gatefw status: error: --jsn: not understood; did you mean --json?"),
+        ("status please", "gatefw status: error: please: not understood; see `gatefw status --help`"),
+        ("frobnicate", "'frobnicate' is none of them; see `gatefw --help`"),
+        ("completion tcsh", "'tcsh' is none of them; there are bash, zsh, fish"),
+    ],
+)
+def test_what_was_perhaps_meant_is_said(typed: str, advice: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(typed.split())
+    assert advice in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["models", "list"], ["manual"], ["completion", "bash"], ["--help"]])
 def test_whoever_reads_may_leave_and_nobody_is_shouted_at(words: list[str]) -> None:
     read, write = os.pipe()

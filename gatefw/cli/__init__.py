@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 
 from gatefw import __version__
+from gatefw.cli.understanding import Parser
 from gatefw.errors import GateError
 
 DESCRIPTION = """\
@@ -61,9 +62,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def parser(groups: Iterable[str] = GROUPS) -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="gatefw", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    top = Parser(prog="gatefw", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("--version", action="version", version=f"gatefw {__version__}")
     top.add_argument("-v", "--verbose", action="store_true", help="log what happens to standard error")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
