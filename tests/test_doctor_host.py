@@ -258,7 +258,7 @@ def test_a_port_that_another_process_has_open_is_named_with_that_process(tmp_pat
     plant(tmp_path / "root", {"/proc/4711/cmdline": "minicom\0-D\0/dev/ttyUSB0", "/proc/4712/cmdline": "gatefw run x"})
     for process in ("4711", "4712"):
         (tmp_path / "root/proc" / process / "fd").mkdir()
-        (tmp_path / "root/proc" / process / "fd/3").symlink_to("/dev/ttyUSB0")
+        (tmp_path / "root/proc" / process / "fd/3").symlink_to(tmp_path / "root/dev/ttyUSB0")
     [finding] = found(seen, "serial").values()
     assert (finding.code, finding.where, finding.evidence["pid"]) == ("G0161", "reader.front", 4711)
     assert "minicom" in finding.cause

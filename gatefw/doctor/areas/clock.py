@@ -13,6 +13,8 @@ from gatefw.doctor.seen import Seen
 
 SLACK = timedelta(minutes=2)
 DAY = timedelta(days=1)
+FOLLOWS = ("G0121", "G0124", "G0208", "G0226")
+"""Of a wrong clock: nobody vouches for it, and what is said to be over."""
 SET = (
     "sudo timedatectl set-ntp true, and let it reach a time server; without a network: sudo date -s 'YYYY-MM-DD HH:MM'"
 )
@@ -21,16 +23,20 @@ SET = (
 def plausible(seen: Seen) -> Iterator[Finding]:
     """whether the clock can be right at all"""
     now, built = seen.machine.now(), datetime.fromtimestamp(Path(gatefw.__file__).stat().st_mtime, UTC)
-    ahead = _journal_ahead(seen, now)
-    evidence = {"now": now.isoformat(), "installed": built.isoformat(), "journal_newest": ahead and ahead.isoformat()}
-    follows = ("G0121", "G0122", "G0123", "G0124", "G0226", "G0208")
     if now < built - DAY:
         cause = f"the clock is wrong: it says {now:%Y-%m-%d}, before this program was installed ({built:%Y-%m-%d})"
-        yield Finding("G0120", Severity.ERROR, "clock", cause, SET, evidence, follows)
-    elif ahead:
-        cause = f"the clock went back: it says {now:%Y-%m-%d %H:%M}, the journal was at {ahead:%Y-%m-%d %H:%M} already"
+        evidence = {"now": now.isoformat(), "installed": built.isoformat()}
+        yield Finding("G0120", Severity.ERROR, "clock", cause, SET, evidence, (*FOLLOWS, "G0122", "G0123"))
+
+
+def ahead(seen: Seen) -> Iterator[Finding]:
+    """whether the journal's time is still to come"""
+    now = seen.machine.now()
+    if newest := _journal_ahead(seen, now):
+        cause = f"the clock went back: it says {now:%Y-%m-%d %H:%M}, the journal was at {newest:%Y-%m-%d %H:%M} already"
         remedy = f"{SET}; if the journal's time was the wrong one, it stands still until the clock has caught up"
-        yield Finding("G0122", Severity.ERROR, "clock", cause, remedy, evidence, follows)
+        evidence = {"now": now.isoformat(), "journal_newest": newest.isoformat()}
+        yield Finding("G0122", Severity.ERROR, "clock", cause, remedy, evidence, (*FOLLOWS, "G0123"))
 
 
 def _journal_ahead(seen: Seen, now: datetime) -> datetime | None:
@@ -94,4 +100,4 @@ def _needed(seen: Seen) -> bool:
     return by_rules or (bool(lane.documents.csca) and lane.documents.require_synchronised)
 
 
-CHECKS = (plausible, battery, synchronised)
+CHECKS = (plausible, ahead, battery, synchronised)

@@ -93,7 +93,7 @@ def gallery(seen: Seen) -> Iterator[Finding]:
         if "open to others" in problem:
             continue  # areas.keys and `directories` say that, with what mends it
         code, severity = _of(problem)
-        remedy = "gatefw gallery audit says it whole; " + ("as it says" if ";" in problem else "enrol them again")
+        remedy = "gatefw gallery audit says it whole; do as it says, or restore gallery and keys from a backup"
         evidence = {"damaged_people": found.damaged}
         yield Finding(
             code, severity, str(file), problem, remedy, evidence, (*FOLLOWS, "G0225") if code == "G0227" else ()
