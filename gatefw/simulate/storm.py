@@ -49,9 +49,10 @@ from gatefw.simulate.faults import Strike, drawn
 from gatefw.simulate.scripted import Scripted
 from gatefw.simulate.storm_came import Came
 from gatefw.simulate.storm_disk import Disk, Writer
-from gatefw.simulate.storm_life import CountedGate, Life
+from gatefw.simulate.storm_life import Life
 from gatefw.simulate.storm_links import DoorLink, Link
 from gatefw.simulate.storm_people import company
+from gatefw.simulate.storm_rows import CountedGate
 from gatefw.simulate.storm_strikes import Strikes
 from gatefw.simulate.storm_truth import StormJudge, Truth
 from gatefw.simulate.traveller import Traveller
@@ -68,10 +69,14 @@ CALM_S = 500.0
 """So long after the last fault nobody is shut in any more, and the lane serves or waits for a reset."""
 LONG_GONE = 200
 """So many people later nobody is asked about any more."""
-SHORT = {Timer.HOLD: 60.0, Timer.MAINTENANCE: 40.0}
+SHORT = {Timer.HOLD: 10.0, Timer.MAINTENANCE: 40.0}
 """Timers that are cut, or a storm would mostly wait."""
 MENDS = (Verb.MAINTAIN_END, Verb.RESET, Verb.OPEN)
 """What an officer tries then, in this order, until the lane serves."""
+TECHNICIAN = (Verb.MAINTAIN_END, Verb.MAINTAIN_END, Verb.EXERCISE_ENTRY, Verb.EXERCISE_EXIT, Verb.MAINTAIN_EXTEND)
+"""What a technician does next."""
+CLOSES = 0.04
+"""How often an officer who looks in closes a lane that serves."""
 WAITS = (Phase.FAULT, Phase.EVACUATED, Phase.OUT_OF_SERVICE, Phase.MAINTENANCE, Phase.IDLE)
 """Where a lane may stand when the storm is over."""
 Tell = Callable[[float, str], None]
@@ -361,7 +366,7 @@ class Storm:
     # ------------------------------------------------------------ officers
 
     def order(self, verb: Verb) -> None:
-        stay = Stay("storm", "other") if verb is Verb.MAINTAIN else None
+        stay = Stay("storm", "other") if verb in (Verb.MAINTAIN, Verb.MAINTAIN_EXTEND) else None
         self.life.put(Ordered(1, verb, "uid-1000", stay=stay))
         self.life.drain()
 
@@ -380,10 +385,11 @@ class Storm:
         elif phase is Phase.HOLD:
             self.order(self.chance.choice((Verb.RESET, Verb.LET_OUT)))
         elif phase in (Phase.MAINTENANCE, Phase.EXERCISE):
-            verbs = (Verb.MAINTAIN_END, Verb.EXERCISE_ENTRY, Verb.EXERCISE_EXIT)
-            self.order(self.chance.choice(verbs))
+            self.order(self.chance.choice(TECHNICIAN))
         elif phase is Phase.OUT_OF_SERVICE:
             self.order(Verb.OPEN)
+        elif self.chance.random() < CLOSES:
+            self.order(Verb.CLOSE)
 
 
 def _settings(config: Config, doors: tuple[DoorId, ...] | None, hold: bool) -> GateSettings:

@@ -11,7 +11,6 @@ from random import Random
 from typing import Protocol, cast
 
 from gatefw.errors import Overflow
-from gatefw.gate import Gate
 from gatefw.gate_terms import (
     Answered,
     Ask,
@@ -33,9 +32,6 @@ from gatefw.gate_terms import (
     TokenRead,
 )
 from gatefw.inbox import Inbox
-from gatefw.lane import find
-from gatefw.lane_table import ANYWHERE, TRANSITIONS, Row
-from gatefw.lane_terms import Shape
 from gatefw.leases import NEEDS_COMMIT
 from gatefw.model import (
     Answer,
@@ -47,7 +43,6 @@ from gatefw.model import (
     Faulted,
     IdentifyFace,
     Input,
-    LaneEvent,
     Phase,
     Position,
     Purpose,
@@ -64,6 +59,7 @@ from gatefw.model import (
 from gatefw.ports import SensorsReading
 from gatefw.simulate.storm_disk import Disk, Writer
 from gatefw.simulate.storm_links import DoorLink, Link, garbled
+from gatefw.simulate.storm_rows import CountedGate
 from gatefw.virtual import AT_REST
 from gatefw.workers import AGAIN_S, LET_GO_S, DoorWorker, LastResort
 
@@ -88,13 +84,6 @@ UNAVAILABLE: Mapping[str, Reason] = {
 }
 
 
-ROWS: tuple[Row, ...] = tuple(
-    {id(row): row for shape in Shape for row in (*ANYWHERE[shape], *TRANSITIONS[shape])}.values()
-)
-"""Every row of the lane's table, whatever the shape of the lane."""
-ROW_NUMBERS = {id(row): number for number, row in enumerate(ROWS)}
-
-
 class Around(Protocol):
     """What a process stands in: time, chance, the world's levels, answers, and a disk."""
 
@@ -113,18 +102,6 @@ class Around(Protocol):
     def took(self, life: "Life", event: GateInput, effects: list[Effect]) -> None: ...
 
     def drove(self, drive: Drive) -> None: ...
-
-
-class CountedGate(Gate):
-    """Counts which rows of the lane's table are taken."""
-
-    rows: Counter[int]
-
-    def _lane(self, event: LaneEvent) -> None:
-        _, row = find(self.state, event)
-        if row is not None:
-            self.rows[ROW_NUMBERS[id(row)]] += 1
-        super()._lane(event)
 
 
 class Life:

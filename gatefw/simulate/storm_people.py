@@ -116,6 +116,19 @@ def _boards(photo: str, patience_s: float) -> Script:
     return (yield from boarder(photo, patience_s))
 
 
+def _lingers(photo: str, stands_s: float) -> Script:
+    """Stands in the only doorway for a while before they are through."""
+    yield Walk(Place.AIRLOCK)
+    yield face(photo)
+    opened = yield WaitFor(lambda world: world.doors[DoorId.EXIT].passable, 10.0)
+    if opened and (yield StepInto(DoorId.EXIT, 0.0)):
+        yield Wait(stands_s)
+        yield Walk(Place.GONE)
+        return "passed"
+    yield Walk(Place.AWAY)
+    return "turned_back"
+
+
 def _steps_up(lamps: Lamps, who: str, first_s: float, patience_s: float) -> Script:
     """To the spot before the only door, after a token was shown in front of it; sooner or later."""
     yield face(who)
@@ -156,6 +169,7 @@ AT_AN_AIRLOCK: Sequence[tuple[int, Company]] = (
 AT_ONE_DOOR: Sequence[tuple[int, Company]] = (
     (36, lambda _lamps, who, chance: [_boards(who, chance.uniform(6.0, 15.0))]),
     (2, lambda _lamps, _who, _chance: [_boards(STRANGER, 6.0)]),
+    (2, lambda _lamps, who, chance: [_lingers(who, chance.uniform(1.0, 25.0))]),
     (3, lambda _lamps, who, _chance: [_boards(who, 10.0), _boards(who, 10.0)]),
     (2, lambda _lamps, who, chance: [_boards(who, chance.uniform(0.1, 2.0))]),
 )

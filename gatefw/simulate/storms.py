@@ -1,7 +1,8 @@
 """Many storms, over the project's lanes and all cores: which seed is which lane, and when there were enough."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+import signal
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from functools import cache
 from multiprocessing import get_context
 from typing import Any, NamedTuple
@@ -12,7 +13,8 @@ from gatefw.simulate import lanes
 from gatefw.simulate.faults import Fault
 from gatefw.simulate.storm import Storm
 from gatefw.simulate.storm_came import Came
-from gatefw.simulate.storm_life import ROWS
+from gatefw.simulate.storm_kept import Course
+from gatefw.simulate.storm_rows import ROWS, WANTED, words
 
 LANES: tuple[str, ...] = (
     "contactless-e-channel",
@@ -32,6 +34,9 @@ LANES: tuple[str, ...] = (
     "contactless-e-channel, no door",
     "contactless-e-channel",
     "e-channel",
+    "contactless-e-channel, one door",
+    "contactless-e-channel, one door",
+    "contactless-e-channel, no door",
 )
 """Whose storm a seed is: its remainder says. Airlocks by card and by document come oftener: most passes there.
 
@@ -51,20 +56,20 @@ class Enough(NamedTuple):
 
     events: int
     passages: int = 0
-    rows: int = 0
+    rows: frozenset[int] = frozenset()
     each_fault: int = 0
 
     def of(self, came: Came) -> bool:
         return (
             came.events >= self.events
             and came.passed >= self.passages
-            and len(came.rows) >= self.rows
+            and came.rows.keys() >= self.rows
             and min(came.faults[fault] for fault in Fault) >= self.each_fault
         )
 
 
 SHORT = Enough(100_000)
-LONG = Enough(10_000_000, 100_000, len(ROWS), 1_000)
+LONG = Enough(10_000_000, 100_000, WANTED, 1_000)
 
 
 def lane_of(seed: int) -> str:
@@ -89,30 +94,29 @@ def _several(first: int) -> Came:
     return came
 
 
-def until_enough(first: int, enough: Enough, jobs: int, progress: Callable[[Came], None]) -> Came:
-    """Storms from this seed on, in so many processes, until there were enough, or too many violations."""
-    came, seeds = Came(), iter(range(first, 1 << 62, TOGETHER))
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as processes:
-        under_way = {processes.submit(_several, next(seeds)) for _ in range(2 * jobs)}
-        for done in _as_they_come(under_way):
-            came.add(done)
-            progress(came)
-            if len(came.violations) >= STORIES or enough.of(came):
-                break
-            under_way.add(processes.submit(_several, next(seeds)))
-        for each in under_way:
-            each.cancel()
-    return came
+def until_enough(course: Course, enough: Enough, jobs: int, progress: Callable[[Course], None]) -> None:
+    """Storms from where the course stands, in so many processes, until there were enough, or too many violations.
+
+    `progress` is told after each batch. Ctrl-C is KeyboardInterrupt here alone; the course then holds what came so far.
+    """
+    seeds = course.seeds(TOGETHER)
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _left_alone) as processes:
+        under_way: dict[Future[Came], int] = {}
+        try:
+            while not (len(course.came.violations) >= STORIES or enough.of(course.came)):
+                while len(under_way) < 2 * jobs:
+                    seed = next(seeds)
+                    under_way[processes.submit(_several, seed)] = seed
+                for done in wait(under_way, return_when=FIRST_COMPLETED).done:
+                    course.took(under_way.pop(done), TOGETHER, done.result())
+                progress(course)
+        finally:
+            processes.shutdown(wait=False, cancel_futures=True)
 
 
-def _as_they_come(under_way: set[Any]) -> Iterator[Came]:
-    from concurrent.futures import FIRST_COMPLETED, wait
-
-    while under_way:
-        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-        for each in done:
-            under_way.discard(each)
-            yield each.result()
+def _left_alone() -> None:
+    """Ctrl-C reaches every process of the terminal; those that play are told by the one that counts."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def counts(came: Came) -> dict[str, Any]:
@@ -125,14 +129,9 @@ def counts(came: Came) -> dict[str, Any]:
         "process_lives": came.lives,
         "rows_taken": len(came.rows),
         "rows": len(ROWS),
-        "rows_not_taken": [_words(number) for number in range(len(ROWS)) if number not in came.rows],
+        "rows_wanted": len(WANTED),
+        "rows_not_taken": [words(number) for number in sorted(WANTED - came.rows.keys())],
         "fewest_times_a_row": min(came.rows.values(), default=0),
         "faults": {fault.value: came.faults[fault] for fault in Fault},
         "fewest_times_a_fault": min(came.faults[fault] for fault in Fault),
     }
-
-
-def _words(number: int) -> str:
-    row = ROWS[number]
-    phases = " ".join(phase.value for phase in row.phases) if len(row.phases) < 4 else f"{len(row.phases)} phases"
-    return f"{phases}: {row.on.words}, {row.when.words or 'always'} -> {row.to.value if row.to else 'stays'}"
