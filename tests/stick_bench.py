@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gatefw import __version__
 from gatefw.installer import environment, stick_make
 from gatefw.installer.install import Install, Wish
 from gatefw.installer.machine import problems
@@ -43,6 +44,8 @@ def wheel(directory: Path, version: str, *, whole: bool = False, instead: Mappin
     if whole:
         packages = [each for name in ("gatefw", "hw") for each in sorted((ROOT / name).rglob("*")) if each.is_file()]
         contents |= {str(each.relative_to(ROOT)): each.read_bytes() for each in packages if each.suffix != ".pyc"}
+        before = b'__version__ = "' + __version__.encode()
+        contents["hw/__init__.py"] = contents["hw/__init__.py"].replace(before, b'__version__ = "' + version.encode())
     contents |= {name: text.encode() for name, text in (instead or {}).items()}
     contents["gatefw/__init__.py"] = f'__version__ = "{version}"\n'.encode()
     with zipfile.ZipFile(path, "w") as made:

@@ -1,6 +1,6 @@
 """Whether this version can run this lane on this machine, before it may: nothing is opened, and nothing moves.
 
-processes    supervisor, vision, watcher and exporter, with all that they import, can be loaded
+processes    supervisor, vision, watcher and exporter, with all that they import, can be loaded, and are of one build
 kernel       every compiled search finds what numpy finds
 lane         `gatefw check`: the file, its models by hash, its doors
 passage      people pass this lane file in virtual time, as they should
@@ -45,7 +45,7 @@ def run(lane: Path, say: Say) -> list[Tested]:
     -P: what lies in the directory where somebody called this is no part of the version that is tested.
     """
     tests = {
-        "processes": ["-c", "".join(f"import {name}\n" for name in PROCESSES)],
+        "processes": ["-c", "".join(f"import {name}\n" for name in PROCESSES) + "import hw\nhw.require_ours()\n"],
         "kernel": ["-c", SEARCH],
         "lane": ["-m", "gatefw", "check", str(lane)],
         "passage": ["-m", "gatefw", "simulate", str(lane), "--travellers", str(TRAVELLERS), "--json"],
