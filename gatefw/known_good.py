@@ -37,7 +37,7 @@ class KnownGood:
 def read(state: Path) -> KnownGood | None:
     """The copy in a state directory, None when none was ever kept. Raises StoreError when it is not as it was kept."""
     copy, digest = state / COPY, state / DIGEST
-    if not digest.exists():
+    if not (digest.exists() and copy.exists()):  # of the first one the digest is there before the copy
         return None
     try:
         told = json.loads(digest.read_bytes())

@@ -24,6 +24,7 @@ TURN_S = 0.5
 AGAIN_TURNS = 10
 """Doors that could not be made safe are tried again after so many turns."""
 REASON = "config_broken"
+NOTHING_KNOWN = "none: no lane file of this gate is known to be good, so nothing is known of its doors"
 
 _log = logging.getLogger(__name__)
 Reply = Callable[[Answer], None]
@@ -100,13 +101,24 @@ class SafeMode:
             "in_service": False,
             "doors": {door.value: Position.UNKNOWN.value for door in DoorId},
             "beams": {door.value: Beam.UNKNOWN.value for door in DoorId},
-            "released": {},
+            "released": dict.fromkeys(DoorId, ""),
+            "lease_left_s": {},
             "occupancy": Occupancy.UNKNOWN.value,
             "inputs": {},
+            "zones": {},
+            "signals": {},
+            "runs": [],
+            "timer": None,
+            "maintenance": None,
             "missing": [],
             "impaired": {},
             "latched": None,
             "hint": "",
+            "face": None,
+            "journal_head": 0,
+            "memory": {},
+            "reloaded": {},
+            "config": {},
             "health": {"devices": {}, "threads": {}},
         }
 
@@ -116,7 +128,7 @@ class SafeMode:
         except Exception as problem:  # noqa: BLE001  diagnostics stay up, and it is tried again
             _log.error("doors are not safe yet: %s", problem)
         else:
-            self._doors = by or "no: nothing is known of the doors"
+            self._doors = by or NOTHING_KNOWN
             _log.warning("doors made safe: %s", self._doors)
 
     def _read_again(self) -> list[str]:

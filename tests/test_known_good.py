@@ -74,6 +74,12 @@ def test_a_power_cut_between_the_two_files_leaves_the_one_before(lane: Config, t
     assert kept is not None and kept.sha256 == lane.sha256
 
 
+def test_a_power_cut_before_the_very_first_copy_leaves_none(lane: Config) -> None:
+    known_good.keep(lane)
+    (lane.paths.state / COPY).unlink()
+    assert known_good.read(lane.paths.state) is None
+
+
 def test_the_same_file_is_not_written_again(lane: Config) -> None:
     known_good.keep(lane, now=lambda: 1.0)
     known_good.keep(lane, now=lambda: 2.0)

@@ -23,7 +23,7 @@ from gatefw.config import load
 from gatefw.control import call
 from gatefw.errors import DeviceLost, GateError
 from gatefw.notify import Notifier
-from gatefw.safe_mode import AGAIN_TURNS, SafeMode
+from gatefw.safe_mode import AGAIN_TURNS, NOTHING_KNOWN, SafeMode
 from hw.gpio.socket_pins import SocketFactory
 from hw.sim.client import WorldClient, launched
 
@@ -190,6 +190,8 @@ def test_a_gate_whose_lane_file_was_broken_secures_its_doors_and_says_why(
         until(lambda: site.status()["made_safe"], "the doors to be safe", WAIT_S)
         assert site.driven() == []
         assert f"{site.file}:" in site.status()["findings"][0]
+        assert main(["status", "--dir", str(site.place), "--lang", "zh_HK"]) == 0
+        assert "通道設定檔無法使用" in capsys.readouterr().out
         assert main(["status", "--dir", str(site.place), "--lang", "en"]) == 0
         told = capsys.readouterr().out
         assert "reason         config_broken" in told and "did you mean scan_s?" in told
@@ -207,6 +209,7 @@ def test_a_gate_that_served_goes_through_safe_mode_and_back_and_runs_an_older_la
     with live_gate(models, photos, watcher=False) as gate:
         file, state = gate.run / "lane.toml", gate.run / "state"
         until(lambda: known_good.read(state) is not None, "the lane file to be kept", WAIT_S)
+        serving = gate.ask("status")
         gate.kill(signal.SIGTERM)
         good = file.read_text()
         file.write_text(good.replace("[timers]", "[timer]"))
@@ -214,6 +217,7 @@ def test_a_gate_that_served_goes_through_safe_mode_and_back_and_runs_an_older_la
         gate.await_phase("out_of_service")
         assert "did you mean timers?" in gate.ask("status")["findings"][0]
         assert set(gate.doors().values()) == {"secured"}
+        assert set(serving) <= set(gate.ask("status")), "whoever reads the one can read the other"
         file.write_text(good)
         assert gate.ask("reload")["refused"] == []
         gate.await_phase("idle")
@@ -233,7 +237,7 @@ def test_a_gate_that_never_served_tells_at_least_what_is_wrong(site: Site) -> No
     try:
         until(lambda: site.status()["made_safe"], "its first turn", WAIT_S)
         told = site.status()
-        assert (told["made_safe"], told["last_known_good"]) == ("no: nothing is known of the doors", None)
+        assert (told["made_safe"], told["last_known_good"]) == (NOTHING_KNOWN, None)
     finally:
         daemon.send_signal(signal.SIGTERM)
         daemon.communicate(timeout=WAIT_S)

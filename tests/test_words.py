@@ -16,6 +16,7 @@ from gatefw.errors import SetupError
 from gatefw.events import BY_HAND
 from gatefw.gate_terms import HITS
 from gatefw.model import DoorId, Phase, Position, Reason
+from gatefw.safe_mode import SafeMode
 from gatefw.words import ENGLISH, LANGUAGES, SIMPLIFIED, TRADITIONAL, Words, catalogue, language, messages
 from gatefw.words.status import in_words
 
@@ -209,6 +210,24 @@ def test_a_status_is_told_in_words_but_what_nobody_has_a_word_for_as_it_is() -> 
     }
 
 
+def test_no_two_headings_of_a_status_are_the_same_word() -> None:
+    """The second one would take the first one's place."""
+    for tongue in LANGUAGES:
+        said = [Words(tongue).label(key) for key in SafeMode(Path("lane.toml"), [""], str, list, None).status]
+        assert len(said) == len(set(said))
+
+
+def test_an_order_that_was_taken_is_answered_in_words() -> None:
+    told = {"detail": "lane is out_of_service", "phase": "out_of_service"}
+    assert in_words(told, Words(SIMPLIFIED)) == {"状态": "暂停服务"}
+    told = {"zones": {"front": "somebody"}, "signals": {"call": "on"}, "lease_left_s": {"exit_door": "1.5 s"}}
+    assert in_words(told, Words(SIMPLIFIED)) == {
+        "前后区域": {"入口前": "有人"},
+        "信号": {"求助按钮": "开"},
+        "解锁剩余时间": {"出口门": "1.5 s"},
+    }
+
+
 def test_a_status_with_what_a_later_daemon_senses_is_told_all_the_same() -> None:
     later = {"phase": "dreaming", "inputs": {"moonlight": "on"}, "doors": {"side_door": "ajar"}}
     assert in_words(later, Words(SIMPLIFIED)) == {
@@ -222,7 +241,8 @@ def test_a_status_with_what_a_later_daemon_senses_is_told_all_the_same() -> None
 def test_the_command_line_speaks_the_language_that_is_asked_for(
     options: list[str], word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers = Done({"lane": "l", "phase": "idle", "health": {"devices": {}, "threads": {}}})
+    now = {"runs": [], "timer": None, "lease_left_s": {}, "zones": {}, "signals": {}, "face": None}
+    answers = Done({"lane": "l", "phase": "idle", **now, "health": {"devices": {}, "threads": {}}})
     server = ControlServer(tmp_path / "control.sock", lambda _order, reply: reply(answers))
     try:
         assert main(["status", "--dir", str(tmp_path), *options]) == 0

@@ -44,6 +44,7 @@ OF_CODES: Mapping[str, Mapping[Any, str]] = {
     "occupancy": officer.OCCUPANCIES,
     "signal": officer.SIGNALS,
     "input": officer.INPUTS,
+    "zone": officer.ZONES,
     "purpose": officer.PURPOSES,
     "verdict": officer.VERDICTS,
     "verb": officer.VERBS,

@@ -1,6 +1,6 @@
 """What officers and technicians read, in English, the source of all translations: codes of the lane in words."""
 
-from gatefw.model import Beam, DoorId, Input, Occupancy, Phase, Position, Purpose, Reason, Signal, Verb, Verdict
+from gatefw.model import Beam, DoorId, Input, Occupancy, Phase, Position, Purpose, Reason, Signal, Verb, Verdict, Zone
 
 PHASES: dict[Phase, str] = {
     Phase.RECOVERING: "Starting: the lane must be seen empty and secured",
@@ -219,6 +219,11 @@ INPUTS: dict[Input, str] = {
     Input.DECLINE: "traveller's no button",
 }
 
+ZONES: dict[Zone, str] = {
+    Zone.FRONT: "in front",
+    Zone.BEHIND: "behind the exit",
+}
+
 PURPOSES: dict[Purpose, str] = {
     Purpose.ENTER: "to let a traveller in",
     Purpose.ADMIT: "to let a traveller pass",
@@ -288,6 +293,16 @@ LABELS: dict[str, str] = {
     "event": "event",
     "reason": "reason",
     "findings": "findings",
+    "zones": "in front and behind",
+    "signals": "signals",
+    "runs": "passages",
+    "timer": "timer",
+    "lease_left_s": "released for",
+    "face": "face",
+    "maintenance": "maintenance",
+    "config": "configuration",
+    "somebody": "somebody",
+    "nobody": "nobody",
     "config_broken": "the lane file cannot be used",
     "file": "lane file",
     "made_safe": "doors made safe",

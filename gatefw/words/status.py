@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from gatefw.model import Beam, DoorId, Input, Occupancy, Phase, Position, Purpose, Reason, Signal
+from gatefw.model import Beam, DoorId, Input, Occupancy, Phase, Position, Purpose, Reason, Signal, Zone
 from gatefw.words import Words
 
 Spell = Callable[[Any], Any]
@@ -13,9 +13,17 @@ _INPUTS = {"evacuate": Input.EVACUATE}
 
 
 def in_words(told: Mapping[str, Any], words: Words) -> dict[str, Any]:
-    """The same lines in the same order; headings and codes in words, numbers and names as they are."""
+    """The same lines in the same order; headings and codes in words, numbers and names as they are.
+
+    The detail of an order that says nothing but the phase is left out: the phase is there, in words.
+    """
     spelt = _spelling(words)
-    return {words.label(key): spelt[key](value) if key in spelt else value for key, value in told.items()}
+    plain = f"lane is {told.get('phase')}"
+    return {
+        words.label(key): spelt[key](value) if key in spelt else value
+        for key, value in told.items()
+        if (key, value) != ("detail", plain)
+    }
 
 
 def _spelling(words: Words) -> dict[str, Spell]:
@@ -40,6 +48,9 @@ def _spelling(words: Words) -> dict[str, Spell]:
         "released": each(door, code(Purpose)),
         "occupancy": code(Occupancy),
         "inputs": each(called, code(Signal)),
+        "signals": each(called, code(Signal)),
+        "zones": each(code(Zone), words.label),
+        "lease_left_s": each(door, str),
         "impaired": each(str, reasons),
         "latched": code(Reason),
         "reason": lambda value: words.label(value) if value == "config_broken" else code(Reason)(value),
