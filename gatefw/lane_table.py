@@ -220,7 +220,8 @@ SERVICE: Rows = (
     Row((P.DEGRADED,), OCCUPANCY, ALL, None, (settle,)),
     Row((P.DEGRADED,), HEALTH, HEALTHY, P.RECOVERING),
     Row((P.DEGRADED,), operated(Verb.CLOSE), ALL, P.RECOVERING),
-    Row((*OUTSIDE, P.DEGRADED, P.FAULT), operated(Verb.MAINTAIN), VACANT, P.MAINTENANCE),
+    # a lane with a contact the wrong way round is never seen secured: whoever mends it comes in while it recovers
+    Row((*OUTSIDE, P.RECOVERING, P.DEGRADED, P.FAULT), operated(Verb.MAINTAIN), VACANT, P.MAINTENANCE),
     Row(TECHNICIANS, operated(Verb.MAINTAIN_EXTEND), ALL, None),  # the same phase, and more of it: see `maintenance`
     Row((P.MAINTENANCE,), operated(Verb.MAINTAIN_END), LATCHED, P.FAULT),
     Row((P.MAINTENANCE,), operated(Verb.MAINTAIN_END), VACANT, P.OUT_OF_SERVICE),

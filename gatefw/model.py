@@ -849,6 +849,7 @@ class FactKind(StrEnum):
     MAINTENANCE_EXTENDED = "maintenance.extended"
     MAINTENANCE_ENDING = "maintenance.ending"
     MAINTENANCE_ENDED = "maintenance.ended"
+    COMMISSIONED = "maintenance.commissioned"
     KEY_GRANTED = "bus_key.granted"
     KEY_REVOKED = "bus_key.revoked"
     SUBJECT_ENROLLED = "subject.enrolled"

@@ -10,6 +10,8 @@ from gatefw import key_desk
 from gatefw.bus import Bus
 from gatefw.bus_keys import Endpoints, Keyholders
 from gatefw.clerk import Clerk
+from gatefw.commission_desk import VERB as COMMISSION_SIGN
+from gatefw.commission_desk import CommissionDesk
 from gatefw.config import Config
 from gatefw.control import CLEAR, EDGES, RELOAD, Done, Order
 from gatefw.counter_desk import CounterDesk
@@ -20,6 +22,7 @@ from gatefw.errors import GateError
 from gatefw.gate import Gate
 from gatefw.gate_terms import GateInput
 from gatefw.key_desk import KeyDesk
+from gatefw.keys import read
 from gatefw.order_desk import OrderDesk, Reply
 from gatefw.reload import Reloader
 from gatefw.scribe import ACKNOWLEDGE, Scribe
@@ -58,6 +61,8 @@ class Reception:
         self._keys = KeyDesk(holders, self.bus, scribe.append)
         lane = LaneAccess(lambda: gate.state.phase, lambda: gate.sensed, self.orders.take, scribe.append, ask_vision)
         self.devices = DeviceDesk(config.devices, crew.all, crew.installers, lane, paths.run)
+        seed = read(paths.key("journal-sign"))
+        self._commissioning = CommissionDesk(config.lane.name, config.sha256, seed, scribe.append, scribe.journal.now)
         self.reloader = Reloader(
             config, prepared, lambda new: scribe.note_config(new.sha256, new.reversed), scribe.append
         )
@@ -70,6 +75,8 @@ class Reception:
             self.reloader.order(order, reply)
         elif order.verb == EDGES:
             reply(Done(self._edges.course(time.monotonic()).to_json()))
+        elif order.verb == COMMISSION_SIGN:
+            self._commissioning.order(order, reply)
         elif order.verb == ACKNOWLEDGE:
             self._scribe.acknowledge(order, reply)
         elif order.verb in key_desk.VERBS:

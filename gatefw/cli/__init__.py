@@ -40,6 +40,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "tokens": ("tokens",),
     "authority": ("authority",),
     "device": ("device",),
+    "commission": ("commission",),
     "events": ("events",),
     "keys": ("keys",),
     "journal": ("journal",),
