@@ -96,23 +96,45 @@ def packed(value: Any, masks: Masks) -> Json:
             return {type(value).__name__: sorted((packed(each, masks) for each in value), key=repr)}
         case dict():
             return {"dict": [[packed(key, masks), packed(each, masks)] for key, each in value.items()]}
-    kind = type(value).__name__
-    if KINDS.get(kind) is not type(value):
-        raise TypeError(f"tape: {kind} is no kind that is recorded")
-    return {kind: {field.name: _field(kind, field, getattr(value, field.name), masks) for field in _told(value)}}
+    kind = type(value)
+    return {kind.__name__: {name: _field(getattr(value, name), how, masks) for name, how in _fields(kind)}}
 
 
-def _told(value: Any) -> list["dataclasses.Field[Any]"]:
-    kind = type(value).__name__
-    return [field for field in dataclasses.fields(value) if field.init and (kind, field.name) not in UNTOLD]
+class _How(Enum):
+    """What is done with a field."""
+
+    TOLD = 0
+    SIGN = 1
+    NAME = 2
 
 
-def _field(kind: str, field: "dataclasses.Field[Any]", value: Any, masks: Masks) -> Json:
+def _how(kind: str, field: "dataclasses.Field[Any]") -> _How:
     if (kind, field.name) in NAMES:
+        return _How.NAME
+    return _How.TOLD if field.repr else _How.SIGN
+
+
+def _fields(kind: type) -> tuple[tuple[str, _How], ...]:
+    """What is told of a kind, and how. Raises TypeError: no tape knows it."""
+    if kind not in _FIELDS:
+        name = kind.__name__
+        if KINDS.get(name) is not kind:
+            raise TypeError(f"tape: {name} is no kind that is recorded")
+        told = (each for each in dataclasses.fields(kind) if each.init and (name, each.name) not in UNTOLD)
+        _FIELDS[kind] = tuple((each.name, _how(name, each)) for each in told)
+    return _FIELDS[kind]
+
+
+_FIELDS: dict[type, tuple[tuple[str, _How], ...]] = {}
+"""Found once for each kind: the loop packs every input."""
+
+
+def _field(value: Any, how: _How, masks: Masks) -> Json:
+    if how is _How.NAME:
         return masks.name(value)
-    if not field.repr and isinstance(value, str | bytes):
-        value = masks.sign(value)
-        return value if isinstance(value, str) else {"bytes": value.hex()}
+    if how is _How.SIGN and isinstance(value, str | bytes):
+        sign = masks.sign(value)
+        return sign if isinstance(sign, str) else {"bytes": sign.hex()}
     return packed(value, masks)
 
 
