@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,17 +127,25 @@ def _print(findings: "Sequence[Finding]", status: int) -> None:
     unseen = [each for each in findings if each.code == UNSEEN]
     for group in ranked(each for each in findings if each.code != UNSEEN):
         cause = group.cause
-        print(f"{cause.code} {cause.severity.word} {cause.where}: {cause.cause}")
-        print(f"      mend: {cause.remedy}")
+        _say(f"{cause.code} {cause.severity.word} {cause.where}: {cause.cause}")
+        _say(f"      mend: {cause.remedy}")
         for each in group.follows:
-            print(f"      from it follows {each.code} {each.where}: {each.cause}")
+            _say(f"      from it follows {each.code} {each.where}: {each.cause}")
     if unseen:
-        print(f"{UNSEEN} note {len(unseen)} checks could not be made here, --json has each:")
-        print(f"      {'; '.join(each.cause.removeprefix('not looked at: ') for each in unseen)}")
-        print(f"      mend: {unseen[0].remedy}")
+        _say(f"{UNSEEN} note {len(unseen)} checks could not be made here, --json has each:")
+        _say(f"      {'; '.join(each.cause.removeprefix('not looked at: ') for each in unseen)}")
+        _say(f"      mend: {unseen[0].remedy}")
     counted = {each: sum(finding.severity is each for finding in findings) for each in reversed(Severity)}
     told = ", ".join(f"{number} {each.word}{'' if number == 1 else 's'}" for each, number in counted.items() if number)
     print(f"{STATES[status]}: {told or 'nothing was found'}{'; `gatefw explain CODE` says more' if findings else ''}")
+
+
+def _say(line: str, indent: str = " " * 6) -> None:
+    """A line; on a terminal as many as it wants, broken between words."""
+    if sys.stdout.isatty():
+        columns = shutil.get_terminal_size().columns
+        line = textwrap.fill(line, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    print(line)
 
 
 def _told(seen: "Seen", findings: "Sequence[Finding]", status: int, fixed: list[dict[str, str]]) -> dict[str, Any]:
@@ -167,6 +177,10 @@ def run_explain(arguments: argparse.Namespace) -> int:
     if arguments.json:
         code, _, title = text.partition("\n")[0].removeprefix("# ").partition(": ")
         print(json.dumps({"code": code, "title": title, "page": text}, indent=2))
+    elif sys.stdout.isatty():
+        for paragraph in text.strip().split("\n\n"):
+            _say(" ".join(paragraph.split()), indent="")
+            print()
     else:
         print(text, end="")
     return 0
