@@ -11,7 +11,7 @@ from gatefw import __version__
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.gate import Gate
 from gatefw.gate_terms import GateInput, Ordered, Tell
-from gatefw.maintenance import asked
+from gatefw.maintenance_order import asked
 from gatefw.model import Verb
 
 VERBS = {verb.value: verb for verb in Verb}

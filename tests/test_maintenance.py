@@ -11,7 +11,7 @@ from gatefw import device_desk
 from gatefw.control import VERBS, Answer, Order, Rejected
 from gatefw.errors import Refusal
 from gatefw.gate_terms import Drive, Drop, GateInput, Ordered, SetTimer, Stay, Tell
-from gatefw.maintenance import asked
+from gatefw.maintenance_order import asked
 from gatefw.model import FactKind, Input, Occupancy, Phase, Position, Purpose, Reason, Timer, Verb
 from gatefw.order_desk import OrderDesk, lane_status
 

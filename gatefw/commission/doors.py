@@ -5,7 +5,7 @@ from typing import Any
 
 from gatefw.commission.judge import Finding, Levels, Wiring, contacts_of, too_tight
 from gatefw.commission.plan import Result, Step
-from gatefw.commission.site import Site
+from gatefw.commission.site import Site, secured
 from gatefw.commission.technician import Technician, confirmed, goes_on, result_of
 from gatefw.config import Config
 from gatefw.errors import Refusal
@@ -52,7 +52,7 @@ class Doors:
             if position == "open":
                 times.setdefault("open_s", round(after_s, 2))
             if status["phase"] == "maintenance" and not released:
-                if _secured(status):
+                if secured(status):
                     times["secured_s"] = round(after_s - ended_s, 2)
                     break
                 if after_s - ended_s > self._config.timers.secure_s:
@@ -62,7 +62,7 @@ class Doors:
     def _order_exercise(self, door: str) -> None:
         verb = Verb.EXERCISE_ENTRY if door == "entry_door" else Verb.EXERCISE_EXIT
         try:
-            self._site.order(verb.value, {})
+            self._site.exercise(verb)
         except Refusal as error:
             raise Refusal(f"{error}; mend what was found at rest first, and go on with --resume") from error
 
@@ -111,7 +111,7 @@ class Doors:
                 if told == "hold" and found["waited_s"] >= HELD_S:
                     told = "away"
                     self._technician.tell(step, "take it away")
-            if exercised and not broken_now and _secured(status) and told:
+            if exercised and not broken_now and secured(status) and told:
                 found["secured"] = True
                 break
         finding = Finding(wrong) if wrong else self._wiring.pressed(f"{door}.beam", _only_beams(rest), _beams(seen))
@@ -122,10 +122,6 @@ class Doors:
 
 def _door(step: Step) -> str:
     return step.device.partition(".")[2]
-
-
-def _secured(status: Mapping[str, Any]) -> bool:
-    return all(position == "secured" for position in status["doors"].values())
 
 
 def _beams(seen: list[Levels]) -> list[Levels]:

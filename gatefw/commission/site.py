@@ -12,10 +12,12 @@ from typing import Any
 from gatefw.commission.judge import Levels, contacts_of
 from gatefw.device_dialogue import Dialogue
 from gatefw.errors import GateError, Refusal
+from gatefw.model import Verb
 
 STAY_S = 300.0
 LOOK_S = 0.05  # between two looks at moving doors
-HOME_S = 60.0  # an exercise is over by then, and its door secured
+HOME_S = 60.0  # an exercise is over by then
+CLOSES_S = 15.0  # and then its door is secured, or its contacts do not say so
 
 Order = Callable[[str, Mapping[str, object]], dict[str, Any]]
 
@@ -32,7 +34,7 @@ class Site:
     ) -> None:
         self.order, self.now_s, self._rest = order, now_s, rest
         self._stay_s = min(STAY_S, longest_s)
-        self._ours = False
+        self._ours = self._moves = False
 
     @contextmanager
     def maintained(self, name: str) -> Iterator[None]:
@@ -46,11 +48,23 @@ class Site:
             with suppress(GateError):  # it ends by itself
                 self._go_home()
 
+    def exercise(self, verb: Verb) -> None:
+        """Have the lane move a door. Raises Refusal."""
+        self.order(verb.value, {})
+        self._moves = True
+
     def settle(self) -> None:
-        """Wait until the lane has ended what it was ordered; it does so by itself."""
+        """Wait until the lane has ended what it was ordered, and the door is secured; it does so by itself."""
+        if not self._moves:
+            return
         ends_s = self.now_s() + HOME_S
-        while self.phase == "exercise" and self.now_s() < ends_s:
+        while (status := self.look())["phase"] == "exercise" and self.now_s() < ends_s:
             self._rest(LOOK_S)
+        ends_s = self.now_s() + CLOSES_S
+        while status["phase"] == "maintenance" and not secured(status) and self.now_s() < ends_s:
+            self._rest(LOOK_S)
+            status = self.look()
+        self._moves = False
 
     def _go_home(self) -> None:
         self.settle()
@@ -97,3 +111,8 @@ class Site:
                     talk.say = "end"
                     talk.look()
                     self.look()
+
+
+def secured(status: Mapping[str, Any]) -> bool:
+    """Whether every door is seen closed and locked."""
+    return all(position == "secured" for position in status["doors"].values())
