@@ -69,7 +69,8 @@ def _offset() -> str:
 def test_one_is_told_by_the_beginning_of_its_id_and_two_that_fit_are_listed(kept: Kept, capsys: Captured) -> None:
     status, out, _ = gatefw(capsys, "ac", "--journal", kept.path)
     assert status == 0
-    assert out.endswith("by the entry door.\n") or "Refused. The face is not alike enough" in out
+    assert "Ended after 3.25 s: Refused. The face is not alike enough" in out
+    assert "Officers read: the face does not match\n" in out
     status, out, _ = gatefw(capsys, "a", "--journal", kept.path)
     assert (status, out.splitlines()[0]) == (1, "2 passages fit a; name one by its id:")
     assert [line.split()[0] for line in out.splitlines()[1:]] == [ADA, BEN]
@@ -93,6 +94,14 @@ def test_a_minute_is_everything_that_began_in_it_or_was_under_way_and_a_second_o
     _, out, _ = gatefw(capsys, local(5460, "%Y-%m-%dT%H:%M"), "--journal", kept.path)
     assert CY in out, "still there"
     assert gatefw(capsys, local(form="2025-%m-%dT%H:%M"), "--journal", kept.path)[0] == 1
+
+
+def test_what_officers_and_the_traveller_read_is_told_in_the_language_that_is_asked_for(
+    kept: Kept, capsys: Captured
+) -> None:
+    _, out, _ = gatefw(capsys, BEN, "--journal", kept.path, "--lang", "zh_HK")
+    assert out.splitlines()[-2:] == ["Officers read: 容貌不符", "The traveller read: 請前往櫃枱，職員會協助你"]
+    assert gatefw(capsys, BEN, "--journal", kept.path, "--lang", "tlh")[0] == 2
 
 
 def test_passages_are_listed_by_door_and_by_reason(kept: Kept, capsys: Captured) -> None:

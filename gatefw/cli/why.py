@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from gatefw.cli import command
 from gatefw.errors import Refusal
+from gatefw.gate_terms import shown
 from gatefw.model import DoorId, Reason
 from gatefw.state import state_dir
 
 if TYPE_CHECKING:
     from gatefw.journal_search import Passage, Passages
     from gatefw.story import Story
+    from gatefw.words import Words
 
 DESCRIPTION = """\
 Tells the story of one passage: what was read and by which device, which rule failed or which score met which
@@ -23,7 +25,8 @@ threshold, which door was asked for and whether that was permitted, alarms on th
 passage's id or the beginning of it, a time (then it is the one that began in that minute or second, by this machine's
 time zone), or `last`. With --door, --reason or --list passages are listed instead, the newest first.
 
-The gate may run meanwhile; --journal also takes an export (`gatefw journal export`). Nothing is verified here.
+The gate may run meanwhile; --journal also takes an export (`gatefw journal export`). Nothing is verified here. What
+officers and the traveller read is shown in the language of --lang; the story itself is English.
 
 example:
   gatefw why last
@@ -49,6 +52,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--reason", metavar="REASON", help="list: ended, or a release was dropped, for this reason")
     parser.add_argument("--list", action="store_true", help="list the newest")
     parser.add_argument("--most", type=int, default=_MOST, metavar="N", help=f"list: so many ({_MOST})")
+    command.add_lang(parser)
     command.add_json(parser)
     parser.set_defaults(run=run)
 
@@ -69,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         runs = _runs(passages, wanted)
         if len(runs) == 1:
             told = story.tell(runs[0], passages.events(runs[0]))
-            _show_json(passages.lane, told) if arguments.json else _show(passages.lane, told)
+            _show_json(passages.lane, told) if arguments.json else _show(passages.lane, told, command.words(arguments))
             return 0
         if arguments.json:
             print(json.dumps({"passages": [_brief(passages.summary(each)) for each in runs]}, indent=2))
@@ -125,13 +129,16 @@ def _moment(found: re.Match[str], wanted: str, newest: datetime | None) -> datet
 # ---------------------------------------------------------------- what is printed
 
 
-def _show(lane: str, told: "Story") -> None:
+def _show(lane: str, told: "Story", words: "Words") -> None:
     clock = "" if told.synchronised else ", by a clock that nobody vouched for"
     print(f"passage {told.run} of {lane}, {_time(told.began)}{clock}\n")
     for line in told.lines:
         print(f"{line.after_s:+9.2f} s  {line.words}")
     took = "" if told.seconds is None else f" after {told.seconds:.2f} s"
     print(f"\nEnded{took}: {told.ended}" if told.reason else f"\n{told.ended}")
+    if told.reason and not told.passed:
+        print(f"Officers read: {words.reason(told.reason)}")
+        print(f"The traveller read: {words.advice(shown(told.reason) or told.reason)}")
 
 
 def _show_json(lane: str, told: "Story") -> None:
