@@ -62,7 +62,7 @@ def steepness(luma: NDArray[np.uint8]) -> float | None:
     """How much of its strongest edges happens from one pixel to the next: 1 for a perfect step, 1/8 for a mere slope.
 
     None for a picture without a strong edge. An optic out of focus leaves no steep edge anywhere, whatever it looks at:
-    of 800 development photographs none is below 0.25, blurred by 3 px all are below 0.21. Takes some 10 ms.
+    of 800 development photographs none is below 0.24, blurred by 3 px (of 250) none above 0.22. Takes some 10 ms.
     """
     best: float | None = None
     for levels in (luma.astype(np.int16), luma.T.astype(np.int16)):

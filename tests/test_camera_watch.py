@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatefw.camera_watch import BELIEVED_S, PICTURES_MIN, CameraWatch, ailment, grey_of
+from gatefw.camera_watch import BELIEVED_S, PICTURES_MIN, CameraWatch, ailment, grey_of, steepness
 from gatefw.model import Reason
 
 DARK, BLINDED, COVERED, FROZEN = (
@@ -152,3 +152,39 @@ def test_nothing_is_believed_that_was_not_seen_three_times_over_long_enough(
 def test_any_picture_at_all_gets_an_answer(noise: bytes, repeated: bool) -> None:
     rgb = np.frombuffer(noise[: len(noise) // 3 * 3], np.uint8).reshape(1, -1, 3)
     assert looks(rgb, repeated) in {None, DARK, BLINDED, COVERED, FROZEN}
+
+
+# ---------------------------------------------------------------- focus
+
+
+@pytest.mark.models
+def test_no_photograph_is_out_of_focus_until_it_is_blurred_and_then_every_one_is(photos: Path) -> None:
+    for path in sorted(photos.glob("*.jpg")):
+        luma = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        assert luma is not None
+        luma = np.asarray(luma[: 4 * luma.shape[1] // 3], np.uint8)
+        small = np.asarray(cv2.resize(luma, (480, 640), interpolation=cv2.INTER_AREA), np.uint8)
+        blurred = np.asarray(cv2.GaussianBlur(small, (0, 0), 4.0), np.uint8)
+        sharp, soft = steepness(small), steepness(blurred)
+        assert sharp is not None and sharp > 0.22, path
+        assert soft is None or soft < 0.22, path
+
+
+def test_a_step_is_as_steep_as_can_be_and_a_slope_as_its_part() -> None:
+    step = np.zeros((40, 40), np.uint8)
+    step[:, 20:] = 200
+    assert steepness(step) == 1.0
+    slope = np.repeat(np.minimum(np.arange(64) * 16, 240).astype(np.uint8)[None], 64, 0)
+    assert steepness(slope) == pytest.approx(1 / 8)
+
+
+@given(level=st.integers(0, 255), sigma=st.floats(0, 4))
+def test_a_bare_wall_says_nothing_of_the_focus(level: int, sigma: float) -> None:
+    wall = noisy(np.full((60, 80), level, np.uint8), sigma)
+    assert steepness(wall) is None
+
+
+def test_the_steepest_edge_counts_in_whichever_direction() -> None:
+    step = np.zeros((40, 40), np.uint8)
+    step[20:] = 200
+    assert steepness(step) == 1.0
