@@ -1,7 +1,9 @@
 """What travellers and officers read: everything is translated, catalogues are of today, the right one is taken."""
 
+import argparse
 import io
 import re
+import sys
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from gatefw import model, words
-from gatefw.cli import main
+from gatefw.cli import command, main
 from gatefw.control import Done
 from gatefw.control_server import ControlServer
 from gatefw.errors import SetupError
@@ -258,3 +260,10 @@ def test_a_language_that_is_not_there_could_not_be_done(tmp_path: Path, capsys: 
     finally:
         server.close()
     assert "'tlh' is not there" in capsys.readouterr().err
+
+
+def test_a_terminal_without_chinese_letters_is_spoken_to_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = argparse.Namespace(lang="zh_HK")
+    for encoding, tongue in (("ascii", ENGLISH), ("latin-1", ENGLISH), ("utf-8", TRADITIONAL), ("big5", TRADITIONAL)):
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+        assert command.words(asked).language == tongue

@@ -41,10 +41,18 @@ def add_lang(parser: argparse.ArgumentParser) -> None:
 
 
 def words(arguments: argparse.Namespace) -> "Words":
-    """In the language that was asked for, or that of the environment. Raises SetupError when it is not there."""
+    """In the language that was asked for, or that of the environment; in English where the output has no such letters.
+
+    Raises SetupError when the language is not there.
+    """
     from gatefw.words import Words, language
 
-    return Words(language(arguments.lang, os.environ))
+    chosen = Words(language(arguments.lang, os.environ))
+    try:
+        chosen.label("phase").encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return Words()
+    return chosen
 
 
 def add_dir(parser: argparse.ArgumentParser) -> None:
