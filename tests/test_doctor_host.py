@@ -282,3 +282,14 @@ def test_two_devices_that_name_one_port_are_named_both(tmp_path: Path) -> None:
     assert finding.code == "G0162"
     assert "reader.front" in finding.cause
     assert "finger.inside" in finding.cause
+
+
+def test_a_port_that_the_gate_s_user_may_not_open_is_named_with_its_group(tmp_path: Path) -> None:
+    seen = plugged(tmp_path)
+    port = tmp_path / "root/dev/ttyUSB0"
+    port.chmod(0o660)
+    groups = f"root:x:0:\nothers:x:{port.stat().st_gid + 1}:\nmine:x:{port.stat().st_gid}:\n"
+    plant(tmp_path / "root", {"/etc/passwd": "gatefw:x:990:990::/:/bin/false\n", "/etc/group": groups})
+    assert ("G0164", "reader.front") in {(each.code, each.where) for each in examine.examine(seen, ["serial"])}
+    plant(tmp_path / "root", {"/etc/group": f"dialout:x:{port.stat().st_gid}:\n"})
+    assert found(seen, "serial") == {}
