@@ -168,7 +168,7 @@ def watchdogs(seen: Seen) -> Iterator[Finding]:
         states = {
             file.parent.name: file.read_text().strip() for file in seen.machine.glob("/sys/class/watchdog/*/state")
         }
-        remedy = "gatefw-hardware-watchdog.conf goes to /etc/systemd/system.conf.d (gatefw install does it); restart the board"
+        remedy = "gatefw install puts gatefw-hardware-watchdog.conf into /etc/systemd/system.conf.d; restart the board"
         if not states and not list(seen.machine.glob("/sys/class/watchdog/*")):
             cause = "the board has no hardware watchdog, or its driver is not loaded: a kernel that hangs hangs on"
             yield Finding("G0113", Severity.WARNING, "host", cause, f"dtparam=watchdog=on in config.txt; {remedy}")

@@ -124,9 +124,7 @@ def allowed(seen: Seen) -> Iterator[Finding]:
         status = place.stat()
         if ids.get(str(status.st_gid)) not in GROUPS and not status.st_mode & 0o006:
             cause = f"the gate's user may not open {path}: it belongs to group {ids.get(str(status.st_gid))}"
-            remedy = (
-                "sudo cp systemd/70-gatefw.rules /etc/udev/rules.d/; sudo udevadm control --reload; plug it in again"
-            )
+            remedy = "gatefw install puts 70-gatefw.rules into /etc/udev/rules.d; then plug it in again"
             yield Finding(
                 "G0164", Severity.ERROR, label, cause, remedy, {"path": str(path)}, (f"G0030 {label}", "G0031")
             )
