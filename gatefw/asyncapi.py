@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence, Set
 
-from gatefw import __version__
+from gatefw import __version__, health_message
 from gatefw.bus_keys import Permission
 from gatefw.bus_orders import NONCE, NONCE_S, permissions
 from gatefw.control import EXPIRES_S, LONGEST_S, Rejection
@@ -17,6 +17,10 @@ _CURVE = (
     "`server`, `public` and `secret` in Z85. Who has no key, or one that may not do what the socket is for, is refused "
     "in the handshake."
 )
+_HEALTH = {
+    "schemaFormat": "application/schema+json;version=draft-2020-12",
+    "schema": health_message.schema(),
+}
 _EVENT = {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": {"$ref": "events.schema.json"}}
 
 
@@ -60,7 +64,7 @@ def _server(name: str, port: int, says: str) -> dict[str, object]:
 
 def _channels() -> dict[str, object]:
     carried = {
-        "events": ("event",),
+        "events": ("event", "health"),
         "replay": ("replayRequest", "replayEvent", "replayRemoved", "replayHead", "replayBad"),
         "orders": ("nonceRequest", "order", "done", "rejected"),
     }
@@ -77,6 +81,7 @@ def _channels() -> dict[str, object]:
 def _operations() -> dict[str, object]:
     return {
         "publishEvents": _operation("send", "events", "Every event once it is committed, in order.", ("event",)),
+        "publishHealth": _operation("send", "events", "How each device is, now and then; it may be lost.", ("health",)),
         "replay": _operation(
             "receive",
             "replay",
@@ -134,6 +139,10 @@ def _messages() -> dict[str, object]:
     }
     return {
         "event": {**_frames("event", "its type, to subscribe by", f"its number, {_EIGHT}", event), "payload": _EVENT},
+        "health": {
+            **_frames("health", f"`{health_message.TYPE}`", f"0, {_EIGHT}", "its state, JSON"),
+            "payload": _HEALTH,
+        },
         "replayRequest": _frames(
             "request", f"the epoch, empty or {EPOCH.pattern}", f"the number of the last, {_EIGHT}"
         ),

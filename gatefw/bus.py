@@ -58,6 +58,7 @@ class Bus:
         self._answers: queue.SimpleQueue[tuple[Waiting, Answer]] = queue.SimpleQueue()
         self._reopened: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._shown_out: set[str] = set()
+        self._shown: dict[str, bytes] = {}  # by type, what is to be told once and kept by nobody
         self._asking: dict[bytes, list[bytes]] = {}  # by client, the request that waits
         self._ordering: deque[tuple[bytes, bytes, str]] = deque()  # client, order, key
         self._next_replay_s = self._next_order_s = 0.0
@@ -82,6 +83,14 @@ class Bus:
         `then` is called from the bus's thread when nobody is connected any more.
         """
         self._reopened.put(then)
+        self._wake()
+
+    def show(self, kind: str, told: bytes) -> None:
+        """Publish how things are to whoever listens now; it may be lost, and no replay has it. Any thread.
+
+        Of each kind only the newest waits.
+        """
+        self._shown[kind] = told
         self._wake()
 
     def _wake(self, _head: int = 0) -> None:
@@ -123,6 +132,7 @@ class Bus:
             self._show_out(greedy)
             self._open_again()
         self._publish()
+        self._show_all()
         self._replay()
         self._take_order()
         self._deliver()
@@ -176,6 +186,13 @@ class Bus:
             for row in rows:
                 self._send(row)
             self._published = rows[-1].n
+
+    def _show_all(self) -> None:
+        """With the number 0, which no event has."""
+        with contextlib.suppress(KeyError):  # empty
+            while True:
+                kind, told = self._shown.popitem()
+                self._sockets.events.send_multipart([kind.encode(), bytes(8), told])
 
     def _send(self, row: Row) -> None:
         self._sockets.events.send_multipart([row.type.encode(), row.n.to_bytes(8, "big"), row.body])

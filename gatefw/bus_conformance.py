@@ -9,7 +9,7 @@ import queue
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from gatefw.bus_socket import address_of
 from gatefw.control import Answer, Order, Rejected, Rejection
 from gatefw.errors import GateError, SetupError
 from gatefw.events import wall_clock
+from gatefw.health_message import TYPE, health_message
 from gatefw.journal import Journal
 from gatefw.journal_reading import Row
 from gatefw.model import Fact, FactKind
@@ -29,7 +30,8 @@ LONG = 2 * REPLAY_ROWS + 88
 Printed = tuple[str, int]
 """What of a line counts: the epoch and the number."""
 Plan = Callable[[int], Sequence[int]]
-"""Which events are published when this one is committed."""
+"""Which events are published when this one is committed; 0 stands for the health of the devices."""
+NOTHING_KNOWN: Mapping[str, object] = {"devices": {}, "threads": {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ class _LossyBus(Bus):
 
     def _send(self, row: Row) -> None:
         for n in self.plan(row.n):
+            if n == 0:
+                self.show(TYPE, health_message("rehearsal", self._journal.epoch, self._journal.now(), NOTHING_KNOWN))
+                self._show_all()
+                continue
             (found,) = self._journal.read(n - 1, 1)
             super()._send(found)
 
@@ -158,6 +164,10 @@ def _again(n: int) -> Sequence[int]:
     return (n, n, max(1, n - 3), n)
 
 
+def _among_telemetry(n: int) -> Sequence[int]:
+    return (0, n, 0)
+
+
 def _backwards(n: int) -> Sequence[int]:
     return () if n % 2 else (n, n - 1)
 
@@ -168,6 +178,7 @@ LIVE: tuple[tuple[str, Plan], ...] = (
     ("the last ones are lost, and then it is quiet", _none),
     ("some come twice, and old ones again", _again),
     ("some come in the wrong order", _backwards),
+    ("how the devices are is told among them", _among_telemetry),
 )
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Set
 from pathlib import Path
 
-from gatefw import asyncapi
+from gatefw import asyncapi, health_message
 from gatefw.bus import REPLAY_EVERY_S
 from gatefw.bus_keys import Permission
 from gatefw.bus_orders import BURST, NONCE, NONCE_S
@@ -79,6 +79,11 @@ A subscriber connects to `events` and `replay`, with a key that may `read`, the 
    it, with a `journal.checkpoint` that vouches for them ([audit.md](audit.md)). A request that is not of this form is
    answered with `["BAD"]`.
 
+Every {health_s:.0f} s `events` also carries `["{health}", 0, health]`: of each device its state, how long a
+turn of work takes and how old its last one is, of each thread whether it stalls. It has the envelope of an event, with
+the number 0; it may be lost, the replay has none, and who follows the numbers passes over it. Its schema is in
+`asyncapi.yaml`.
+
 `subscriber.py` beside this file does all of it. `gatefw events conform -- PROGRAM` plays a gate that loses, repeats
 and restarts to a subscriber of yours, and says whether what it printed is each event once and in order.
 
@@ -126,6 +131,8 @@ def _introduction() -> str:
     by = asyncapi.needed_words()
     rows = [f"| `{each.value}` | {_listed(by[each], {NONCE})} |" for each in Permission]
     return INTRODUCTION.format(
+        health=health_message.TYPE,
+        health_s=health_message.EVERY_S,
         silent_s=SILENT_S,
         replays=1 / REPLAY_EVERY_S,
         connections=CONNECTIONS,

@@ -12,6 +12,7 @@ from gatefw.config import Config
 from gatefw.crew import Crew
 from gatefw.device_states import DeviceStates
 from gatefw.gate import Gate
+from gatefw.health_message import EVERY_S, TYPE, health_message
 from gatefw.inbox import Inbox
 from gatefw.known_good import Keeper
 from gatefw.metrics_server import MetricsServer
@@ -40,12 +41,15 @@ class Oversight:
         scribe: Scribe,
         inbox: Inbox,
         notifier: Notifier,
+        show: Callable[[str, bytes], None],
     ) -> None:
+        """show: tells whoever listens on the bus, if it can."""
         self._config, self._gate, self._crew, self._scribe, self._inbox = config, gate, crew, scribe, inbox
         self._watchdog = Watchdog(notifier, crew.door_path)
         self._threads = ThreadWatch(inbox.put)
         self._vision: VisionWatch | None = None
         self._keeper: Keeper | None = None
+        self._show, self._shown_s = show, 0.0
         self._looked_s = 0.0
         self._owed_row = 0  # that the journal must reach, now that something was recorded
         self.telemetry = Telemetry(
@@ -108,6 +112,12 @@ class Oversight:
             gate = self._gate
             driven = any(gate.leases.held(door) for door in DoorId)
             self._vision.look(now_s, gate.between_runs and not driven)
+
+        if now_s - self._shown_s >= EVERY_S:
+            self._shown_s = now_s
+            journal = self._scribe.journal
+            told = health_message(self._config.lane.name, journal.epoch, journal.now(), self.telemetry.health())
+            self._show(TYPE, told)
 
     def feed(self, now_s: float) -> None:
         """systemd's watchdog, at the end of every tick."""

@@ -153,7 +153,7 @@ class Supervisor:
         )
         self._bus, self._orders, self._devices, self._reloader = desks.bus, desks.orders, desks.devices, desks.reloader
         self._oversight = Oversight(
-            config, self.gate, self._crew, self._devices.states, self._scribe, self._inbox, self._notifier
+            config, self.gate, self._crew, self._devices.states, self._scribe, self._inbox, self._notifier, self._bus.show
         )
         self._orders.health = self._oversight.telemetry.health
 

@@ -16,7 +16,9 @@ from gatefw import asyncapi, control
 from gatefw.bus_orders import NEVER, Asked, decode
 from gatefw.control import Done, Rejected, Rejection, line_of
 from gatefw.events import WallTime, encode
+from gatefw.health_message import health_message
 from gatefw.model import Fact
+from gatefw.vitals import Vitals
 
 DOCUMENT: Mapping[str, Any] = json.loads(json.dumps(asyncapi.document()))
 DOCS = Path(__file__).parent.parent / "docs"
@@ -114,6 +116,8 @@ def test_it_has_what_the_specification_asks_for_and_nothing_it_does_not_know() -
 def fits(schema: Mapping[str, Any], value: object) -> bool:
     """JSON Schema as far as the messages use it."""
     kinds = {"object": dict, "string": str, "integer": int, "number": int | float, "null": type(None)}
+    if schema.get("type") == "boolean":
+        return isinstance(value, bool)
     if "oneOf" in schema and sum(fits(each, value) for each in schema["oneOf"]) != 1:
         return False
     if "const" in schema and value != schema["const"]:
@@ -130,6 +134,10 @@ def fits(schema: Mapping[str, Any], value: object) -> bool:
         "maximum", inf
     ):
         return False
+    if isinstance(value, int | float) and value < schema.get("minimum", -inf):
+        return False
+    if isinstance(value, dict) and isinstance(each := schema.get("additionalProperties"), Mapping):
+        return all(fits(each, inner) for inner in value.values())
     if isinstance(value, dict) and "properties" in schema:
         if not set(schema["required"]) <= value.keys() <= schema["properties"].keys():
             return False
@@ -197,3 +205,33 @@ def test_every_event_keeps_the_rules_for_attributes(at: WallTime, fact: Fact, n:
     later = json.loads(encode(fact, lane, "0123456789abcdef", n + 1, at))
     assert (event["source"], event["id"]) != (later["source"], later["id"])
     assert event["sequence"] < later["sequence"], "as texts, as the sequence extension wants it"
+
+
+# ---------------------------------------------------------------- how the devices are
+
+DEVICE = Vitals(lambda: 7.0)
+
+
+def told(**device: object) -> Any:
+    health = {
+        "devices": {"door.entry_door": {**DEVICE.health().to_json(), **device}},
+        "threads": {"bus": {"turns": 3, "stalled": False}},
+    }
+    return json.loads(health_message("lane-1", "0" * 16, WallTime(1_800_000_000_000_000_000, True), health))
+
+
+def test_the_health_of_the_devices_is_told_as_the_schema_says_and_has_the_number_of_no_event() -> None:
+    schema = resolved("#/components/messages/health")["payload"]["schema"]
+    DEVICE.turned(0.002)
+    assert fits(schema, told())
+    assert fits(schema, told(age_s=None, state="stuck", error="DeviceLost"))
+    assert int(told()["sequence"]) == 0
+
+
+@pytest.mark.parametrize(
+    "device",
+    [{"state": "well"}, {"p99_s": -1.0}, {"p99_s": None}, {"tries": 0.5}, {"error": "of Anna"}, {"more": 1}],
+    ids=lambda device: next(iter(device)),
+)
+def test_what_is_not_the_health_of_a_device_does_not_fit(device: dict[str, object]) -> None:
+    assert not fits(resolved("#/components/messages/health")["payload"]["schema"], told(**device))

@@ -22,6 +22,7 @@ from gatefw.bus_keys import ClientKey, Keyholders, new_pair
 from gatefw.bus_socket import HIGH_WATER
 from gatefw.errors import BadReply, GateError, SetupError
 from gatefw.events import WallTime
+from gatefw.health_message import TYPE, health_message
 from gatefw.journal import Journal
 
 
@@ -93,6 +94,27 @@ def test_an_event_holds_no_subject_and_says_which_journal_it_is_from(gate: BusBe
         event = next(events)
     assert event["epoch"] == gate.journal.epoch
     assert "never-on-the-bus" not in json.dumps(event)
+
+
+def test_how_the_devices_are_is_told_to_who_listens_under_a_number_that_no_event_has(gate: BusBench) -> None:
+    """It may be lost and is not replayed; whoever follows the numbers passes over it."""
+    gate.commit(1)
+    with zmq.Context() as context, context.socket(zmq.SUB) as listens, closing(follow(gate.key)) as events:
+        listens.linger, listens.rcvtimeo = 0, 100
+        identify(listens, gate.key)
+        listens.subscribe(TYPE.encode())
+        listens.connect(gate.key.events)
+        assert numbers(events, 1) == [1]
+        body = health_message("lane", gate.journal.epoch, gate.journal.now(), {"devices": {}, "threads": {}})
+        heard = None
+        for _ in range(300):
+            gate.bus.show(TYPE, body)
+            with suppress(zmq.Again):
+                heard = listens.recv_multipart()
+                break
+        assert heard == [TYPE.encode(), bytes(8), body]
+        gate.commit(2)
+        assert numbers(events, 2) == [2, 3]
 
 
 def test_a_subscriber_that_sleeps_hurts_nobody_and_misses_nothing(gate: BusBench) -> None:

@@ -1,6 +1,7 @@
 """The numbers of a gate: against a strict reading of the Prometheus text format 0.0.4, over real sockets."""
 
 import http.client
+import json
 import math
 import re
 import socket
@@ -19,10 +20,12 @@ import hw
 from gatefw import config, metrics
 from gatefw.control import Answer, Done, Order
 from gatefw.errors import DeviceLost, SetupError
+from gatefw.health_message import DEVICE, EVERY_S, TYPE
 from gatefw.metrics import FAMILIES, SERIES_MAX, text
 from gatefw.metrics_exporter import exporter
 from gatefw.metrics_server import MetricsServer, read
 from gatefw.model import Fact, FactKind, Reason, RunId, SubjectId
+from gatefw.oversight import Oversight
 from gatefw.supervisor import Supervisor
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -141,6 +144,26 @@ def test_the_health_of_each_device_is_in_the_status(supervisor: Supervisor) -> N
     door = health["devices"]["door.entry_door"]
     assert set(door) == {"state", "for_s", "tries", "losses", "error", "turns", "p50_s", "p99_s", "age_s"}
     assert (door["state"], door["turns"], door["age_s"]) == ("lost", 0, None)
+
+
+def test_the_health_of_each_device_is_published_every_few_seconds(supervisor: Supervisor) -> None:
+    shown: list[tuple[str, Any]] = []
+    oversight = Oversight(
+        supervisor._config,
+        supervisor.gate,
+        supervisor._crew,
+        supervisor._devices.states,
+        supervisor._scribe,
+        supervisor._inbox,
+        supervisor._notifier,
+        lambda kind, told: shown.append((kind, json.loads(told))),
+    )
+    for now_s in (100.0, 100.5, 100.0 + EVERY_S - 0.5, 100.0 + EVERY_S):
+        oversight.look(now_s)
+    assert [kind for kind, _ in shown] == [TYPE, TYPE]
+    devices = shown[0][1]["data"]["devices"]
+    assert set(devices) == {worker.name for worker in supervisor._crew.all}
+    assert set(devices["door.entry_door"]) == set(DEVICE)
 
 
 # ---------------------------------------------------------------- over sockets
