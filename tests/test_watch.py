@@ -196,27 +196,72 @@ def test_whoever_reads_its_lines_may_leave(daemon: Daemon) -> None:
         assert process.stderr.read() == ""
 
 
+@contextmanager
+def terminal(daemon: Daemon, **env: str) -> "Iterator[tuple[subprocess.Popen[str], int, bytearray]]":
+    """The command on a terminal of its own, once it has drawn; what it writes is in the last of these."""
+    ours, its = pty.openpty()
+    how = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", **env}
+    said = bytearray()
+    try:
+        with command("--dir", str(daemon.directory), stdin=its, stdout=its, stderr=its, env=how) as process:
+            os.close(its)
+            while b"VERIFYING" not in said:
+                said += os.read(ours, 65536)
+            yield process, ours, said
+            while process.poll() is None:
+                try:
+                    said += os.read(ours, 65536)
+                except OSError:  # the terminal is closed with the process
+                    break
+            process.wait(WAIT_S)
+    finally:
+        os.close(ours)
+
+
 @pytest.mark.parametrize("colour", [True, False])
 def test_on_a_terminal_it_is_a_screen_and_q_ends_it_without_a_trace(daemon: Daemon, colour: bool) -> None:
-    ours, its = pty.openpty()
-    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"} | (
-        {} if colour else {"NO_COLOR": "1"}
-    )
-    said = b""
-    with command("--dir", str(daemon.directory), stdin=its, stdout=its, stderr=its, env=env) as process:
-        os.close(its)
-        while b"VERIFYING" not in said:
-            said += os.read(ours, 65536)
+    with terminal(daemon, **({} if colour else {"NO_COLOR": "1"})) as (process, ours, said):
         os.write(ours, b"q")
-        while process.poll() is None:
-            try:
-                said += os.read(ours, 65536)
-            except OSError:  # the terminal is closed with the process
-                break
-        assert process.wait(WAIT_S) == 0
-    os.close(ours)
+    assert process.returncode == 0
     assert b"Traceback" not in said
     assert (b"\x1b[32m" in said) is colour, "green, where it is well"
+
+
+@pytest.mark.parametrize(("how", "status"), [("ctrl-c", 130), ("terminate", 128 + signal.SIGTERM)])
+def test_however_it_is_ended_the_terminal_is_as_it_was(daemon: Daemon, how: str, status: int) -> None:
+    with terminal(daemon) as (process, ours, said):
+        if how == "ctrl-c":
+            os.write(ours, b"\x03")
+        else:
+            process.terminate()
+    assert process.returncode == status
+    assert said.rindex(b"\x1b[?1049l") > said.rindex(b"\x1b[?1049h"), "off the second screen"
+
+
+def test_a_terminal_that_nobody_reads_keeps_nothing_of_the_gate_waiting(daemon: Daemon) -> None:
+    """The line is gone and the ssh does not know it yet: what is written stays in it, and the lane goes on."""
+    with terminal(daemon) as (process, ours, _):
+        phases = cycle(("leaving", "idle", "verifying"))
+
+        def asked_on() -> bool:
+            daemon.status = daemon.status | {"phase": next(phases)}
+            return len(daemon.orders) > asked + 40
+
+        asked = len(daemon.orders)
+        until(asked_on, "it to ask on, though nobody reads")
+        os.write(ours, b"q")
+    assert process.returncode == 0
+
+
+def test_a_dumb_terminal_is_not_drawn_on(daemon: Daemon) -> None:
+    ours, its = pty.openpty()
+    env = {**os.environ, "TERM": "dumb"}
+    with command("--dir", str(daemon.directory), stdin=its, stdout=its, stderr=subprocess.PIPE, env=env) as process:
+        os.close(its)
+        assert process.stderr is not None
+        assert "--once" in process.stderr.read()
+        assert process.wait(WAIT_S) == 2
+    os.close(ours)
 
 
 # ---------------------------------------------------------------- the screen

@@ -33,7 +33,7 @@ example:
 Signs: = secured, - closed, > open; + a device is there, ~ works badly, ! missing or wrong. When the daemon goes it says
 so and waits for it. With --key, over the bus, it asks less often and only looks.
 
-Exit status: 0 when it was ended; with --once 1 when the gate does not answer.
+Exit status: 0 ended by `q`; with --once 1 when the gate does not answer; 130 ended by Ctrl-C.
 """
 ANSWER_S = 2.0
 FIRST_S = 5.0
@@ -112,5 +112,5 @@ def _screen(arguments: argparse.Namespace, source: "Source") -> int:
     colour = coloured(sys.stdout) and not arguments.no_colour
     if not colour:
         os.environ["NO_COLOR"] = "1"  # for what the library draws itself
-    Watch(source, lambda verb, args: command.order(arguments, verb, args), colour).run(mouse=False)
-    return 0
+    status = Watch(source, lambda verb, args: command.order(arguments, verb, args), colour).run(mouse=False)
+    return 0 if status is None else status

@@ -5,7 +5,10 @@ read from `Source` alone; the keys give the orders of `gatefw device test` and `
 daemon refuses outside of maintenance, whatever stands here.
 """
 
+import asyncio
+import signal
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from rich.segment import Segment
@@ -161,11 +164,12 @@ class Doing(ModalScreen[None]):
         self.query_one(Static).update("\n".join([*self.said[-SAID:], "", keys]))
 
 
-class Watch(App[None]):
-    """`order` gives an order that changes something; it is used in maintenance alone."""
+class Watch(App[int]):
+    """`order` gives an order that changes something; it is used in maintenance alone. It ends with an exit status."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("q,ctrl+c", "quit"),
+        ("q", "end(0)"),
+        ("ctrl+c", "end(130)"),
         ("up,k", "choose(-1)"),
         ("down,j", "choose(1)"),
         ("t", "test"),
@@ -188,6 +192,11 @@ class Watch(App[None]):
 
     def on_mount(self) -> None:
         self.set_interval(LOOK_S, self.picture.look)
+        ended = partial(self.exit, 128 + signal.SIGTERM)  # with the terminal as it was before
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended)
+
+    def action_end(self, status: int) -> None:
+        self.exit(status)
 
     @property
     def _maintained(self) -> bool:
