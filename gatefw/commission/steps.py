@@ -11,6 +11,7 @@ from gatefw.commission.site import Site
 from gatefw.commission.technician import Skipped, Technician, confirmed, goes_on, result_of
 from gatefw.config import Config
 from gatefw.device_dialogue import Dialogue
+from gatefw.doctor.areas.camera import FOCUS_MIN
 from gatefw.errors import GateError, Refusal
 
 ACT_S = 60.0  # so long is waited for what a technician is told to do
@@ -181,6 +182,8 @@ class Commissioning:
             why = (
                 f"its pictures are too {'dark' if grey < DARK else 'bright'} ({grey:g} of 255): look at light and lens"
             )
+        elif (focus := outcome.get("focus")) is not None and focus < FOCUS_MIN:
+            why = f"its pictures are out of focus ({focus:.0%} of a step at best): turn the lens, and clean it"
         elif rate < FRAMES_MIN_PER_S:
             why = f"{rate:g} pictures a second, {FRAMES_MIN_PER_S:g} are wanted: look at exposure, cable and supply"
         return Result(step.id, Verdict.FAILED if why else Verdict.PASSED, why, found)
