@@ -17,7 +17,7 @@ def test_the_subscriber_of_the_documentation_passes(capsys: pytest.CaptureFixtur
     assert main(["events", "conform", "--json", "--", sys.executable, str(SUBSCRIBER)]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["conforms"] is True
-    assert len(told["scenes"]) == 11
+    assert len(told["scenes"]) == 12
     assert "gatefw." not in SUBSCRIBER.read_text()
 
 
