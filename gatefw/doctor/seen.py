@@ -75,13 +75,6 @@ class Machine:
         except OSError:
             return None
 
-    def number(self, name: str | Path) -> int | None:
-        """The number in a file, as 12 or 0x0c; None when there is none. Raises PermissionError."""
-        try:
-            return int(self.read(name) or "", 0)
-        except ValueError:
-            return None
-
     def listed(self, name: str | Path) -> dict[str, str]:
         """The settings of a file like /proc/meminfo: `name: value` or `name=value` lines; empty when there is none."""
         lines = (self.read(name) or "").splitlines()

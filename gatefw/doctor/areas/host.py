@@ -45,12 +45,8 @@ def _throttled(machine: Machine) -> int | None:
 
 def _alarm(machine: Machine) -> bool:
     """The kernel's own sensor of the supply."""
-    return any(
-        machine.read("/" + str(file.relative_to(machine.root))) == "rpi_volt"
-        and (file.parent / "in0_lcrit_alarm").exists()
-        and (file.parent / "in0_lcrit_alarm").read_text().strip() == "1"
-        for file in machine.glob("/sys/class/hwmon/*/name")
-    )
+    alarms = [each for each in machine.glob("/sys/class/hwmon/*/in0_lcrit_alarm") if each.read_text().strip() == "1"]
+    return any((each.parent / "name").read_text().strip() == "rpi_volt" for each in alarms)
 
 
 def heat(seen: Seen) -> Iterator[Finding]:
