@@ -4,6 +4,7 @@ import argparse
 import io
 import re
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from babel.messages.pofile import read_po
 
 from gatefw import model, words
 from gatefw.cli import command, main
-from gatefw.control import Done
+from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.control_server import ControlServer
 from gatefw.errors import SetupError
 from gatefw.events import BY_HAND
@@ -267,3 +268,23 @@ def test_a_terminal_without_chinese_letters_is_spoken_to_in_english(monkeypatch:
     for encoding, tongue in (("ascii", ENGLISH), ("latin-1", ENGLISH), ("utf-8", TRADITIONAL), ("big5", TRADITIONAL)):
         monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
         assert command.words(asked).language == tongue
+
+
+def test_an_order_that_is_refused_says_in_words_what_stands_in_the_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = {"phase": "fault", "latched": "door_forced", "occupancy": "one", "inputs": {"fire": "off"}, "missing": []}
+
+    def take(order: Order, reply: Callable[[Answer], None]) -> None:
+        asked = order.verb == "status"
+        reply(Done(status) if asked else Rejected(Rejection.REFUSED, "reset is not possible now: lane is fault"))
+
+    server = ControlServer(tmp_path / "control.sock", take)
+    try:
+        assert main(["lane", "reset", "--expects", "fault", "--dir", str(tmp_path), "--lang", "zh_HK"]) == 2
+    finally:
+        server.close()
+    told = capsys.readouterr()
+    assert told.out.splitlines()[0] == "重設: 現時不可行"
+    assert "閘門被強行打開" in told.out and "一人" in told.out and "缺少設備" not in told.out
+    assert "reset is not possible now" in told.err

@@ -5,8 +5,9 @@ from typing import Any
 
 from gatefw.cli import command
 from gatefw.control import CLEAR
+from gatefw.errors import Refusal
 from gatefw.events import BY_HAND, MAINTAINED_FOR
-from gatefw.model import Phase, Verb
+from gatefw.model import Phase, Reason, Verb
 
 STATUS = """\
 What the lane does now: phase, doors, occupancy, inputs, what is missing or works badly, what is latched. With --json
@@ -37,6 +38,8 @@ example:
 
 With --key the order goes over the bus, perhaps from another machine; orders to the lane then want --expects.
 """
+IN_THE_WAY = ("phase", "reason", "latched", "doors", "occupancy", "inputs", "missing")
+"""What of a status says why an order was refused."""
 VERBS = ("open", "close", "reset", "let-out", "maintain", "maintain-end", "clear")
 
 
@@ -106,8 +109,26 @@ def run_lane(arguments: argparse.Namespace) -> int:
         verb, args = _stay(arguments)
     if arguments.verb != "maintain" and any(each is not None for each in maintains):
         arguments.usage_error(f"--name, --minutes and --extend belong to maintain, not to {arguments.verb}")
-    _show(arguments, command.order(arguments, verb, args))
+    try:
+        told = command.order(arguments, verb, args)
+    except Refusal:
+        _tell_why(arguments, verb)
+        raise
+    _show(arguments, told)
     return 0
+
+
+def _tell_why(arguments: argparse.Namespace, verb: str) -> None:
+    """What stands in the way, in words, for who reads no English; the daemon's own sentence follows."""
+    words = command.words(arguments)
+    if words.language == "en" or arguments.json:
+        return
+    from gatefw.words.status import in_words
+
+    status = command.order(argparse.Namespace(**{**vars(arguments), "expects": None}), "status")
+    asked = words.name(Verb(verb)) if verb in list(Verb) else arguments.verb
+    print(f"{asked}: {words.name(Reason.NOT_NOW)}")
+    command.show(in_words({key: status[key] for key in IN_THE_WAY if status.get(key)}, words), as_json=False)
 
 
 def _show(arguments: argparse.Namespace, told: dict[str, Any]) -> None:
