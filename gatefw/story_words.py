@@ -130,10 +130,10 @@ def _started(event: Event, _ahead: Ahead) -> str:
 def _face(event: Event, _ahead: Ahead) -> str:
     data = event.data
     alike = "alike enough" if data["matched"] else "not alike enough"
-    rate = f" (one stranger in {1 / data['fmr']:,.0f} comes as near as that)" if data["fmr"] else ""
+    within = f" (one stranger in {1 / data['fmr']:,.0f} comes within that)" if data["fmr"] else ""
     return (
         f"The face was compared over {_frames(data)}: a distance of {data['score']:.3f}, of {data['threshold']:.3f} "
-        f"allowed: {alike}{rate}."
+        f"allowed{within}: {alike}."
     )
 
 

@@ -26,8 +26,8 @@ IMPOSTOR = """\
 +2.58 The entry door was closed, not locked.
 +2.68 The entry door was closed and locked.
 +2.68 One person is where they should be, and every door is locked.
-+3.48 The face was compared over 5 frames: a distance of 0.813, of 0.542 allowed: not alike enough (one stranger in \
-1,000 comes as near as that).
++3.48 The face was compared over 5 frames: a distance of 0.813, of 0.542 allowed (one stranger in 1,000 comes \
+within that): not alike enough.
 +3.48 Decided: refuse. The face is not alike enough to what it was compared with.
 +3.48 The lane lets the traveller out, refused.
 +3.48 The passage ended: not passed (face_mismatch).
