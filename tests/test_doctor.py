@@ -2,9 +2,11 @@
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -153,10 +155,13 @@ def test_every_area_says_what_each_of_its_checks_is_about() -> None:
 def test_a_socket_that_a_dead_daemon_left_can_be_removed(tmp_path: Path) -> None:
     seen = patient(tmp_path, silence=Silence.STALE)
     seen.paths.run.mkdir()
-    seen.paths.control.touch()
     [dead] = lane_area.daemon(seen)
     assert (dead.code, dead.fix is not None) == ("G0023", True)
-    assert dead.fix and dead.fix.apply() == f"{seen.paths.control} is gone"
+    with closing(socket.socket(socket.AF_UNIX)) as started:
+        started.bind(str(seen.paths.control))
+        started.listen()
+        assert dead.fix and "somebody listens there now" in dead.fix.apply()
+    assert dead.fix.apply() == f"{seen.paths.control} is gone"
     assert not seen.paths.control.exists()
 
 

@@ -161,6 +161,9 @@ def test_a_kernel_that_keeps_pins_as_driven_is_a_danger_without_a_watcher(tmp_pa
     [finding] = found(board(tmp_path, kept, alone), "boot").values()
     assert (finding.code, finding.severity) == ("G0140", Severity.DANGER)
     assert "pin persistence" in finding.cause
+    (tmp_path / f"root{PI5}/persist_gpio_outputs").unlink()
+    [finding] = found(patient(tmp_path, lane(tmp_path, alone), machine=machine(tmp_path / "root")), "boot").values()
+    assert (finding.code, "does not say" in finding.cause) == ("G0140", True)
 
 
 def test_a_watcher_that_does_not_run_is_a_danger_while_the_daemon_does(tmp_path: Path) -> None:

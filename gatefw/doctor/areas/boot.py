@@ -26,10 +26,14 @@ _TAKES = (
 def persistence(seen: Seen) -> Iterator[Finding]:
     """what the kernel does with the pins of a dead process"""
     outputs, where = _outputs(seen), "kernel"
-    if outputs is not DeadOutputs.KEPT or seen.lane is None or not any(each.releases for each in used(seen.lane)):
+    if outputs is DeadOutputs.FREED or seen.lane is None or not any(each.releases for each in used(seen.lane)):
         return
     remedy = "dtparam=strict_gpiod (older kernels: pinctrl_bcm2835.persist_gpio_outputs=n in cmdline.txt), then reboot"
-    if not seen.lane.watched:
+    if outputs is DeadOutputs.UNKNOWN:
+        if not seen.lane.watched and not seen.lane.lane.simulated:
+            cause = "this kernel does not say what becomes of the pins of a dead process, and no watcher runs"
+            yield Finding("G0140", Severity.DANGER, where, cause, "[watcher] required = true in the lane file")
+    elif not seen.lane.watched:
         cause = "pin persistence is on and no watcher runs: a door whose daemon dies stays released"
         yield Finding("G0140", Severity.DANGER, where, cause, f"{remedy}; or [watcher] required = true")
     else:

@@ -1,6 +1,7 @@
 """The lane file and the daemon that runs it: does it hold together, does it run, by this file, and what ails it."""
 
 import hashlib
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -63,26 +64,32 @@ def daemon(seen: Seen) -> Iterator[Finding]:
     on_a_card = not seen.machine.here and seen.paths.run.is_relative_to(seen.machine.root)
     if seen.silence is None or on_a_card:
         return
-    where, socket = "daemon", seen.paths.control
+    where, control = "daemon", seen.paths.control
     if seen.silence is Silence.FORBIDDEN:
-        raise Unseen(f"{socket} is the gate's alone; run it with sudo, or as the gate's user")
+        raise Unseen(f"{control} is the gate's alone; run it with sudo, or as the gate's user")
     start = f"sudo systemctl start gatefw, or gatefw run {seen.file or 'FILE'}; its log: journalctl -u gatefw -e"
     if seen.silence is Silence.STALE:
-        cause = f"the daemon is dead: nobody listens behind {socket}, which it left"
-        fix = Fix(f"remove {socket}", lambda: _removed(socket))
-        yield Finding("G0023", Severity.ERROR, where, cause, start, {"socket": str(socket)}, ("G0020",), fix=fix)
+        cause = f"the daemon is dead: nobody listens behind {control}, which it left"
+        fix = Fix(f"remove {control}", lambda: _removed(control))
+        yield Finding("G0023", Severity.ERROR, where, cause, start, {"socket": str(control)}, ("G0020",), fix=fix)
     elif seen.silence is Silence.ABSENT:
-        cause = f"the daemon does not run: there is no {socket}"
-        yield Finding("G0020", Severity.ERROR, where, cause, start, {"socket": str(socket)})
+        cause = f"the daemon does not run: there is no {control}"
+        yield Finding("G0020", Severity.ERROR, where, cause, start, {"socket": str(control)})
     else:
-        cause = f"what sits behind {socket} {'does not answer' if seen.silence is Silence.HANGS else 'is no daemon'}"
+        cause = f"what sits behind {control} {'does not answer' if seen.silence is Silence.HANGS else 'is no daemon'}"
         remedy = "sudo systemctl restart gatefw; whoever is inside is let out by the lane file's way out"
-        yield Finding("G0022", Severity.ERROR, where, cause, remedy, {"socket": str(socket)})
+        yield Finding("G0022", Severity.ERROR, where, cause, remedy, {"socket": str(control)})
 
 
-def _removed(socket: Path) -> str:
-    socket.unlink(missing_ok=True)
-    return f"{socket} is gone"
+def _removed(path: Path) -> str:
+    """A daemon that was started since it was looked at keeps its socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return f"{path} is gone"
+    return f"{path}: somebody listens there now, it stays"
 
 
 def restarts(seen: Seen) -> Iterator[Finding]:
