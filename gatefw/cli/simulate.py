@@ -22,12 +22,17 @@ else's finger, one who slips in behind), and an end that is expected. What ends 
 Matching is scripted, and says so, unless --matcher real: then the models of `gatefw models install` compare photographs
 out of --faces (a folder for each person), of as many registered people as strangers.
 
+With --faults things go wrong meanwhile, by the seed as well: devices are lost, slow or garbled, answers late or twice,
+the disk is full, the process dies, buttons are pressed, orders come. Then it is not told who should have passed, but
+what came of whom, which faults came, and whether anything happened that must never happen.
+
 example:
   gatefw simulate contactless-e-channel --travellers 1000 --seed 7
   gatefw simulate config/lanes/hetao.toml --json
+  gatefw simulate hetao --faults --seed 7
   gatefw simulate hetao --matcher real --faces faces/ --travellers 100
 
-Exit status: 0 when everything came as expected, 1 when not.
+Exit status: 0 when everything came as expected, or with --faults when nothing came that must never happen; else 1.
 """
 
 
@@ -41,6 +46,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--faces", type=Path, metavar="DIR", help="photographs for --matcher real")
     parser.add_argument("--pipelining", choices=("on", "off"), help="instead of what the lane file says")
     parser.add_argument("--reversed", action="store_true", help="a reversible lane the other way round")
+    parser.add_argument("--faults", action="store_true", help="let things go wrong meanwhile, by the seed")
     command.add_json(parser)
     parser.set_defaults(run=run)
 
@@ -54,6 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise SetupError(f"--travellers {arguments.travellers}: nobody would come; let it be 1 or more")
     if (arguments.matcher == "real") is not bool(arguments.faces):
         raise SetupError("--matcher real and --faces DIR go together; DIR has a folder of photographs for each person")
+    if arguments.faults and arguments.matcher == "real":
+        raise SetupError("--faults and --matcher real do not go together: with faults the matching is scripted")
     config = lanes.load(arguments.lane, arguments.reversed)
     if arguments.reversed and not config.reversed:
         raise SetupError(f"--reversed: lane {config.lane.name} goes one way only")
@@ -61,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise SetupError(f"--pipelining on: lane {config.lane.name} begins with a face, not with a token")
     if arguments.pipelining:
         config = _pipelined(config, arguments.pipelining == "on")
+    if arguments.faults:
+        return _with_faults(config, arguments)
     outcome = _simulated(config, arguments)
     if arguments.json:
         print(json.dumps(outcome.to_json(), indent=2))
@@ -70,6 +80,16 @@ def run(arguments: argparse.Namespace) -> int:
             other = _simulated(_pipelined(config, on=False), arguments)
             print(f"  without pipelining:\n{report.speed(other.to_json())}")
     return 1 if outcome.to_json()["unexpected"] else 0
+
+
+def _with_faults(config: "Config", arguments: argparse.Namespace) -> int:
+    from gatefw.simulate import stormy
+
+    with command.progress(sys.stderr) as progress:
+        outcome = stormy.simulate_faults(config, arguments.travellers, arguments.seed, progress)
+    told = outcome.to_json()
+    print(json.dumps(told, indent=2) if arguments.json else "\n".join(stormy.lines(outcome, arguments.seed)))
+    return 1 if told["violations"] else 0
 
 
 def _simulated(config: "Config", arguments: argparse.Namespace) -> "Outcome":

@@ -129,15 +129,16 @@ class Storm:
 
     # ------------------------------------------------------------ a storm
 
-    def play(self) -> Came:
-        """From a start to the calm after it."""
+    def play(self, arrivals: int = ARRIVALS, comes: Callable[[int], None] = lambda _number: None) -> Came:
+        """From a start, over so many people, to the calm after it. `comes` is told how many have come."""
         self.begin()
-        for strike in drawn(self.chance, self.now_s + 5.0, self.now_s + ARRIVALS * 30.0):
+        for strike in drawn(self.chance, self.now_s + 5.0, self.now_s + arrivals * 30.0):
             self.at(strike.at_s, partial(self.strike, strike))
-        for number in range(ARRIVALS):
+        for number in range(arrivals):
             self.until(self.now_s + 25.0, self.room_in_front)
             self.until(self.now_s + self.chance.uniform(0.1, 2.0))
             self.send(number)
+            comes(number + 1)
             if self.came.violations:
                 break
         self.calm = True
