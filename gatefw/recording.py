@@ -120,9 +120,9 @@ class Shelf:
     A disk that is full or broken ends the recording and nothing else.
     """
 
-    def __init__(self, directory: Path, segments: int = SEGMENTS) -> None:
+    def __init__(self, directory: Path, segments: int = SEGMENTS, waiting: int = WAITING_LINES) -> None:
         make_directory(directory)
-        self._directory, self._segments = directory, segments
+        self._directory, self._segments, self._waiting = directory, segments, waiting
         self._queue: queue.SimpleQueue[tuple[bytes, bool] | None] = queue.SimpleQueue()
         self._broken = False
         self._thread = threading.Thread(target=self._work, name="recording")
@@ -130,7 +130,7 @@ class Shelf:
 
     def keep(self, line: bytes, begins: bool) -> bool:
         """False: it was lost, since the disk does not keep up or the recording is over."""
-        if self._broken or self._queue.qsize() >= WAITING_LINES:
+        if self._broken or self._queue.qsize() >= self._waiting:
             return False
         self._queue.put((line, begins))
         return True

@@ -20,6 +20,7 @@ from gatefw import (
     metrics_server,
     order_desk,
     reboot_request,
+    recording,
     toml_document,
     vision_client,
     vision_desk,
@@ -109,6 +110,7 @@ def test_orders_that_a_full_queue_lost_are_forgotten_and_the_newest_is_still_ans
 @pytest.mark.parametrize(
     ("row", "bounds"),
     [
+        ("lines of a recording", [recording.WAITING_LINES]),
         ("inputs for the loop", [inbox.CAPACITY]),
         ("rows that wait for the disk", [journal.QUEUE_ROWS]),
         ("work for the clerk", [work_queue.WORK_MAX]),

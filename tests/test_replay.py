@@ -303,6 +303,13 @@ def test_the_newest_segments_are_kept_and_the_oldest_go(tmp_path: Path) -> None:
     assert kept[0].stat().st_mode & 0o077 == 0
 
 
+def test_lines_that_a_disk_does_not_take_in_time_are_lost_and_whoever_brings_them_hears_so(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "recordings", waiting=0)
+    assert not shelf.keep(b"head\n", True)
+    shelf.close()
+    assert segments(tmp_path / "recordings") == []
+
+
 def test_a_directory_that_goes_away_ends_the_recording_and_nothing_else(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
