@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,8 @@ class Daemon:
     """Answers orders. `course` is the status after an exercise was ordered; `says` are the lines of each test in turn,
     the last of which is its outcome. Time goes on while somebody waits."""
 
-    def __init__(self, *course: Told, says: list[list[Told]] | None = None, listed: Told | None = None) -> None:
-        self.course, self.says = deque(course), deque(says or [])
+    def __init__(self, *course: Told, says: Sequence[Sequence[Told]] = (), listed: Told | None = None) -> None:
+        self.course, self.says = deque(course), deque(says)
         self.listed: Told = {"state": "there", "for_s": 0.0, "detail": "", "reasons": [], **(listed or {})}
         self.ordered: list[str] = []
         self.now_s, self._exercises, self._lines = 0.0, False, deque[Told]()

@@ -84,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _commission(arguments: argparse.Namespace, config: "Config", steps: "list[Step]") -> int:
+    from gatefw.commission.plan import plan
     from gatefw.commission.report import About, draft_of
     from gatefw.commission.site import Site
     from gatefw.events import TECHNICIAN
@@ -91,7 +92,7 @@ def _commission(arguments: argparse.Namespace, config: "Config", steps: "list[St
     if not TECHNICIAN.fits(arguments.name):
         arguments.usage_error(f"--name: who does it is wanted: {TECHNICIAN.says}")
     before = draft_of(arguments.resume, config.lane.name) if arguments.resume else {}
-    abouts = {step.id: step.about for step in steps}
+    abouts = {step.id: step.about for step in plan(config)}
     results = {
         name: each for name, each in before.items() if each.verdict == "passed" and abouts.get(name) == each.about
     }
