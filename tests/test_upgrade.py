@@ -186,6 +186,25 @@ def test_a_version_whose_daemon_does_not_come_up_goes_away_again_with_what_it_di
     is_back(gate)
 
 
+@pytest.mark.parametrize(("cause", "stays"), [("software", False), ("door_forced", True)])
+def test_a_version_in_fault_goes_away_again_with_the_fault_that_is_its_own(
+    gate: Gate, two: Path, cause: str, stays: bool
+) -> None:
+    """2.0 latches a fault in its trial. One of software was its own; a forced door was forced, whoever saw it."""
+    latch = gate.places.root / "var/lib/gatefw/journal.sqlite.latch"
+
+    def start(version: str) -> None:
+        if version == "2.0":
+            latch.symlink_to(cause)
+        gate.phase = "fault" if latch.is_symlink() else gate.phase
+
+    gate.starts = start
+    assert gate.install(two / "two").problem.startswith("its lane is in fault")
+    assert versions(gate) == ("1.0", "1.0", "1.0")
+    assert latch.is_symlink() is stays
+    assert gate.phase == ("fault" if stays else "idle")
+
+
 def test_a_disk_without_room_for_the_way_back_ends_the_upgrade_before_it_begins(gate: Gate, two: Path) -> None:
     with (gate.places.root / "var/lib/gatefw/fingers.sqlite").open("wb") as large:
         large.truncate(1 << 43)

@@ -3,7 +3,8 @@
 The journal is not among them. It says what was done at the gate, also by a version that did not stay, and is never
 taken back; whoever reads it finds the rows of both. All else goes back to what the previous version wrote: it would
 refuse the later layout of a store, and nobody was served meanwhile who could miss something. Keys are in these
-directories; of the copies nothing is left but zeros.
+directories; of the copies nothing is left but zeros. A fault that the other version latched for its own sake
+(`software`) goes with it; what it found of doors and inputs stays latched.
 """
 
 import contextlib
@@ -14,11 +15,13 @@ from pathlib import Path
 from gatefw import private_file
 from gatefw.errors import SetupError
 from gatefw.installer.places import STATES, Places
+from gatefw.model import Reason
 from gatefw.private_file import sync_directory
 
 DIRECTORIES = (*STATES, "etc/gatefw")
 RECORD = "installed.json"
 JOURNAL = "journal"
+LATCH = "var/lib/gatefw/journal.sqlite.latch"
 KEY_BYTES = 64 * 1024
 """No key file is larger."""
 
@@ -39,6 +42,8 @@ def save(places: Places) -> None:
             _copy(places.root / name, home / name)
     with contextlib.suppress(FileNotFoundError):
         shutil.copy2(places.own / RECORD, home / RECORD)
+    if (places.root / LATCH).is_symlink():
+        (home / "latched").touch()
     os.sync()
     (home / "complete").touch()
     sync_directory(home)
@@ -56,6 +61,9 @@ def restore(places: Places) -> None:
                 path.unlink()
         if before.is_dir():
             _copy(before, places.root / name)
+    latch = places.root / LATCH
+    if latch.is_symlink() and latch.readlink().name == Reason.SOFTWARE and not (home / "latched").exists():
+        latch.unlink()
     if (home / RECORD).exists():
         shutil.copy2(home / RECORD, places.own / RECORD)
     os.sync()

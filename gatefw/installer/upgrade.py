@@ -24,6 +24,7 @@ from gatefw.installer import environment, leave, saved
 from gatefw.installer.machine import Machine
 from gatefw.installer.places import Places, point, write
 from gatefw.installer.system import SHARE, System
+from gatefw.model import Phase
 
 Say = Callable[[str], None]
 STEPS = ("close", "stop", "save", "switch", "test", "trial", "commit", "open")
@@ -39,6 +40,7 @@ class Record:
     step: str = "close"
     in_service: bool = False
     answered: bool = False
+    fault: bool = False
     missing: tuple[str, ...] = ()
     looked: str = ""
 
@@ -120,9 +122,8 @@ class Upgrade:
         if status is None:
             return
         in_service = bool(status["in_service"])
-        self._note(
-            "close", replace(self._record, in_service=in_service, answered=True, missing=tuple(status["missing"]))
-        )
+        told = replace(self._record, in_service=in_service, answered=True, missing=tuple(status["missing"]))
+        self._note("close", replace(told, fault=status["phase"] == Phase.FAULT))
         leave.close(self._machine, self._record.looked, in_service=in_service)
 
     def _stop(self) -> None:
@@ -156,6 +157,8 @@ class Upgrade:
             return f"it cannot use the lane file: {wrong[0]}"
         if self._record.answered and (lost := sorted(set(status["missing"]) - set(self._record.missing))):
             return f"it does not find {', '.join(lost)}, which gatefw {self._record.before} had"
+        if status["phase"] == Phase.FAULT and not self._record.fault:
+            raise SetupError(f"its lane is in fault ({status.get('latched')}), and was not before")
         return "" if status["phase"] in leave.RESTING else f"its lane is in {status['phase']}"
 
     def _commit(self) -> None:
