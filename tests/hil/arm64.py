@@ -137,10 +137,29 @@ def run(cache: Path, python: str, arguments: list[str]) -> int:
         if status := _install(python, [str(wheel), *WITH], work / "site"):
             print(f"wheels alone do not install gatefw on arm64: exit {status}", file=sys.stderr)
             return status
+        if status := _as_on_a_gate(root, python, wheel):
+            print(f"`gatefw install` makes no arm64 image that works: exit {status}", file=sys.stderr)
+            return status
         inside, jobs = f"/{work.name}", str(os.cpu_count())
         tests = shlex.join(["python3", "-m", "pytest", "-n", jobs, "--dist", "loadfile", "--color=no", *arguments])
         found = f"echo {inside}/site > /usr/lib/python3/dist-packages/gatefw.pth"  # for processes that tests start, too
         return _inside(root, f"uname -m; {found}; cd {inside}; {tests}", TESTS_S)
+
+
+def _as_on_a_gate(root: Path, python: str, wheel: Path) -> int:
+    """A stick for this userland, installed into it from here as into an image; what is in it then checks its lane."""
+    for name in ("opt/gatefw", "var/lib/gatefw-install", "etc/gatefw"):
+        shutil.rmtree(root / name, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="gatefw-stick-") as stick:
+        gatefw = [python, "-m", "gatefw"]
+        make = [*gatefw, "stick", "make", stick, "--wheel", str(wheel), "--for", f"aarch64-{PYTHON}", "--models"]
+        lane = ["--lane", str(ROOT / "config/sim.toml")]
+        for command in ([*make, *lane], [*gatefw, "install", "--from", stick, "--root", str(root)]):
+            if status := subprocess.run(command, stdout=subprocess.DEVNULL, timeout=INSTALL_S).returncode:
+                return status
+    program = "/opt/gatefw/current/bin/gatefw"
+    state = "STATE_DIRECTORY=/var/lib/gatefw-vision"
+    return _inside(root, f"{program} --version; {state} {program} check /etc/gatefw/lane.toml", INSTALL_S)
 
 
 def _install(python: str, wanted: list[str], into: Path) -> int:

@@ -52,13 +52,13 @@ WantedBy=multi-user.target
 """
 
 
-def userland(cache: Path) -> Path:
-    """The directory of the userland, made once. Raises NotHere."""
+def userland(cache: Path, name: str = "boot") -> Path:
+    """The directory of a userland, made once. Raises NotHere."""
     if os.geteuid() != 0:
         raise NotHere("it needs root, for a container that boots")
     if missing := [package for program, package in _PROGRAMS.items() if not shutil.which(program)]:
         raise NotHere(f"packages are missing: {' '.join(missing)}")
-    root = cache / "boot"
+    root = cache / name
     if (root / "complete").exists():
         return root
     shutil.rmtree(root, ignore_errors=True)
@@ -78,10 +78,15 @@ def run(cache: Path, python: str, models: Path) -> int:
     if status := _install(root, python):
         return status
     _lay_out(root, models)
+    return boot(root, [])
+
+
+def boot(root: Path, more: list[str]) -> int:
+    """Boot it with these options, and judge what was found; what is written in it is gone then. Raises NotHere."""
     with tempfile.TemporaryDirectory(prefix="gatefw-boot-") as name:
         out = Path(name)
         nspawn = ["systemd-nspawn", "-D", str(root), "--boot", "--volatile=overlay", "--private-network", "--quiet"]
-        nspawn += ["--register=no", "--keep-unit", f"--bind={out}:/out", "--machine=gatefw-boot"]
+        nspawn += ["--register=no", "--keep-unit", f"--bind={out}:/out", "--machine=gatefw-boot", *more]
         with (out / "console").open("wb") as console:
             booted = subprocess.run(
                 ["timeout", "-k", "30", str(BOOT_S), *nspawn], stdin=subprocess.DEVNULL, stdout=console, stderr=console
