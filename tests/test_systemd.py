@@ -67,10 +67,10 @@ def settings(name: str) -> list[str]:
 
 
 def test_doors_are_made_safe_before_the_supervisor_and_after_any_end_of_it() -> None:
-    lines = settings("gatefw.service")
-    safe = f"{INSTALLED}/gatefw make-safe /etc/gatefw/lane.toml"
-    assert f"ExecStartPre=-{safe}" in lines
-    assert f"ExecStopPost={safe}" in lines
+    lines, watcher = settings("gatefw.service"), settings("gatefw-watcher.service")
+    assert "After=gatefw-watcher.service gatefw-vision.service" in lines
+    assert {"Type=notify", "Before=gatefw.service"} <= set(watcher)  # ready once the doors are safe
+    assert f"ExecStopPost={INSTALLED}/gatefw make-safe /etc/gatefw/lane.toml" in lines
     assert {"Type=notify", "WatchdogSec=10s", "Restart=always"} <= set(lines)
 
 
