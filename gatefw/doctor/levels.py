@@ -1,7 +1,9 @@
 """A course of levels, asked one thing at a time: what it was when, for how long, and who passed which door."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from gatefw.edges import OFF, UNREAD, Course
@@ -50,6 +52,8 @@ class Levels:
             standing[edge.what] = (edge.at_s, edge.now)
         for what, (began_s, now) in standing.items():
             self._spans.setdefault(what, []).append(Span(began_s, course.now_s, now))
+        self._begins = {what: [span.begin_s for span in spans] for what, spans in self._spans.items()}
+        self._releases = {door: self._released(door) for door in DoorId}
 
     @property
     def doors(self) -> tuple[DoorId, ...]:
@@ -68,7 +72,8 @@ class Levels:
 
     def at(self, what: str, at_s: float) -> str | None:
         """What it was just before that moment."""
-        return next((span.now for span in self._spans.get(what, ()) if span.begin_s < at_s <= span.end_s), None)
+        found = bisect_left(self._begins.get(what, []), at_s) - 1
+        return self._spans[what][found].now if found >= 0 and at_s <= self._spans[what][found].end_s else None
 
     def within(self, what: str, begin_s: float, end_s: float, *levels: str) -> bool:
         """Whether it was so at any moment between these two."""
@@ -76,11 +81,15 @@ class Levels:
 
     def changes(self, what: str, begin_s: float, end_s: float) -> bool:
         """Whether it became something else between these two moments, other than unread."""
-        spans = self._spans.get(what, ())
-        return any(begin_s < span.begin_s <= end_s and span.now != UNREAD for span in spans[1:])
+        begins = self._begins.get(what, [])
+        first, last = max(1, bisect_right(begins, begin_s)), bisect_right(begins, end_s)
+        return any(span.now != UNREAD for span in self._spans.get(what, [])[first:last])
 
     def releases(self, door: DoorId) -> list[Span]:
         """When it was released, without a gap, for whatever purposes one after the other."""
+        return self._releases[door]
+
+    def _released(self, door: DoorId) -> list[Span]:
         whole: list[Span] = []
         for span in self.spans(f"{door}.release"):
             if span.now == OFF:
@@ -104,7 +113,12 @@ class Levels:
         """For how long within this span the door was let alone, at a stretch."""
         return self.longest_s(span, *self.releases(door))
 
-    def passes(self) -> Iterator[Pass]:
+    @cached_property
+    def passes(self) -> tuple[Pass, ...]:
+        """Everybody who went through a door, as far as the contacts of doors and the count tell."""
+        return tuple(self._passed())
+
+    def _passed(self) -> Iterator[Pass]:
         counts = self.spans("occupancy")
         for was, now in pairwise(counts):
             if was.now not in _PEOPLE or now.now not in _PEOPLE:

@@ -91,7 +91,7 @@ def suspicions(
     found = [*contacts, *crossed, *([] if contacts or crossed else welded), *count, *_inputs(levels)]
     found += [each for door in levels.doors for each in _beam_at_rest(levels, door)]
     if not (contacts or crossed or welded or count):
-        passes = list(levels.passes())
+        passes = levels.passes
         found += [each for door in levels.doors for each in _beam(levels, door, passes)]
         found += _zones(levels, passes)
     return found
@@ -175,14 +175,14 @@ def _beam_at_rest(levels: Levels, door: DoorId) -> Iterator[Suspicion]:
     always = not levels.ever(beam, Beam.CLEAR)
     if for_s < (BLINK_S if always else SETTLED_S):
         return
-    passes = [each for each in levels.passes() if each.door is door]
+    passes = [each for each in levels.passes if each.door is door]
     clear = [each for each in passes if levels.at(beam, each.at_s) == Beam.CLEAR]
     swapped = bool(clear) and len(clear) == len(passes)
     kind = Kind.BEAM_SWAPPED if swapped else Kind.BEAM_BROKEN
     yield Suspicion(kind, door, 0.95 if swapped else 0.85 if always else 0.6, {"shut_s": for_s, "passes": len(clear)})
 
 
-def _beam(levels: Levels, door: DoorId, passes: list[Pass]) -> Iterator[Suspicion]:
+def _beam(levels: Levels, door: DoorId, passes: tuple[Pass, ...]) -> Iterator[Suspicion]:
     """Never broken, though people went through."""
     through = [each for each in passes if each.door is door]
     if len(through) >= AGAIN and levels.known(f"{door}.beam") and not levels.ever(f"{door}.beam", Beam.BROKEN):
@@ -192,7 +192,7 @@ def _beam(levels: Levels, door: DoorId, passes: list[Pass]) -> Iterator[Suspicio
 # ---------------------------------------------------------------- people
 
 
-def _zones(levels: Levels, passes: list[Pass]) -> Iterator[Suspicion]:
+def _zones(levels: Levels, passes: tuple[Pass, ...]) -> Iterator[Suspicion]:
     """Where people are seen just before they come in, and just after they went out."""
     swapped = dict.fromkeys(OTHER_ZONE, 0)
     counted = dict(swapped)

@@ -61,13 +61,13 @@ TOLD = {
     Kind.CONTACTS_CROSSED: Told(
         "G0506",
         Severity.DANGER,
-        "door contacts crossed: it was released, and {other} was seen to move ({releases:.0f} times), itself never",
+        "door contacts crossed: it was released {releases:.0f} x, and {other} was seen to move each time, itself never",
         f"exchange the contact cables of the two doors (or their releases, if the wrong leaf moved); {_PROVE_DOOR}",
     ),
     Kind.NOTHING_MOVES: Told(
         "G0507",
         Severity.ERROR,
-        "released {releases:.0f} times and no contact moved: no current at the lock, a jammed leaf, or dead contacts",
+        "released {releases:.0f} x and no contact moved: no current at the lock, a jammed leaf, or dead contacts",
         f"listen to the lock, measure its supply while it is released; {_PROVE_DOOR}",
     ),
     Kind.RELAY_WELDED: Told(
