@@ -33,7 +33,7 @@ ExecStopPost=systemctl poweroff --no-block
 [Install]
 WantedBy=default.target
 """
-DEAD = "\n\ndef _ends(_self: Supervisor) -> int:\n    return 2\n\n\nSupervisor.run = _ends\n"
+DEAD = "\n\ndef _ends(*_given: object) -> None:\n    raise SystemExit(2)\n\n\nSupervisor.__init__ = _ends\n"
 """For the end of supervisor.py: every test of its parts passes, and it does not come up."""
 
 
