@@ -20,7 +20,7 @@ from gatefw.vision_client import VisionClient
 from gatefw.vision_feed import Eyes, Feeds
 from gatefw.vision_server import Server
 from gatefw.vision_settings import VisionSettings
-from gatefw.vision_wire import code_found, identify_reply, verify_reply
+from gatefw.vision_wire import UNDECIDED, code_found, identify_reply, verify_reply
 from gatefw.vision_worker import Vision
 
 KEY = bytes(range(32))
@@ -102,7 +102,7 @@ class Lane:
 
     def last_word(self, number: int) -> dict[str, Any]:
         def ended() -> list[dict[str, Any]]:
-            return [m for m in self.log if m.get("id") == number and "hint" not in m]
+            return [m for m in self.log if m.get("id") == number and not UNDECIDED & m.keys()]
 
         until(ended, f"the last word on request {number}", 30)
         (message,) = ended()
