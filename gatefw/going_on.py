@@ -12,6 +12,8 @@ from gatefw.gate_terms import shown
 from gatefw.model import Elapsed, LetIn
 from gatefw.passage import Passage
 
+KEPT_S = 60.0
+"""The face of so long ago is nobody's any more."""
 _CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
@@ -27,8 +29,11 @@ class Face:
     quality: Mapping[str, int] = field(default_factory=dict)
     at_s: float = 0.0
 
+    def without_hint(self) -> "Face":
+        return Face("", self.camera, self.quality, self.at_s)
+
     def told(self, now_s: float) -> dict[str, object] | None:
-        if not self.quality:
+        if not self.quality or now_s - self.at_s > KEPT_S:
             return None
         return {"camera": self.camera, "components": dict(self.quality), "for_s": round(now_s - self.at_s, 1)}
 

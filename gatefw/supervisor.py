@@ -336,7 +336,7 @@ class Supervisor:
             case SetTimer(timer, generation, after_s):
                 self._timer = (time.monotonic() + after_s, Elapsed(timer, generation))
             case Show(phase, reason):
-                self._face.hint = ""
+                self._face = Face() if phase is Phase.TOKEN_PRESENTED else self._face.without_hint()
                 invites = self.gate.takes_tokens
                 self._crew.show(phase, reason, invites)
                 self._display.show(phase, reason)

@@ -63,6 +63,9 @@ def test_the_quality_of_a_face_has_an_age_and_is_nothing_before_the_first() -> N
     assert said["hint"] == "too_dark"
     assert said["face"] == {"camera": "camera.inside", "components": {"sharpness": 80}, "for_s": 2.0}
     assert told(bench, Face("no_face"))["face"] is None
+    assert told(bench, face.without_hint())["face"] == said["face"]
+    bench.now_s = 61.0
+    assert told(bench, face)["face"] is None, "it is nobody's any more"
 
 
 def test_a_timer_of_a_phase_that_is_over_is_not_told() -> None:

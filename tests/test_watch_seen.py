@@ -173,11 +173,6 @@ def test_of_two_passages_both_are_shown() -> None:
     assert "decided: admit (ok), 1.2 s" in shown(after(StatusCame(STATUS | {"runs": decided})))
 
 
-def test_the_face_of_a_while_ago_is_nobodys_any_more() -> None:
-    old = STATUS["face"] | {"for_s": 61.0}
-    assert "87" not in shown(after(StatusCame(STATUS | {"face": old})))
-
-
 def test_in_maintenance_a_device_can_be_chosen_and_the_keys_are_told() -> None:
     lane = STATUS | {"phase": "maintenance"}
     said = shown(after(StatusCame(lane), DevicesCame(LISTED)), chosen=2)

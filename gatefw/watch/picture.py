@@ -14,8 +14,6 @@ from gatefw.watch.seen import Device, Door, Event, Lane, Run, Seen
 
 OLD_S = 1.0
 """A status is told to be old when the next one is so late."""
-RECENT_S = 60.0
-"""The face of so long ago is nobody's any more."""
 LEFT, DEVICES, BARS, BAR = 50, 8, 4, 7
 LEAST = 80, 24
 QUIET = frozenset({Phase.IDLE, Phase.TOKEN_PRESENTED, Phase.ENTRY_RELEASED, Phase.ENTERING, Phase.VERIFYING})
@@ -228,14 +226,13 @@ def _ms(seconds: float) -> str:
 def _face(lane: Lane, width: int) -> list[Line]:
     """Always of the same height, so that nothing jumps when somebody steps in."""
     title = line("FACE", Style.TITLE)
-    quality = lane.quality if lane.quality_for_s < RECENT_S else ()
-    if quality:
+    if lane.quality:
         title += line(f"  {lane.quality_of}, {duration(lane.quality_for_s)} ago", Style.FAINT)
     else:
         title += line("  quality 0 to 100, while a face is looked at", Style.FAINT)
     title += line(f"   ~ {lane.hint}" if lane.hint else "", Style.ODD)
     columns = max(1, min(3, width // 26))
-    bars = [_bar(name, value).fitted(26) for name, value in quality]
+    bars = [_bar(name, value).fitted(26) for name, value in lane.quality]
     rows = [bars[row::BARS][:columns] for row in range(BARS)]
     return [title, *(sum(row, Line()) for row in rows)]
 
