@@ -31,7 +31,7 @@ def doctor(gate: LiveGate, *words: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_a_gate_in_service_is_healthy_and_each_trouble_is_named_as_it_comes(models: Path, photos: Path) -> None:
-    """Somebody opens a key to others, then misspells a line of the lane file; then the daemon is killed."""
+    """Somebody opens a key to others, misspells a line of the lane file, changes it well; then the daemon is killed."""
     with live_gate(models, photos) as gate:
         gate.await_phase("idle")
         status, told = doctor(gate)
@@ -50,7 +50,10 @@ def test_a_gate_in_service_is_healthy_and_each_trouble_is_named_as_it_comes(mode
         file.write_text(re.sub(r"(?m)^scan_s", "scan_sx", whole, count=1))
         status, told = doctor(gate)
         assert (status, told["findings"][0]["code"]) == (1, "G0010")
-        file.write_text(whole)
+        file.write_text(re.sub(r"(?m)^scan_s = .*", "scan_s = 2.5", whole, count=1))
+        status, told = doctor(gate)
+        assert (status, told["findings"][0]["code"]) == (1, "G0012")
+        gate.ask("reload")
         assert doctor(gate)[0] == 0
 
         gate.kill()
