@@ -69,7 +69,7 @@ CALM_S = 500.0
 """So long after the last fault nobody is shut in any more, and the lane serves or waits for a reset."""
 LONG_GONE = 200
 """So many people later nobody is asked about any more."""
-SHORT = {Timer.HOLD: 10.0, Timer.MAINTENANCE: 40.0}
+SHORT = {Timer.HOLD: 10.0, Timer.MAINTENANCE: 20.0}
 """Timers that are cut, or a storm would mostly wait."""
 MENDS = (Verb.MAINTAIN_END, Verb.RESET, Verb.OPEN)
 """What an officer tries then, in this order, until the lane serves."""
