@@ -152,6 +152,7 @@ class Life:
         self.drain()
         if self.alive:
             self.handle(Started())
+            self._last_resort.hear_calls()
 
     @property
     def behind(self) -> bool:
