@@ -258,7 +258,7 @@ class JournalTable:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """`[recording]`: what the gate is given, without people, for `gatefw replay`; the newest most_mb, none by default."""
+    """`[recording]`: what the gate is given, without people, for `gatefw replay`: the newest most_mb, none at 0."""
 
     most_mb: Annotated[int, Bound(0, 4096)] = 0
 

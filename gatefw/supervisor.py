@@ -152,8 +152,9 @@ class Supervisor:
             files,
         )
         self._bus, self._orders, self._devices, self._reloader = desks.bus, desks.orders, desks.devices, desks.reloader
+        states, show = self._devices.states, self._bus.show
         self._oversight = Oversight(
-            config, self.gate, self._crew, self._devices.states, self._scribe, self._inbox, self._notifier, self._bus.show
+            config, self.gate, self._crew, states, self._scribe, self._inbox, self._notifier, show
         )
         self._orders.health = self._oversight.telemetry.health
 

