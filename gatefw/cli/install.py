@@ -80,7 +80,9 @@ def add_parser(commands: Any) -> None:
     for parser in (put, off):
         parser.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="an image's root (default: /)")
         parser.add_argument("--dry-run", action="store_true", help="say each step, and do nothing")
-        parser.add_argument("--looked", default="", metavar="NAME", help="who looked that nobody is inside; see below")
+        parser.add_argument(
+            "--looked", default="", metavar="NAME", help="who looked that nobody is inside, where no sensor can say"
+        )
         add_json(parser)
     test = add(commands, "self-test", "whether this version can run this lane here", SELF_TEST)
     test.add_argument("file", type=Path, metavar="FILE", help="the lane file")

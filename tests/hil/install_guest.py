@@ -89,11 +89,14 @@ def installs() -> str:
         pid = run("systemctl", "show", "--value", "-p", "MainPID", f"{unit}.service").stdout.strip()
         who = pwd.getpwuid(Path(f"/proc/{pid}").stat().st_uid).pw_name if pid not in ("", "0") else "nobody"
         note(f"{unit} runs as a user of its own", who, ok=who == user)
-    watchdog = run("systemctl", "show", "--value", "-p", "RuntimeWatchdogUSec").stdout.strip()
-    note("systemd reads the units of /usr/local", run("systemctl", "cat", "gatefw.service").returncode, ok=True)
-    print("hardware watchdog", watchdog)
+    place = run("systemctl", "show", "--value", "-p", "FragmentPath", "gatefw.service").stdout.strip()
+    note("systemd reads the units of /usr/local", place, ok=place.startswith("/usr/local/lib/"))
     again = run("sh", "/media/first/install", "--json")
-    note("a second time there is nothing to do", again.stderr[-60:].strip(), ok="nothing was to do" in again.stderr)
+    note(
+        "a second time there is nothing to do",
+        again.stderr.strip().splitlines()[-1],
+        ok="nothing was to do" in again.stderr,
+    )
     return version
 
 
