@@ -109,6 +109,8 @@ class Doors:
             if exercised and not broken_now and secured(status) and told:
                 found["secured"] = True
                 break
+        if told == "hold":
+            self._technician.tell(step, "take it away")
         finding = Finding(wrong) if wrong else self._wiring.pressed(f"{door}.beam", _only_beams(rest), _beams(seen))
         if finding is None and not found["secured"]:
             finding = Finding(f"{door} was not secured after its beam was clear again: look at what holds it")
