@@ -245,7 +245,7 @@ def test_a_terminal_that_nobody_reads_keeps_nothing_of_the_gate_waiting(daemon: 
 
         def asked_on() -> bool:
             daemon.status = daemon.status | {"phase": next(phases)}
-            return len(daemon.orders) > asked + 40
+            return len(daemon.orders) > asked + 12
 
         asked = len(daemon.orders)
         until(asked_on, "it to ask on, though nobody reads")

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import spelt
 
@@ -229,6 +229,7 @@ json_like = st.recursive(
 tables = st.dictionaries(st.sampled_from([*STATUS, *DECIDED, "devices"]), json_like, max_size=10)
 
 
+@settings(max_examples=40)
 @given(tables, tables, tables)
 def test_a_gate_of_another_version_is_shown_as_far_as_it_is_understood(
     status: dict[str, Any], listed: dict[str, Any], event: dict[str, Any]
