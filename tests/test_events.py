@@ -188,7 +188,15 @@ def test_every_passage_has_an_id_of_its_own_that_fits() -> None:
 
 def test_the_schema_has_every_kind_and_every_order_is_a_verb_of_the_control_socket() -> None:
     assert set(FIELDS) == set(FactKind)
-    assert set(ORDERS.words) == control.VERBS - {"status", "subjects", "partitions", "devices", "keys"}
+    assert set(ORDERS.words) == control.VERBS - {
+        "status",
+        "subjects",
+        "partitions",
+        "devices",
+        "cameras",
+        "edges",
+        "keys",
+    }
 
 
 # ---------------------------------------------------------------- the documentation

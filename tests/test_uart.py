@@ -33,6 +33,6 @@ def test_a_pair_that_is_exchanged_brings_nothing_that_was_sent() -> None:
 
 
 def test_a_byte_is_sampled_in_the_middle_of_its_bits() -> None:
-    """Worked out by hand: a start bit is two of a receiver twice as fast, nine low bits four and a half of a slow one."""
+    """Worked out by hand: a start bit is two of a receiver twice as fast, nine low bits four and a half of a slow."""
     assert received(b"\xff", 9600, 19200) == b"\xfe"
     assert received(b"\x00", 19200, 9600) == b"\xf8"
