@@ -97,6 +97,33 @@ def test_a_door_that_does_not_answer_its_release_is_suspected_and_the_other_one_
     assert [(each.kind, each.where) for each in suspicions(jammed, SHUTS_S)] == [(Kind.NOTHING_MOVES, "entry_door")]
 
 
+def test_a_door_that_answered_once_has_no_crossed_contacts_though_the_other_one_was_forced() -> None:
+    """Its second release came while somebody broke the other door open."""
+    edges = [
+        Edge(10.0, "entry_door.release", "enter"),
+        Edge(10.1, "entry_door", "open"),
+        Edge(12.0, "entry_door.release", "off"),
+        Edge(13.0, "entry_door", "secured"),
+        Edge(20.0, "entry_door.release", "enter"),
+        Edge(20.1, "exit_door", "open"),
+        Edge(22.0, "entry_door.release", "off"),
+        Edge(24.0, "exit_door", "secured"),
+    ]
+    before = {"entry_door": "secured", "exit_door": "secured", "entry_door.release": "off"}
+    assert suspicions(Course(0.0, 60.0, before, edges), SHUTS_S) == []
+
+
+def test_a_beam_that_is_broken_at_rest_and_while_somebody_passes_is_broken_and_not_swapped() -> None:
+    edges = [
+        Edge(10.1, "entry_door", "open"),
+        Edge(11.0, "occupancy", "one"),
+        Edge(13.0, "entry_door", "secured"),
+        Edge(50.0, "entry_door.beam", "clear"),
+    ]
+    before = {"entry_door": "secured", "exit_door": "secured", "entry_door.beam": "broken", "occupancy": "empty"}
+    assert [each.kind for each in suspicions(Course(0.0, 60.0, before, edges), SHUTS_S)] == [Kind.BEAM_BROKEN]
+
+
 def test_a_contact_that_was_right_before_is_no_swapped_one_but_one_that_failed() -> None:
     before = {"entry_door": "secured", "exit_door": "secured"}
     broken = Course(0.0, 60.0, before, [Edge(40.0, "exit_door", "unknown")])

@@ -102,12 +102,13 @@ def suspicions(
 
 def _contacts(levels: Levels, door: DoorId) -> Iterator[Suspicion]:
     """A door that is let alone, and whose contacts say what they cannot, or never that it is secured."""
+    long = [span for span in levels.spans(door) if span.for_s >= SETTLED_S]
     rests = {
-        position: max((levels.unreleased_s(door, span) for span in levels.spans(door, position)), default=0.0)
+        position: max((levels.unreleased_s(door, span) for span in long if span.now == position), default=0.0)
         for position in Position
     }
     odd = next((each for each in (Position.UNKNOWN, Position.CLOSED) if rests[each] >= SETTLED_S), None)
-    secured = [span for span in levels.spans(door, Position.SECURED) if levels.unreleased_s(door, span) >= SETTLED_S]
+    secured = rests[Position.SECURED] >= SETTLED_S
     if odd is not None:
         opposite = Position.CLOSED if odd is Position.UNKNOWN else Position.UNKNOWN
         proven = any(levels.within(door, each.begin_s, each.end_s, opposite) for each in levels.releases(door))
@@ -152,6 +153,8 @@ def _welded(levels: Levels, door: DoorId, shuts_s: float, limit_s: float | None)
     """It stays open after its release, until the hardware ends that, or for ever; nobody stands in it."""
     releases, broken = levels.releases(door), levels.spans(f"{door}.beam", Beam.BROKEN)
     for stays in levels.spans(door, Position.OPEN):
+        if stays.for_s <= shuts_s:
+            continue
         before = [each for each in releases if each.overlap_s(stays.begin_s - RESPONDS_S, stays.begin_s + JUST_S) >= 0]
         open_s = levels.longest_s(stays, *releases, *broken)
         if not before or open_s <= shuts_s:

@@ -154,8 +154,8 @@ def code_is_shown(gate: LiveGate, photos: Path) -> None:
     """Somebody holds a code before the scanner, a few times, and gives up."""
     code = gate.enrol(photos / PHOTO)
     for _ in range(3):
-        gate.world.do("present", scanner="scanner-front", code=code)
         before = _heard(gate)
+        gate.world.do("present", scanner="scanner-front", code=code)
         until(lambda before=before: _heard(gate) > before, "the code to have been heard", DEADLINE_S)  # type: ignore[misc]
 
 
