@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gatefw.gate_terms import Drive, Drop
 from gatefw.interlock import permits
 from gatefw.lane_terms import State
-from gatefw.leases import NEEDS_COMMIT, Denied, Leases
+from gatefw.leases import NEEDS_COMMIT, SETTLE_S, Began, Denied, Ended, Leases
 from gatefw.model import Beam, DoorId, Occupancy, Phase, Position, Purpose, Reason, Release, Secure, Sensed, Signal
 
 LEASE_S, RENEW_S, CONFIRM_S = 2.0, 0.5, 10.0
@@ -156,3 +157,123 @@ def test_a_door_that_is_released_for_one_thing_never_goes_over_to_letting_somebo
     doors.reconcile(enters, stopped, 1.1)
     assert doors.held(DoorId.ENTRY) is Purpose.WAY_OUT
     assert Drop(DoorId.ENTRY) in doors.reconcile(enters, replace(stopped, stop=Signal.OFF), 1.2)
+
+
+# ---------------------------------------------------------------- one door and one moment at a time
+
+ENTRY, EXIT = DoorId.ENTRY, DoorId.EXIT
+REST = Sensed(
+    Position.SECURED, Position.SECURED, Beam.CLEAR, Beam.CLEAR, Occupancy.EMPTY, Signal.OFF, Signal.OFF, Signal.OFF
+)
+OUT, FREED = Purpose.WAY_OUT, Purpose.EMERGENCY
+
+
+def wants(entry: Purpose | None = None, exit_: Purpose | None = None) -> State:
+    return State(started=True, healthy=True, wants_entry=entry, wants_exit=exit_)
+
+
+def test_what_a_door_is_held_for_is_told_until_its_release_has_ended() -> None:
+    doors = leases()
+    assert doors.held(ENTRY) is None
+    doors.reconcile(wants(OUT), REST, 0.0)
+    assert (doors.held(ENTRY), doors.held(EXIT)) == (OUT, None)
+    assert doors.reconcile(wants(), REST, 0.1) == [Drop(ENTRY), Ended(ENTRY)]
+    assert doors.held(ENTRY) is None
+
+
+def test_an_emergency_waits_for_no_other_door() -> None:
+    """Fire while one door is a way out and the lock of the other may still give way: both are driven in one step."""
+    fire = replace(REST, fire=Signal.ON)
+    both = leases().reconcile(wants(FREED, FREED), fire, 0.0)
+    assert [each for each in both if isinstance(each, Drive)] == [Drive(d, LEASE_S, FREED) for d in (ENTRY, EXIT)]
+    doors = leases()
+    doors.reconcile(wants(OUT), REST, 0.0)
+    doors.reconcile(wants(), REST, 0.1)
+    assert doors.reconcile(wants(None, FREED), fire, 0.2)[0] == Drive(EXIT, LEASE_S, FREED)
+
+
+def test_a_way_out_waits_for_the_other_door_to_be_dropped_and_settled() -> None:
+    doors = leases()
+    doors.reconcile(wants(OUT), REST, 0.0)
+    held = doors.reconcile(wants(OUT, OUT), REST, 0.1)
+    assert held == [Denied(EXIT, OUT, Reason.OTHER_DOOR_NOT_SECURED)]
+    doors.reconcile(wants(None), REST, 1.0)
+    assert doors.reconcile(wants(None, OUT), REST, 1.0 + SETTLE_S - 0.01) == []
+    assert doors.reconcile(wants(None, OUT), REST, 1.0 + SETTLE_S)[:1] == [Drive(EXIT, LEASE_S, OUT)]
+
+
+def test_a_refusal_is_said_once_for_each_reason_and_again_when_it_is_wanted_anew() -> None:
+    doors, open_ = leases(), replace(REST, exit=Position.OPEN)
+    denied = [Denied(ENTRY, OUT, Reason.OTHER_DOOR_NOT_SECURED)]
+    assert doors.reconcile(wants(OUT), open_, 0.0) == denied
+    assert doors.reconcile(wants(OUT), open_, 0.1) == []
+    assert doors.reconcile(wants(), open_, 0.2) == []
+    assert doors.reconcile(wants(OUT), open_, 0.3) == denied
+
+
+def test_a_release_goes_over_to_another_way_out_without_a_gap_and_is_told() -> None:
+    doors, fire = leases(), replace(REST, fire=Signal.ON)
+    doors.reconcile(wants(OUT), REST, 0.0)
+    assert doors.reconcile(wants(FREED), fire, 0.1) == [Began(ENTRY, FREED, None)]
+    assert doors.reconcile(wants(FREED), fire, 0.2) == []
+    assert doors.reconcile(wants(FREED), fire, RENEW_S) == [Drive(ENTRY, LEASE_S, FREED)]
+
+
+def test_a_release_that_is_not_wanted_goes_on_over_a_body_and_ends_when_it_has_gone() -> None:
+    doors, body = leases(), replace(REST, entry_beam=Beam.BROKEN)
+    doors.reconcile(wants(OUT), REST, 0.0)
+    assert doors.reconcile(wants(), body, 0.1) == []
+    assert doors.reconcile(wants(), body, RENEW_S) == [Drive(ENTRY, LEASE_S, OUT)]
+    assert doors.reconcile(wants(), REST, RENEW_S + 0.1) == [Drop(ENTRY), Ended(ENTRY)]
+
+
+def test_a_device_that_went_has_ended_a_passage_and_not_a_way_out() -> None:
+    """A way out is driven again when the device comes back; a passage has to be asked for."""
+    doors = leases()
+    assert not doors.lost(ENTRY, None, 0.0)
+    doors.reconcile(wants(OUT), REST, 0.0)
+    assert not doors.lost(ENTRY, OUT, 0.1)
+    assert doors.held(ENTRY) is OUT
+    assert doors.lost(ENTRY, Purpose.ENTER, 1.0)
+    assert doors.held(ENTRY) is None
+    assert doors.reconcile(wants(None, OUT), REST, 1.0 + SETTLE_S / 2) == []
+
+
+def test_a_way_out_beside_a_door_that_nobody_can_read_begins_with_an_alarm() -> None:
+    unread = replace(REST, exit=Position.UNKNOWN)
+    assert leases().reconcile(wants(OUT), unread, 0.0) == [
+        Drive(ENTRY, LEASE_S, OUT),
+        Began(ENTRY, OUT, Reason.OTHER_DOOR_UNKNOWN),
+    ]
+
+
+def test_a_passage_goes_on_while_its_record_stands_and_ends_with_it() -> None:
+    doors = leases()
+    assert doors.reconcile(wants(Purpose.ENTER), REST, 0.0) == []
+    doors.approved[ENTRY] = Purpose.ENTER
+    begun = [Drive(ENTRY, LEASE_S, Purpose.ENTER), Began(ENTRY, Purpose.ENTER, None)]
+    assert doors.reconcile(wants(Purpose.ENTER), REST, 0.1) == begun
+    assert doors.reconcile(wants(Purpose.ENTER), REST, 0.2) == []
+    assert doors.reconcile(wants(Purpose.ENTER), REST, 0.1 + RENEW_S) == begun[:1]
+    doors.approved.clear()
+    assert doors.reconcile(wants(Purpose.ENTER), REST, 0.7) == [Drop(ENTRY), Ended(ENTRY)]
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_door_that_does_not_lock_is_nobodys_fault_where_hands_or_an_emergency_may_hold_it(phase: Phase) -> None:
+    hands_off = (Phase.EVACUATED, Phase.FAULT, Phase.MAINTENANCE, Phase.EXERCISE, Phase.HOLD)
+    doors, open_ = leases(), replace(REST, exit=Position.OPEN)
+    found = [doors.unconfirmed(wants()._replace(phase=phase), open_, now_s) for now_s in (0.0, CONFIRM_S, 10.1)]
+    assert found == [None, None, None if phase in hands_off else EXIT]
+
+
+@pytest.mark.parametrize("waits", [{"started": False}, {"healthy": False}, {"stop": True}])
+def test_the_time_to_confirm_does_not_run_before_the_start_without_a_device_or_under_stop(
+    waits: dict[str, bool],
+) -> None:
+    doors, open_ = leases(), replace(REST, exit=Position.OPEN)
+    idle = wants()._replace(phase=Phase.IDLE)
+    assert doors.unconfirmed(idle, open_, 0.0) is None
+    assert doors.unconfirmed(idle._replace(**waits), open_, CONFIRM_S + 1.0) is None
+    assert doors.unconfirmed(idle, open_, CONFIRM_S + 2.0) is None
+    assert doors.unconfirmed(idle, open_, 2 * CONFIRM_S + 3.0) is EXIT
