@@ -34,7 +34,7 @@ class OrderDesk:
         """How each device does: made for who asks, not by the loop."""
 
     def take(self, order: Order, reply: Reply) -> None:
-        """On the thread of the control socket, of the bus, or of whoever orders in somebody's place."""
+        """On the thread of the control socket, of the bus, or of whoever orders in somebody's place. Raises Refusal."""
         if order.verb == "status":
             reply(Done({**self.status, "health": self.health()}))
         elif order.verb == "stop":
