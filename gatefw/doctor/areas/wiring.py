@@ -26,7 +26,7 @@ class Told:
 
 
 _PROVE = "prove it in maintenance with gatefw device test sensors.lane, or with a meter"
-_PROVE_DOOR = "prove it: gatefw lane maintain, gatefw device test door.{door}"
+_PROVE_DOOR = "prove it: gatefw lane maintain --name YOU --why REPAIR, then gatefw device test door.{door}"
 TOLD = {
     Kind.CLOSED_SWAPPED: Told(
         "G0501",
