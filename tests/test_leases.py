@@ -217,6 +217,8 @@ def test_a_release_goes_over_to_another_way_out_without_a_gap_and_is_told() -> N
     assert doors.reconcile(wants(FREED), fire, 0.1) == [Began(ENTRY, FREED, None)]
     assert doors.reconcile(wants(FREED), fire, 0.2) == []
     assert doors.reconcile(wants(FREED), fire, RENEW_S) == [Drive(ENTRY, LEASE_S, FREED)]
+    assert doors.reconcile(wants(FREED), fire, 2 * RENEW_S - 0.01) == []
+    assert doors.reconcile(wants(FREED), fire, 2 * RENEW_S) == [Drive(ENTRY, LEASE_S, FREED)]
 
 
 def test_a_release_that_is_not_wanted_goes_on_over_a_body_and_ends_when_it_has_gone() -> None:
@@ -277,3 +279,17 @@ def test_the_time_to_confirm_does_not_run_before_the_start_without_a_device_or_u
     assert doors.unconfirmed(idle._replace(**waits), open_, CONFIRM_S + 1.0) is None
     assert doors.unconfirmed(idle, open_, CONFIRM_S + 2.0) is None
     assert doors.unconfirmed(idle, open_, 2 * CONFIRM_S + 3.0) is EXIT
+
+
+LETS_THROUGH = [(ENTRY, Purpose.ENTER), (EXIT, Purpose.ADMIT), (ENTRY, Purpose.EXERCISE), (EXIT, Purpose.EXERCISE)]
+
+
+@pytest.mark.parametrize(("door", "purpose"), LETS_THROUGH)
+def test_whatever_lets_somebody_through_or_moves_a_door_for_nobody_waits_for_its_record(
+    door: DoorId, purpose: Purpose
+) -> None:
+    one = replace(REST, occupancy=Occupancy.ONE) if purpose is Purpose.ADMIT else REST
+    doors, state = leases(), wants(purpose) if door is ENTRY else wants(None, purpose)
+    assert doors.reconcile(state, one, 0.0) == []
+    doors.approved[door] = purpose
+    assert doors.reconcile(state, one, 0.1)[0] == Drive(door, LEASE_S, purpose)
