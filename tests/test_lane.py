@@ -512,6 +512,25 @@ def test_a_fault_outlives_a_restart_and_ends_by_a_reset_after_a_sweep() -> None:
     assert step(state, Operated(Verb.RESET))[0].phase is Phase.RECOVERING
 
 
+@pytest.mark.parametrize("door", DoorId)
+@pytest.mark.parametrize("position", Position)
+def test_a_lock_that_was_released_is_late_until_it_is_seen_secured_and_the_other_one_stays_as_it_is(
+    door: DoorId, position: Position
+) -> None:
+    settles = State(started=True, settling_entry=True, settling_exit=True)
+    after, _ = find(settles, DoorIs(door, position))
+    assert (after.settling(door), after.settling(door.other)) == (position is not Position.SECURED, True)
+    assert (after.position(door), after.position(door.other)) == (position, Position.UNKNOWN)
+    settled, _ = find(State(started=True), DoorIs(door, position))
+    assert not (settled.settling_entry or settled.settling_exit)
+
+
+def test_a_timer_of_an_earlier_phase_says_nothing() -> None:
+    state, _ = play(Presented())
+    assert find(state, Elapsed(Timer.CHECK, state.generation))[1] is not None
+    assert find(state, Elapsed(Timer.CHECK, state.generation - 1))[1] is None
+
+
 def test_a_call_in_a_fault_of_an_empty_lane_is_answered_and_whoever_swept_the_lane_takes_it_back_by_the_reset() -> None:
     """Somebody leans on the button of a lane in FAULT: the entry is released, and open until an officer looks."""
     called, said = play(Faulted(Reason.SOFTWARE), InputIs(Input.CALL, Signal.ON), DoorIs(ENTRY, Position.OPEN))

@@ -293,3 +293,14 @@ def test_whatever_lets_somebody_through_or_moves_a_door_for_nobody_waits_for_its
     assert doors.reconcile(state, one, 0.0) == []
     doors.approved[door] = purpose
     assert doors.reconcile(state, one, 0.1)[0] == Drive(door, LEASE_S, purpose)
+
+
+def test_a_passage_that_is_not_permitted_any_more_ends_and_a_way_out_goes_on() -> None:
+    unread = replace(REST, fire=Signal.UNKNOWN)
+    passage = leases()
+    passage.approved[ENTRY] = Purpose.ENTER
+    passage.reconcile(wants(Purpose.ENTER), REST, 0.0)
+    assert passage.reconcile(wants(Purpose.ENTER), unread, 0.1) == [Drop(ENTRY), Ended(ENTRY)]
+    way_out = leases()
+    way_out.reconcile(wants(OUT), REST, 0.0)
+    assert way_out.reconcile(wants(OUT), unread, 0.1) == []
