@@ -525,6 +525,14 @@ def test_a_lock_that_was_released_is_late_until_it_is_seen_secured_and_the_other
     assert not (settled.settling_entry or settled.settling_exit)
 
 
+@pytest.mark.parametrize(("which", "flag"), [(Input.FIRE, "fire"), (Input.EVACUATE, "evacuate"), (Input.STOP, "stop")])
+@pytest.mark.parametrize("before", [False, True])
+def test_what_is_pressed_stays_pressed_until_it_is_seen_released(which: Input, flag: str, before: bool) -> None:
+    state = State(started=True)._replace(**{flag: before})
+    told = {signal: getattr(find(state, InputIs(which, signal))[0], flag) for signal in Signal}
+    assert told == {Signal.ON: True, Signal.OFF: False, Signal.UNKNOWN: before}
+
+
 def test_a_timer_of_an_earlier_phase_says_nothing() -> None:
     state, _ = play(Presented())
     assert find(state, Elapsed(Timer.CHECK, state.generation))[1] is not None
