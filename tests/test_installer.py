@@ -337,3 +337,26 @@ def test_every_help_shows_an_example(words: tuple[str, ...]) -> None:
     assert f"example:\n  sudo sh /media/stick/{words[0]}" in (said := run(*words, "--help").stdout) or (
         f"gatefw {' '.join(words)}" in said.partition("example:")[2]
     )
+
+
+def test_a_link_that_vision_put_where_models_belong_leads_root_nowhere(gate: Gate, first: Path, tmp_path: Path) -> None:
+    """Vision decodes what strangers show it. Taken over, it may put links into its store and wait for an install."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o755)
+    gate.places.vision.mkdir(parents=True)
+    (gate.places.vision / "models").symlink_to(elsewhere)
+    with pytest.raises(NotADirectoryError):
+        gate.install(first)
+    assert not any(elsewhere.iterdir())
+
+
+def test_a_link_in_the_place_of_a_model_is_replaced_and_what_it_named_is_left_alone(gate: Gate, first: Path) -> None:
+    named = gate.places.root / "etc/secret"
+    named.write_bytes(b"finds 1.0")
+    named.chmod(0o600)
+    model = gate.places.vision / "models/finder.tflite"
+    model.parent.mkdir(parents=True)
+    model.symlink_to(named)
+    gate.install(first)
+    assert not model.is_symlink()
+    assert (named.read_bytes(), named.stat().st_uid) == (b"finds 1.0", os.geteuid())

@@ -205,6 +205,37 @@ def test_a_version_in_fault_goes_away_again_with_the_fault_that_is_its_own(
     assert gate.phase == ("fault" if stays else "idle")
 
 
+def test_a_link_that_a_version_left_where_a_directory_was_leads_the_way_back_nowhere(
+    gate: Gate, two: Path, tmp_path: Path
+) -> None:
+    """Whoever took over vision in the trial puts a link into its store; the way back is root's."""
+    elsewhere, models = tmp_path / "elsewhere", gate.places.vision / "models"
+    elsewhere.mkdir(mode=0o755)
+
+    def start(version: str) -> None:
+        if version == "2.0":
+            models.rename(tmp_path / "aside")
+            models.symlink_to(elsewhere)
+
+    gate.starts, gate.dead = start, frozenset({"2.0"})
+    gate.install(two / "two")
+    assert not any(elsewhere.iterdir())
+    assert elsewhere.stat().st_mode & 0o777 == 0o755
+    assert (models / "finder.tflite").read_bytes() == b"finds 1.0"
+    assert not models.is_symlink()
+
+
+def test_a_mistake_of_the_installer_leads_back_as_every_failure_does(gate: Gate, two: Path) -> None:
+    """What nobody thought of must not leave a gate lying that nobody starts until somebody reads a traceback."""
+
+    def wrong(_version: str) -> list[str]:
+        raise ValueError("nobody thought of this")
+
+    gate.tested = wrong
+    assert gate.install(two / "two").problem == "nobody thought of this"
+    is_back(gate)
+
+
 def test_a_disk_without_room_for_the_way_back_ends_the_upgrade_before_it_begins(gate: Gate, two: Path) -> None:
     with (gate.places.root / "var/lib/gatefw/fingers.sqlite").open("wb") as large:
         large.truncate(1 << 43)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from gatefw.errors import SetupError
 from gatefw.installer import environment, signing, stick
 from gatefw.installer.machine import Machine
-from gatefw.installer.places import Places, point, write
+from gatefw.installer.places import Places, held, point, write
 from gatefw.installer.stick import Stick
 from gatefw.installer.system import PUBLIC, SHARE, System, give, owner
 from gatefw.installer.upgrade import STEPS, Outcome, Record, Upgrade, read
@@ -103,21 +103,29 @@ class Install:
         return system
 
     def _models(self, found: Stick) -> None:
-        """Finished models into vision's store, cards last; a second time only looks."""
+        """Finished models into vision's store, cards last; a second time only looks.
+
+        Vision may put links there, and decodes what strangers show it: root follows none.
+        """
         names = found.named("models")
         if not names:
             return
-        who, folder = owner(self._places, "gatefw-vision", "gatefw"), self._places.vision / "models"
-        for directory in (self._places.vision, folder):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            give(directory, who)
-        for name in sorted(names, key=lambda each: each.endswith(".toml")):
-            path = folder / PurePosixPath(name).name
-            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == found.files[name]:
-                continue
-            self._say(f"model file {path.name}")
-            write(path, found.content(name))
-            give(path, who)
+        who = owner(self._places, "gatefw-vision", "gatefw")
+        self._places.vision.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with held(self._places.vision) as store:
+            give(store, who)
+            (store / "models").mkdir(mode=0o700, exist_ok=True)
+            with held(store / "models") as folder:
+                give(folder, who)
+                for name in sorted(names, key=lambda each: each.endswith(".toml")):
+                    self._model(folder / PurePosixPath(name).name, found, name, who)
+
+    def _model(self, path: Path, found: Stick, name: str, who: tuple[int, int]) -> None:
+        there = path.is_file() and not path.is_symlink()
+        if there and hashlib.sha256(path.read_bytes()).hexdigest() == found.files[name]:
+            return
+        self._say(f"model file {path.name}")
+        write(path, found.content(name), who=who)
 
     def _tell(self, found: Stick, proven: str | None, lane: bytes | None) -> Outcome:
         """What would be done, and nothing of it."""

@@ -83,14 +83,26 @@ def alone(places: Places) -> Iterator[None]:
         yield
 
 
-def write(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Replace a file, durable: a power cut leaves the old one or the new one. Raises OSError."""
+@contextmanager
+def held(directory: Path) -> Iterator[Path]:
+    """A directory of another user, as a path that stays this one whatever they rename. Raises OSError: it is a link."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield Path(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
+
+
+def write(path: Path, content: bytes, mode: int = 0o644, who: tuple[int, int] | None = None) -> None:
+    """Replace a file, durable: a power cut leaves the old one or the new one. `who` is to own it. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.new")
     with suppress(FileNotFoundError):
         fresh.unlink()
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
         os.fchmod(file.fileno(), mode)
+        if who is not None and os.geteuid() == 0:
+            os.fchown(file.fileno(), *who)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

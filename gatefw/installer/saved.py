@@ -57,8 +57,8 @@ def restore(places: Places) -> None:
     for name in DIRECTORIES:
         before = home / name
         for path in _files(places.root / name):
-            if not (before / path.relative_to(places.root / name)).exists():
-                path.unlink()
+            if path.is_symlink() or not (before / path.relative_to(places.root / name)).exists():
+                path.unlink()  # a link where a directory was would lead root's copy elsewhere
         if before.is_dir():
             _copy(before, places.root / name)
     latch = places.root / LATCH

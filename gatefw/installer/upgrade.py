@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from gatefw.errors import GateError, SetupError
+from gatefw.errors import SetupError
 from gatefw.installer import environment, leave, saved
 from gatefw.installer.machine import Machine
 from gatefw.installer.places import Places, point, write
@@ -66,14 +66,14 @@ class Upgrade:
             for step in STEPS:
                 self._note(step)
                 getattr(self, f"_{step}")()
-        except (GateError, OSError, KeyboardInterrupt) as problem:
+        except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001  the gate is not left lying
             told = str(problem) or type(problem).__name__
             if self._committed:
                 return Outcome(record.to, f"{told}; the version is in place, `gatefw install --recover` finishes it")
             self._say(f"gatefw {record.to} does not stay: {told}")
             try:
                 self.back(self._record)
-            except (GateError, OSError) as worse:
+            except Exception as worse:  # noqa: BLE001  the record is there still, and --recover goes on
                 told = f"{told}; and on the way back: {worse}"
             return Outcome(record.before, told)
         return Outcome(record.to)
