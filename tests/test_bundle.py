@@ -213,6 +213,24 @@ def test_every_line_that_a_recorder_writes_may_leave_and_none_with_anything_else
     assert not tape_line(token[:-1])
 
 
+def test_who_worked_at_the_gate_is_nobodys_business_outside_of_the_site(tmp_path: Path) -> None:
+    """Somebody commissions the gate, and is in maintenance still when the bundle is made; initials look like a word."""
+    stay = {"left_s": 200.0, "name": "zqx", "why": "commissioning", "by": "uid-0"}
+    about = seen(tmp_path, status={"phase": "maintenance", "maintenance": stay}, ask=lambda _verb: {"devices": {}})
+    by, name, seconds = ("by", "uid-0"), ("name", "zqx"), ("seconds", 300.0)
+    report = ("report", "ab" * 32), ("passed", True), ("complete", False)
+    with Kept(about.paths.state / "journal.sqlite") as kept:
+        kept.write(
+            Fact(FactKind.MAINTENANCE_STARTED, None, (by, name, ("why", "commissioning"), seconds)),
+            Fact(FactKind.COMMISSIONED, None, (by, name, *report)),
+            Fact(FactKind.MAINTENANCE_ENDED, None, (by, name, ("phase", "out_of_service"))),
+        )
+    told = {each.name: each.content for each in collect(allowed(about, LONG_AGO)).members}
+    assert told["journal.jsonl"].count(b"commission") == 2
+    assert b'"commissioning"' in told["status.json"]
+    assert [name for name, content in told.items() if b"zqx" in content] == []
+
+
 # ---------------------------------------------------------------- all of it
 
 

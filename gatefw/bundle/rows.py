@@ -16,7 +16,12 @@ from gatefw.journal_audit import named, opened
 from gatefw.model import Fact, FactKind, RunId
 
 MOST_ROWS = 20_000
-TECHNICIANS = (FactKind.MAINTENANCE_STARTED, FactKind.MAINTENANCE_EXTENDED, FactKind.MAINTENANCE_ENDED)
+TECHNICIANS = (
+    FactKind.MAINTENANCE_STARTED,
+    FactKind.MAINTENANCE_EXTENDED,
+    FactKind.MAINTENANCE_ENDED,
+    FactKind.COMMISSIONED,
+)
 """Say by initials or badge who worked there, which is nobody's business outside of the site."""
 
 

@@ -116,7 +116,10 @@ def _config(seen: Seen) -> Mapping[str, bytes]:
 def _status(seen: Seen) -> Mapping[str, bytes]:
     if seen.status is None:
         raise DeviceLost("nobody answers")
-    return _one("status.json", redact.told({"status": seen.status, "devices": seen.asked("devices")}))
+    status = dict(seen.status)
+    if isinstance(stay := status.get("maintenance"), Mapping):
+        status["maintenance"] = dict(stay) | {"name": redact.CUT}  # as in the journal's slice
+    return _one("status.json", redact.told({"status": status, "devices": seen.asked("devices")}))
 
 
 def _units(seen: Seen) -> dict[str, dict[str, str]]:
