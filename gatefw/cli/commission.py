@@ -113,7 +113,7 @@ def _commission(arguments: argparse.Namespace, config: "Config", steps: "list[St
         draft = arguments.out / "draft.json"
         print(f"ended; what was done is in {draft}: go on with --resume {draft}", file=sys.stderr)
         return 130
-    return _write(arguments, site, about, steps, results)
+    return _write(arguments, site, about, plan(config), results)
 
 
 def _order(socket: Path, verb: str, args: Mapping[str, object]) -> dict[str, Any]:
