@@ -26,6 +26,8 @@ class Truth:
         self._crossed_for: RunId | None = None
         self._anybody_may = False
         self._freed_until_s = 0.0
+        self._beside_unread = set[DoorId]()
+        """Ways out that began while nobody could read the other door: kept, whatever that one turns out to be."""
 
     @property
     def inside(self) -> int:
@@ -38,11 +40,18 @@ class Truth:
             self._anybody_may = True
         elif self._anybody_may and exit_door is not None and exit_door.position is Position.SECURED:
             self._anybody_may = exit_door.relay
+        self._beside_unread = {
+            door
+            for door in self._beside_unread
+            if self.doors[door].driven or self._world.doors[door].position is not Position.SECURED
+        }
 
     def drove(self, drive: Drive) -> None:
         """Just before a door is driven: to let somebody through only with its record on disk."""
         if drive.purpose is Purpose.EMERGENCY:
             self._freed_until_s = self._world.now_s + drive.lease_s
+        if drive.purpose is Purpose.WAY_OUT and self._unread:
+            self._beside_unread.add(drive.door)
         newest = self._disk.released.get(drive.door)
         if drive.purpose in NEEDS_COMMIT and (newest is None or newest[0] is not drive.purpose):
             self._broke(f"{drive.door.value} is driven to {drive.purpose.value} without its record")
@@ -70,8 +79,12 @@ class Truth:
         That the hardware's limit ends a way out is as it should be, if the release then begins anew.
         """
         freed = self._world.now_s < self._freed_until_s  # and stays so until a reset, though the alarm is over
-        unread = any(not link.there or link.garbled for link in self.doors.values())
+        unread = self._unread or bool(self._beside_unread)
         return violation == "release_too_long" or (violation == "both_unsecured" and (freed or unread))
+
+    @property
+    def _unread(self) -> bool:
+        return any(not link.there or link.garbled for link in self.doors.values())
 
 
 class StormJudge(Judge):
