@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stick_bench import LANE, PYTHON, TARGET, Gate, PowerCut, files, machine, nobody_hears, stick, wheel
 
+from gatefw.cli.install import to_its_end
 from gatefw.errors import SetupError
 from gatefw.installer import removal, signing, stick_make
 from gatefw.installer import stick as sticks
@@ -360,3 +362,28 @@ def test_a_link_in_the_place_of_a_model_is_replaced_and_what_it_named_is_left_al
     gate.install(first)
     assert not model.is_symlink()
     assert (named.read_bytes(), named.stat().st_uid) == (b"finds 1.0", os.geteuid())
+
+
+def test_a_terminal_that_goes_away_in_an_upgrade_does_not_leave_a_gate_between_two_versions(
+    gate: Gate, first: Path, tmp_path: Path
+) -> None:
+    """Whoever upgrades over a network loses it: nobody reads what is said, and the terminal hangs up."""
+    gate.install(first)
+    second = stick(tmp_path / "second", "2.0")
+    command = [sys.executable, "-m", "gatefw", "install", "--from", str(second), "--root", str(gate.places.root)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as ran:
+        assert ran.stderr is not None
+        ran.stderr.close()
+        assert ran.wait(300) == 0
+    assert gate.places.version_of(gate.places.proven) == "2.0"
+
+
+def test_who_presses_ctrl_c_again_does_not_end_the_way_back() -> None:
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    with to_its_end():
+        os.kill(os.getpid(), signal.SIGHUP)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers

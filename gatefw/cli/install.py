@@ -3,11 +3,13 @@
 import argparse
 import errno
 import json
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from gatefw.cli.command import add, add_json
@@ -103,6 +105,26 @@ def _said() -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def to_its_end() -> Iterator[None]:
+    """A terminal that goes away ends nothing. Ctrl-C and SIGTERM lead back, once: nothing cuts the way back short."""
+    led_back = False
+
+    def lead_back(_number: int, _frame: FrameType | None) -> None:
+        nonlocal led_back
+        if not led_back:
+            led_back = True
+            raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, lead_back) for each in (signal.SIGINT, signal.SIGTERM)}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for each, how in before.items():
+            signal.signal(each, how)
+
+
 def run_install(arguments: argparse.Namespace) -> int:
     from gatefw.installer.install import Install, Wish
     from gatefw.installer.places import alone
@@ -110,12 +132,12 @@ def run_install(arguments: argparse.Namespace) -> int:
 
     places, machine = _place(arguments)
     if arguments.recover:
-        with _said(), alone(places):
+        with _said(), to_its_end(), alone(places):
             recovered = Upgrade(places, machine, _say).recover() or Outcome(places.version_of(places.proven) or "")
         return _told({"version": recovered.version, "problem": recovered.problem}, arguments.json)
     wish = Wish(arguments.source, arguments.lane, arguments.looked)
     install = Install(places, machine, _say, dry=arguments.dry_run)
-    with _said(), nullcontext() if arguments.dry_run else alone(places):
+    with _said(), to_its_end(), nullcontext() if arguments.dry_run else alone(places):
         outcome = install.run(wish)
     row = {"version": outcome.version, "problem": outcome.problem, "kept": install.kept}
     return _told(row | {"dry_run": arguments.dry_run}, arguments.json)
@@ -204,4 +226,5 @@ def _erase(kept: "list[Kept]") -> bool:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    with suppress(OSError):  # nobody reads it any more, which is no reason to leave a gate between two versions
+        print(line, file=sys.stderr, flush=True)

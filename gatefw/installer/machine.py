@@ -154,7 +154,9 @@ def problems(command: list[str], surroundings: dict[str, str]) -> list[str]:
 def systemctl(*arguments: str, may_fail: bool = False) -> int:
     """Its exit status. Raises SetupError with systemd's own words, unless it `may_fail`."""
     try:
-        done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, timeout=STOPPED_S)
+        done = subprocess.run(  # in a session of its own: who presses Ctrl-C again does not end it on the way back
+            ["systemctl", *arguments], capture_output=True, text=True, timeout=STOPPED_S, start_new_session=True
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(f"systemctl {arguments[0]}: {error}; is this a machine with systemd?") from error
     if done.returncode and not may_fail:
