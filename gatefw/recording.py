@@ -9,6 +9,7 @@
 oldest ones can go. Nothing personal is in it: see `tape`.
 """
 
+import errno
 import json
 import logging
 import os
@@ -31,7 +32,12 @@ SEGMENTS = 4
 """So many are kept, each a quarter of what may be kept."""
 TICKS_A_LINE = 600
 WAITING_LINES = 4096
-LEAST_FREE_BYTES = 64 * 1024 * 1024
+LEAST_FREE_BYTES = 256 * 1024 * 1024
+"""The journal's, and more: with less than its own the gate lets nobody in, and a recording is never why."""
+GROWS_BYTES = 1024 * 1024
+"""A segment has twice its size and so much more at most."""
+LOOK_BYTES = 1024 * 1024
+"""After so many written it is looked again how much is free."""
 _log = logging.getLogger(__name__)
 
 
@@ -103,11 +109,14 @@ class Recorder:
             self._say({"t": ticks})
 
     def _say(self, told: Json) -> None:
-        """A segment that lost a line is worth nothing behind it."""
+        """A segment that lost a line is worth nothing behind it.
+
+        Nor does one grow on and on: a lane with a dead sensor may not be between two runs for weeks.
+        """
         if self._whole:
             line = _line(told)
             self._room -= len(line)
-            self._whole = self._keep(line, False)
+            self._whole = self._room > -self._segment_bytes - GROWS_BYTES and self._keep(line, False)
 
 
 def _line(told: Json) -> bytes:
@@ -120,8 +129,15 @@ class Shelf:
     A disk that is full or broken ends the recording and nothing else.
     """
 
-    def __init__(self, directory: Path, segments: int = SEGMENTS, waiting: int = WAITING_LINES) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        segments: int = SEGMENTS,
+        waiting: int = WAITING_LINES,
+        free_bytes: Callable[[Path], int] = lambda place: shutil.disk_usage(place).free,
+    ) -> None:
         make_directory(directory)
+        self._free_bytes = free_bytes
         self._directory, self._segments, self._waiting = directory, segments, waiting
         self._queue: queue.SimpleQueue[tuple[bytes, bool] | None] = queue.SimpleQueue()
         self._broken = False
@@ -140,7 +156,7 @@ class Shelf:
         self._thread.join()
 
     def _work(self) -> None:
-        file = None
+        file, unlooked = None, 0
         try:
             while (item := self._queue.get()) is not None:
                 line, begins = item
@@ -153,6 +169,9 @@ class Shelf:
                         file = os.fdopen(os.open(self._next(), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", 0)
                     if file is not None:
                         file.write(line)
+                    if (unlooked := unlooked + len(line)) >= LOOK_BYTES:
+                        unlooked = 0
+                        self._require_space()
                 except OSError as error:
                     self._broken = True
                     _log.warning("recording in %s is over: %s", self._directory, error.strerror)
@@ -165,10 +184,13 @@ class Shelf:
         found = segments(self._directory)
         for old in found[: max(0, len(found) - self._segments + 1)]:
             old.unlink()
-        if shutil.disk_usage(self._directory).free < LEAST_FREE_BYTES:
-            raise OSError(28, "the disk is nearly full")
+        self._require_space()
         number = int(found[-1].stem) + 1 if found else 1
         return self._directory / f"{number:08}.jsonl"
+
+    def _require_space(self) -> None:
+        if self._free_bytes(self._directory) < LEAST_FREE_BYTES:
+            raise OSError(errno.ENOSPC, "the disk is nearly full")
 
 
 def segments(directory: Path) -> list[Path]:

@@ -306,7 +306,6 @@ class Supervisor:
                 raise
             given = Faulted(Reason.SOFTWARE)
             effects = self.gate.handle(given, now_s)
-        self._edges.saw(event, effects, now_s, self.gate.state.phase)
         for effect in effects:
             try:
                 self._take(effect)
@@ -314,7 +313,8 @@ class Supervisor:
                 _log.exception("%s could not be brought about", type(effect).__name__)
                 if not isinstance(event, Faulted):
                     self._inbox.put(Faulted(Reason.SOFTWARE))
-        self._recording.took(given, effects, now_s)  # after they were brought about: it keeps no door waiting
+        self._edges.saw(event, effects, now_s, self.gate.state.phase)
+        self._recording.took(given, effects, now_s)  # both after they were brought about: they keep no door waiting
 
     # ------------------------------------------------------------ effects
 

@@ -15,15 +15,29 @@ from taped import Reel, recorded, recorded_day
 from gatefw import cli
 from gatefw.crew import gate_settings
 from gatefw.errors import BadReply
-from gatefw.gate_terms import Answered, Effect, GateInput, LaneSensed, Ordered, SetTimer, Stay, Tell
+from gatefw.gate_terms import (
+    Answered,
+    DeviceWent,
+    DoorSensed,
+    Effect,
+    GateInput,
+    LaneSensed,
+    Ordered,
+    SetTimer,
+    Stay,
+    Tell,
+)
 from gatefw.model import (
     Answer,
+    Beam,
+    DoorId,
     FaceCompared,
     Ineligible,
     Input,
     LookUpRecord,
     Occupancy,
     Phase,
+    Position,
     Reason,
     RunId,
     Signal,
@@ -33,7 +47,7 @@ from gatefw.model import (
     Verdict,
     Zone,
 )
-from gatefw.recording import Shelf, segments
+from gatefw.recording import GROWS_BYTES, LEAST_FREE_BYTES, LOOK_BYTES, Shelf, segments
 from gatefw.replay import Lane, replay
 from gatefw.simulate import lanes
 from gatefw.simulate.day import scripted_lane
@@ -283,6 +297,11 @@ def test_what_is_no_recording_is_said_to_be_none(tmp_path: Path, capsys: pytest.
     (tmp_path / "x.jsonl").write_text("hello\n")
     assert gatefw(capsys, tmp_path / "x.jsonl") == (2, "", "gatefw: recording: line 1 is none of a recording\n")
     assert "No such file" in gatefw(capsys, tmp_path / "none.jsonl")[2]
+    for nothing in (b"", b"SQLite format 3\0 no line ends here"):
+        (tmp_path / "y.jsonl").write_bytes(nothing)
+        status, out, error = gatefw(capsys, tmp_path / "y.jsonl")
+        assert (status, out) == (2, ""), "what was not played is not `the same`"
+        assert "nothing of it was recorded by a gate" in error
 
 
 # ---------------------------------------------------------------- on the disk
@@ -308,6 +327,31 @@ def test_lines_that_a_disk_does_not_take_in_time_are_lost_and_whoever_brings_the
     assert not shelf.keep(b"head\n", True)
     shelf.close()
     assert segments(tmp_path / "recordings") == []
+
+
+def test_a_disk_that_fills_up_under_a_segment_ends_the_recording_before_the_gate_has_no_room(tmp_path: Path) -> None:
+    """The journal lets nobody in with less free than its own bound; what is kept for replay goes first."""
+    free = iter([LEAST_FREE_BYTES, LEAST_FREE_BYTES - 1])
+    shelf = Shelf(tmp_path / "recordings", free_bytes=lambda _place: next(free))
+    shelf.keep(b"head\n", True)
+    for _ in range(4):
+        shelf.keep(b"x" * (LOOK_BYTES // 2), False)
+    shelf.close()
+    (kept,) = segments(tmp_path / "recordings")
+    assert kept.stat().st_size <= LOOK_BYTES + 5
+    assert not shelf.keep(b"more\n", False)
+
+
+def test_a_lane_that_is_never_between_two_runs_does_not_fill_the_disk() -> None:
+    """A dead sensor over a weekend: nobody knows whether somebody is inside, and a contact flickers."""
+    lane = scripted_lane(CONFIGS["document-free"], 1)
+    reel = recorded(lane, 4096)
+    lane.gate.handle(DeviceWent("sensors.lane", Reason.DEVICE_LOST), 1.0)
+    assert not lane.gate.between_runs
+    for number in range(40_000):
+        reel.recorder.took(DoorSensed(DoorId.ENTRY, Position.CLOSED, Beam.CLEAR), [], float(number))
+    assert reel.begun == 1
+    assert sum(map(len, reel.lines)) < 2 * 4096 + GROWS_BYTES + len(reel.lines[0])
 
 
 def test_a_directory_that_goes_away_ends_the_recording_and_nothing_else(
