@@ -20,8 +20,10 @@ from gatefw import keys
 from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.runtime import Delegate, Maker, Runtime
 from gatefw.biometrics.template import Template
+from gatefw.doctor.files import made_private
 from gatefw.doctor.finding import Finding, Severity
 from gatefw.doctor.seen import Seen
+from gatefw.errors import Refusal
 from gatefw.keys import load_or_create
 from gatefw.model import SubjectId
 from gatefw.records import Records
@@ -65,6 +67,34 @@ def test_stores_in_order_have_no_findings(area: str, gate: Seen) -> None:
 
 
 # ---------------------------------------------------------------- keys
+
+
+def test_a_link_that_a_process_of_the_gate_put_among_its_keys_mends_nothing_elsewhere(
+    gate: Seen, tmp_path: Path
+) -> None:
+    """A process of the gate was taken over, and waits for root to have the doctor mend what others may read."""
+    passwd = tmp_path / "passwd"
+    passwd.write_text("root:x:0:0::/root:/bin/sh\n")
+    passwd.chmod(0o644)
+    gate.paths.key("records").with_name("more.key").symlink_to(passwd)
+    fix = next(each.fix for each in found(gate, "keys").values() if each.code == "G0200")
+    assert fix is not None
+    with pytest.raises(OSError, match="symbolic links"):
+        fix.apply()
+    assert passwd.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_a_directory_of_theirs_in_the_place_of_the_keys_mends_no_file_that_is_not_theirs(tmp_path: Path) -> None:
+    etc, keys = tmp_path / "etc", tmp_path / "keys"
+    etc.mkdir()
+    (etc / "passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+    (etc / "passwd").chmod(0o644)
+    keys.symlink_to(etc)
+    os.chown(keys, 1234, 1234, follow_symlinks=False)
+    with pytest.raises(Refusal, match="is not of the user whose directory"):
+        made_private(keys / "passwd").apply()
+    assert (etc / "passwd").stat().st_mode & 0o777 == 0o644
 
 
 def test_a_key_that_others_may_read_is_a_danger_and_can_be_mended(gate: Seen) -> None:

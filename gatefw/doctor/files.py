@@ -1,11 +1,13 @@
 """Files that are one user's alone: who owns them, who else may read them, and how that is mended."""
 
+import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gatefw.doctor.finding import Fix, Unseen
 from gatefw.doctor.seen import Machine
+from gatefw.errors import Refusal
 
 
 def open_to_others(path: Path) -> int | None:
@@ -18,13 +20,24 @@ def open_to_others(path: Path) -> int | None:
 
 
 def made_private(path: Path) -> Fix:
-    """Takes away what group and others may."""
+    """Takes away what group and others may.
+
+    Whoever fixes is root, most likely, and it lies where the gate's processes write: no link is followed, and in a
+    directory of theirs no file of another user is touched.
+    """
     wanted = 0o700 if path.is_dir() else 0o600
 
     def apply() -> str:
-        before = stat.S_IMODE(path.stat().st_mode)
-        path.chmod(wanted)
-        return f"{path}: mode was {before:04o}, is {wanted:04o}"
+        above = path.parent.lstat().st_uid
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
+            if above not in (0, status.st_uid):
+                raise Refusal(f"{path}: is not of the user whose directory it is in; look at it yourself")
+            os.fchmod(descriptor, wanted)
+        finally:
+            os.close(descriptor)
+        return f"{path}: mode was {stat.S_IMODE(status.st_mode):04o}, is {wanted:04o}"
 
     return Fix(f"make the mode of {path} {wanted:04o}", apply)
 
