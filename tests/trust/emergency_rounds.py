@@ -173,9 +173,9 @@ class Rounds:
             case "stopped":
                 self._site.put(STOP, 1)
 
-    def _order(self, verb: str) -> bool:
+    def _order(self, verb: str, **args: object) -> bool:
         try:
-            call(self._place / "control.sock", verb, {}, PATIENCE_S)
+            call(self._place / "control.sock", verb, args, PATIENCE_S)
         except GateError:
             return False
         return True
