@@ -39,11 +39,12 @@ class Difference:
 
 @dataclass(slots=True)
 class Outcome:
-    """How much was played, and the first difference."""
+    """How much was played, and the first difference. `played`: there was something that had been recorded."""
 
     inputs: int = 0
     passages: int = 0
     difference: Difference | None = None
+    played: bool = True
 
 
 class NotedGate(Gate):
@@ -135,6 +136,7 @@ def replay(
                 outcome.difference = _first(number, segment.lasted_s, given, expected, got, segment.gate.rows)
                 return outcome
         tell(f"line {number:,}")
+    outcome.played = segment is not None
     return outcome
 
 

@@ -51,13 +51,17 @@ def run(arguments: argparse.Namespace) -> int:
         raise SetupError(f"{arguments.file}: holds no recording; `[recording] most_mb` in the lane file makes some")
     instead = _instead(arguments.config) if arguments.config else None
     inputs = passages = 0
+    played = False
     for path in paths:
         with command.progress(sys.stderr) as tell:
             came = replay(_lines(path), instead, lambda words, name=path.name: tell(f"{name}, {words}"))  # type: ignore[misc]
         inputs, passages = inputs + came.inputs, passages + came.passages
+        played |= came.played
         if came.difference is not None:
             _tell(path, came.difference, arguments.json)
             return 1
+    if not played:
+        raise SetupError(f"{arguments.file}: nothing of it was recorded by a gate; a file of recordings/ is wanted")
     if arguments.json:
         print(json.dumps({"same": True, "files": len(paths), "inputs": inputs, "passages": passages}))
     else:
