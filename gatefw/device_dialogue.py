@@ -40,7 +40,7 @@ def pairs(line: Line) -> list[str]:
     for key, value in line.items():
         if isinstance(value, dict):
             found += [f"{name}={inner}" for name, inner in value.items() if inner != ""]
-        else:
+        elif value != "":
             found.append(f"{key}={value}")
     return found
 

@@ -62,6 +62,7 @@ def test_what_was_typed_is_what_the_gate_is_asked(
         ("open --name mk", "belong to maintain"),
         ("maintain-end --extend", "belong to maintain"),
         ("open --minutes 3", "belong to maintain"),
+        ("maintain --name mk --why repair --minutes nan", "nan is no time"),
         ("clear 6d1f0a4c9b72e385 --why repair", "--why: clear wants one of"),
         ("clear", "RUN and --why"),
         ("close --why child", "belong to clear"),

@@ -1,11 +1,12 @@
 """gatefw doctor, explain: the order in which findings are told, their pages, and the commands around them."""
 
 import json
+import os
 import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from patients import machine, patient, status
 
 from gatefw import config
 from gatefw.cli import main
+from gatefw.control import Answer, Done, Order
+from gatefw.control_server import ControlServer
 from gatefw.doctor import examine, gather, pages
 from gatefw.doctor.areas import lane as lane_area
 from gatefw.doctor.finding import Finding, Severity, Unseen
 from gatefw.doctor.ranking import ranked
-from gatefw.doctor.seen import Seen, Silence, machine_at
+from gatefw.doctor.seen import Machine, Seen, Silence, machine_at
 
 AREAS = Path(examine.__file__).parent / "areas"
 
@@ -274,3 +277,26 @@ def test_the_first_line_names_the_cause_and_the_exit_status_how_bad_it_is(tmp_pa
     told = json.loads(ran("doctor", str(broken), "--dir", str(tmp_path), "--json", "--only", "lane").stdout)
     assert (told["state"], told["daemon"], told["findings"][0]["code"]) == ("broken", "absent", "G0010")
     assert ran("doctor", "--only", "weather").returncode == 2
+
+
+def test_a_card_that_is_not_mounted_is_no_gate_that_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--root", "/nowhere/mounted"]) == 2
+    assert "/nowhere/mounted: no directory; mount the card" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_a_daemon_that_was_taken_over_sends_root_into_no_directory_that_is_not_its_own(tmp_path: Path) -> None:
+    """It says that its state is in /etc, and waits for root to mend what others may read there."""
+    etc, state, run = tmp_path / "etc", tmp_path / "state", tmp_path / "run"
+    for each in (etc, state, run):
+        each.mkdir()
+
+    def take(_order: Order, reply: Callable[[Answer], None]) -> None:
+        reply(Done({"config": {"state": str(etc)}}))
+
+    env = {"HOME": "/nobody", "GATEFW_STATE": str(state), "GATEFW_RUN": str(run)}
+    with closing(ControlServer(run / "control.sock", take)):
+        os.chown(run / "control.sock", 1234, 1234)
+        assert gather.gather(None, None, Machine(), env).paths.state == state
+        os.chown(etc, 1234, 1234)
+        assert gather.gather(None, None, Machine(), env).paths.state == etc

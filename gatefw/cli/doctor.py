@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatefw.cli import command
-from gatefw.errors import GateError
+from gatefw.errors import GateError, SetupError
 
 if TYPE_CHECKING:
     from gatefw.doctor.finding import Finding
@@ -89,6 +89,8 @@ def _looked(arguments: argparse.Namespace) -> "tuple[Seen, list[Finding]]":
     from gatefw.doctor.gather import gather
     from gatefw.doctor.seen import machine_at
 
+    if not arguments.root.is_dir():
+        raise SetupError(f"--root {arguments.root}: no directory; mount the card, and name where")
     with command.progress(sys.stderr) as tell:
         seen = gather(arguments.file, arguments.dir, machine_at(arguments.root), tell=tell)
         return seen, examine(seen, arguments.only)

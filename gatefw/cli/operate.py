@@ -1,6 +1,7 @@
 """gatefw status, lane: what the gate does, and orders to it."""
 
 import argparse
+import math
 from typing import Any
 
 from gatefw.cli import command
@@ -152,6 +153,8 @@ def _stay(arguments: argparse.Namespace) -> tuple[str, dict[str, object]]:
         _one_of(arguments, MAINTAINED_FOR.words)
     if arguments.name is None and arguments.key is None and not arguments.extend:
         arguments.usage_error("maintain wants --name: who works there, in initials or the number of a badge")
+    if arguments.minutes is not None and not math.isfinite(arguments.minutes):
+        arguments.usage_error(f"--minutes: {arguments.minutes} is no time")
     seconds = None if arguments.minutes is None else arguments.minutes * 60.0
     given = {"name": arguments.name, "why": arguments.why, "seconds": seconds}
     verb = Verb.MAINTAIN_EXTEND if arguments.extend else Verb.MAINTAIN

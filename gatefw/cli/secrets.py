@@ -67,6 +67,8 @@ def run_show(arguments: argparse.Namespace) -> int:
         print(json.dumps({"directories": [dataclasses.asdict(each) for each in found]}, indent=2, default=str))
     for each in found if not arguments.json else ():
         key_words.show(each)
+    if not found and not arguments.json:
+        print("no keys: the gate makes them when it starts for the first time")
     return 1 if any(each.problems for each in found) else 0
 
 
