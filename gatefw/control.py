@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gatefw import unix_socket, wire_json
-from gatefw.errors import BadReply, DeviceLost, GateError, Refusal
+from gatefw.errors import BadReply, DeviceLost, GateError, Refusal, system_words
 from gatefw.events import ORDERS
 from gatefw.model import Phase
 
@@ -155,6 +155,8 @@ def call(
             sock.connect(unix_socket.checked(path))
             sock.sendall(line)
             answer = wire_json.decode(_receive(sock, path))
+        except PermissionError as error:
+            raise DeviceLost(f"gatefw at {path}: {verb} is not for this user to ask: {system_words(error)}") from error
         except OSError as error:
             raise DeviceLost(
                 f"gatefw at {path}: {verb} got no answer: {error.strerror or error}; is `gatefw run` running there?"

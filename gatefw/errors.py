@@ -17,6 +17,7 @@
 Every message names the thing, what was asked, what was found and what to do.
 """
 
+import errno
 from enum import Enum
 
 
@@ -94,3 +95,19 @@ class ModelError(SetupError):
 
 class StoreError(SetupError):
     """A sealed store, a key file or the state directory cannot be used as it is."""
+
+
+_TO_DO = {
+    errno.EACCES: "be the gate's user (sudo -u gatefw), or use sudo",
+    errno.EPERM: "be the gate's user (sudo -u gatefw), or use sudo",
+    errno.ENOSPC: "make room and try again",
+    errno.EDQUOT: "make room and try again",
+    errno.EROFS: "the file system may only be read; name another place",
+}
+
+
+def system_words(error: OSError) -> str:
+    """What the system said, and what to do where that is always the same."""
+    said = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+    to_do = _TO_DO.get(error.errno or 0)
+    return f"{said}; {to_do}" if to_do else said

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gatefw import journal_chain as chain
-from gatefw.errors import Refusal, StoreError
+from gatefw.errors import Refusal, StoreError, system_words
 from gatefw.journal_anchor import Signed
 from gatefw.journal_chain import BadRow, Link, Walk
 from gatefw.model import FactKind
@@ -292,8 +292,13 @@ def named(path: Path) -> Iterator[None]:
     except BadRow:
         raise
     except StoreError as error:
-        raise StoreError(f"{path}: {error}") from error
+        told = str(error)
+        raise StoreError(told if told.startswith(f"{path}: ") else f"{path}: {told}") from error
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"{error.filename or path}: {system_words(error)}; name the journal, or an export of one"
+        ) from error
     except OSError as error:
-        raise StoreError(f"{error.filename or path}: {error.strerror}") from error
+        raise StoreError(f"{error.filename or path}: {system_words(error)}") from error
     except sqlite3.Error as error:
         raise StoreError(f"{path}: cannot be read: {error}") from error

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gatefw import unix_socket
-from gatefw.errors import DeviceLost
+from gatefw.errors import DeviceLost, system_words
 
 SOCKET = Path("metrics", "metrics.sock")
 """Below the runtime directory, in a directory whose group may read them and nothing else."""
@@ -70,9 +70,12 @@ def read(path: Path, within_s: float = 5.0) -> bytes:
             connection.connect(unix_socket.checked(path))
             while (chunk := connection.recv(64 * 1024)) and len(told) < TEXT_BYTES:
                 told += chunk
+        except PermissionError as error:
+            raise DeviceLost(f"metrics {path}: cannot be read: {system_words(error)}") from error
         except OSError as error:
-            why = error.strerror or str(error)
-            raise DeviceLost(f"metrics {path}: cannot be read: {why}; is `gatefw run` running there?") from error
+            raise DeviceLost(
+                f"metrics {path}: cannot be read: {system_words(error)}; is `gatefw run` running there?"
+            ) from error
     if not told:
         raise DeviceLost(f"metrics {path}: nothing was told; is the daemon ending?")
     return bytes(told)

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from gatefw.errors import Refusal, StoreError
+from gatefw.errors import Refusal, StoreError, system_words
 from gatefw.model import FactKind
 from gatefw.passage_tally import (
     ENDED,
@@ -100,11 +100,14 @@ class Sums:
 def read(path: Path) -> Iterator[tuple[Key, Sums]]:
     """The counts of one journal, a day and direction at a time. Raises StoreError: it cannot be read."""
     try:
+        path.open("rb").close()  # SQLite does not say why it cannot
         database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         with contextlib.closing(database):
             system = str(database.execute("select system from counted").fetchone()[0])
             counts = database.execute("select day, direction, what, reason, count from day_count").fetchall()
             steps = database.execute("select day, direction, step, count from day_time").fetchall()
+    except OSError as error:
+        raise StoreError(f"journal {path}: cannot be read: {system_words(error)}") from error
     except (sqlite3.Error, TypeError) as error:
         raise StoreError(
             f"journal {path}: its counts cannot be read: {error}; a journal of a gatefw that counts passages is "

@@ -1,8 +1,10 @@
 """What the commands have in common: how far they have come, and what they say when the disk is full."""
 
 import argparse
+import errno
 import importlib
 import io
+import os
 import subprocess
 import sys
 from itertools import count
@@ -11,7 +13,8 @@ from pathlib import Path
 import pytest
 from peers import until
 
-from gatefw.cli import GROUPS, command
+from gatefw.cli import GROUPS, command, main
+from gatefw.errors import system_words
 
 
 class Terminal(io.StringIO):
@@ -81,3 +84,12 @@ def test_a_command_of_every_day_loads_no_other_group_and_nothing_that_computes_w
     [group] = [group for group, names in GROUPS.items() if name in names]
     assert {f"gatefw.cli.{each}" for each in GROUPS} & loaded == {f"gatefw.cli.{group}"}
     assert not loaded & {"numpy", "cv2"}
+
+
+def test_a_file_that_cannot_be_had_is_named_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first mistake on a gate is `gatefw` without sudo. A name that is too long fails for root as well."""
+    name = "x" * 300
+    assert main(["replay", name]) == 2
+    assert capsys.readouterr().err == f"gatefw: {name}: File name too long\n"
+    refused = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/var/lib/gatefw/journal.sqlite")
+    assert system_words(refused) == "Permission denied; be the gate's user (sudo -u gatefw), or use sudo"

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from gatefw import __version__
 from gatefw.cli.understanding import Parser
-from gatefw.errors import GateError
+from gatefw.errors import GateError, system_words
 
 DESCRIPTION = """\
 Supervisor of a border e-gate: runs one lane, and is what people who fit and mend gates use.
@@ -102,7 +102,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        print(f"gatefw: {error.filename or 'the output'}: the disk is full; make room and try again", file=sys.stderr)
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise  # of no file: a mistake of ours, and where it was made is worth knowing
+        logging.getLogger(__name__).info("where it happened", exc_info=True)
+        print(f"gatefw: {error.filename or 'the output'}: {system_words(error)}", file=sys.stderr)
         return 2
