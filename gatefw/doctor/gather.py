@@ -39,7 +39,7 @@ def gather(
     tell("the running daemon")
     status, silence = _status(run / "control.sock")
     running: Mapping[str, Any] = (status or {}).get("config", status or {})
-    if "state" in running:
+    if "state" in running and _same_user(Path(running["state"]), run / "control.sock"):
         env = {**env, "GATEFW_STATE": running["state"]}
     installed = machine.path(INSTALLED_FILE)
     file = file or (Path(running["file"]) if "file" in running else installed if _may_be_there(installed) else None)
@@ -64,6 +64,14 @@ def _environment(directory: Path | None, machine: Machine, env: Mapping[str, str
     if directory is None:
         return env
     return {**env, "RUNTIME_DIRECTORY": "", "GATEFW_RUN": str(directory.absolute())}
+
+
+def _same_user(state: Path, socket: Path) -> bool:
+    """A daemon that was taken over must not send root, who mends things, into a directory that is not the daemon's."""
+    try:
+        return state.stat().st_uid == socket.stat().st_uid
+    except OSError:
+        return False
 
 
 def _status(socket: Path) -> tuple[Mapping[str, Any] | None, Silence | None]:
