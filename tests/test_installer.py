@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stick_bench import LANE, PYTHON, TARGET, Gate, PowerCut, files, machine, nobody_hears, stick, wheel
 
+from gatefw.cli import main
 from gatefw.cli.install import to_its_end
 from gatefw.errors import SetupError
 from gatefw.installer import removal, signing, stick_make
@@ -387,3 +388,17 @@ def test_who_presses_ctrl_c_again_does_not_end_the_way_back() -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGTERM)
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o000])
+def test_the_gates_users_may_read_what_a_careful_or_a_careless_root_installs_and_not_write_it(
+    gate: Gate, first: Path, umask: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        assert main(["install", "--from", str(first), "--root", str(gate.places.root), "--json"]) == 0
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o066 for path in (gate.places.programs / "1.0").rglob("*") if path.is_file()}
+    assert modes == {0o044}

@@ -15,6 +15,7 @@ from live_gate import live_gate
 from stick_bench import LANE, Gate, PowerCut, files, listed, machine, really_tested, stick
 
 from gatefw.errors import SetupError
+from gatefw.installer.machine import Here
 from gatefw.installer.places import Places
 from gatefw.installer.upgrade import STEPS, Record, Upgrade, read
 
@@ -315,6 +316,11 @@ def test_what_was_interrupted_goes_back_before_the_commit_and_on_after_it(gate: 
     assert outcome is not None
     assert outcome.version == ("2.0" if step in ("commit", "open") else "1.0")
     nothing_under_way(gate)
+
+
+def test_at_a_boot_no_order_is_given_to_a_daemon_that_is_not_there_yet() -> None:
+    """The power was cut while the lane was being closed: the way back is a boot, by the lane file."""
+    Here(Places(Path("/")), booting=True).order("open")
 
 
 def test_the_way_back_may_be_gone_twice(gate: Gate, two: Path) -> None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 INSTALL = """\
 Installs gatefw from a stick (`gatefw stick make`), without a network: the program in /opt/gatefw/VERSION, users,
 directories, udev rules, units, the models, the lane file in /etc/gatefw; then it tests itself and starts. A second time
-it mends what is not so any more, and nothing else. On a machine without gatefw run the stick's own `install` program.
+it mends what is not so any more, and nothing else. On a machine without gatefw run the stick's own `install` program;
+where it is installed `gatefw install --from`, which looks who made the stick before anything of it runs.
 
 Where another version is installed, this is an upgrade: the lane goes out of service, and its sensors must say that
 nobody is inside; stores and lane file are copied; the new version tests itself, runs out of service, and must find

@@ -62,7 +62,8 @@ class Here:
         return None
 
     def order(self, verb: str) -> None:
-        call(SOCKET, verb)
+        if not self._booting:  # nobody runs yet who could take one, and who starts goes by the lane file
+            call(SOCKET, verb)
 
     def stop(self) -> None:
         if not self._booting:

@@ -71,7 +71,7 @@ def may_write(root: Path) -> None:
 
 @contextmanager
 def alone(places: Places) -> Iterator[None]:
-    """One installer at a time. Raises SetupError."""
+    """One installer at a time; what it makes others may read and not write, whatever root's umask. Raises SetupError."""
     import fcntl
 
     places.own.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -80,7 +80,11 @@ def alone(places: Places) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SetupError(f"{places.root}: another install is under way; wait for its end") from None
-        yield
+        before = os.umask(0o022)
+        try:
+            yield
+        finally:
+            os.umask(before)
 
 
 @contextmanager
