@@ -71,7 +71,7 @@ def may_write(root: Path) -> None:
 
 @contextmanager
 def alone(places: Places) -> Iterator[None]:
-    """One installer at a time; what it makes others may read and not write, whatever root's umask. Raises SetupError."""
+    """One installer at a time; others may read what it makes, not write it, whatever the umask. Raises SetupError."""
     import fcntl
 
     places.own.mkdir(mode=0o700, parents=True, exist_ok=True)
