@@ -5,6 +5,7 @@ without a device that stalls, and a vision process that hangs, keep new travelle
 is no more told to systemd and to the watcher, which end the process and make the doors safe. See docs/supervision.md.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
@@ -25,6 +26,8 @@ from gatefw.thread_watch import ThreadWatch, Watched
 from gatefw.vision_child import VisionChild
 from gatefw.vision_desk import VisionDesk
 from gatefw.vision_watch import VisionWatch
+
+_log = logging.getLogger(__name__)
 
 LATE_S = 1.0  # a tick after so long a silence was held up itself
 
@@ -112,12 +115,18 @@ class Oversight:
             gate = self._gate
             driven = any(gate.leases.held(door) for door in DoorId)
             self._vision.look(now_s, gate.between_runs and not driven)
-
         if now_s - self._shown_s >= EVERY_S:
             self._shown_s = now_s
+            self._tell_health()
+
+    def _tell_health(self) -> None:
+        """It may be lost: a mistake in it ends no loop, and no lane."""
+        try:
             journal = self._scribe.journal
             told = health_message(self._config.lane.name, journal.epoch, journal.now(), self.telemetry.health())
             self._show(TYPE, told)
+        except Exception:  # noqa: BLE001  whatever it is
+            _log.exception("how the devices are cannot be told")
 
     def feed(self, now_s: float) -> None:
         """systemd's watchdog, at the end of every tick."""

@@ -8,7 +8,7 @@ import socket
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +146,8 @@ def test_the_health_of_each_device_is_in_the_status(supervisor: Supervisor) -> N
     assert (door["state"], door["turns"], door["age_s"]) == ("lost", 0, None)
 
 
-def test_the_health_of_each_device_is_published_every_few_seconds(supervisor: Supervisor) -> None:
-    shown: list[tuple[str, Any]] = []
-    oversight = Oversight(
+def watched_over(supervisor: Supervisor, show: Callable[[str, bytes], None]) -> Oversight:
+    return Oversight(
         supervisor._config,
         supervisor.gate,
         supervisor._crew,
@@ -156,8 +155,25 @@ def test_the_health_of_each_device_is_published_every_few_seconds(supervisor: Su
         supervisor._scribe,
         supervisor._inbox,
         supervisor._notifier,
-        lambda kind, told: shown.append((kind, json.loads(told))),
+        show,
     )
+
+
+def test_what_cannot_be_told_of_the_devices_ends_no_loop(
+    supervisor: Supervisor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mistake in what may be lost: the tick in which it is made goes on to beat, and to feed the watchdog."""
+
+    def breaks(_kind: str, _told: bytes) -> None:
+        raise ValueError("no JSON")
+
+    watched_over(supervisor, breaks).look(100.0)
+    assert "cannot be told" in caplog.text
+
+
+def test_the_health_of_each_device_is_published_every_few_seconds(supervisor: Supervisor) -> None:
+    shown: list[tuple[str, Any]] = []
+    oversight = watched_over(supervisor, lambda kind, told: shown.append((kind, json.loads(told))))
     for now_s in (100.0, 100.5, 100.0 + EVERY_S - 0.5, 100.0 + EVERY_S):
         oversight.look(now_s)
     assert [kind for kind, _ in shown] == [TYPE, TYPE]
