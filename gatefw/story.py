@@ -3,17 +3,19 @@
 Pure: events in, sentences out. A sentence says what an event says and no more (`story_words`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from gatefw.meanings import MEANS
-from gatefw.model import DoorId, Purpose, Reason, Verdict
+from gatefw.model import DoorId, Phase, Purpose, Reason, Verdict
 from gatefw.model import FactKind as K
 from gatefw.story_words import WORDS, Event, door_words
 
 __all__ = ["Event", "Line", "Story", "tell"]
+
+_REST = (Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.MAINTENANCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,12 @@ class Story:
 def tell(run: str, events: Sequence[Event]) -> Story:
     """The passage `run` out of the rows around it, in their order; the first of them is `passage.started`.
 
-    Rows of other passages are left out; what belongs to none (an alarm, a lost device) is told until the end.
+    Rows of other passages are left out; what belongs to none (an alarm, a lost device) is told until the end. What a
+    lane at rest does afterwards may still bear the passage's id, and is none of its story.
     """
     ended = next((event for event in events if event.run == run and event.kind is K.PASSAGE_ENDED), None)
     own = [e for e in events if e.run == run or (not e.run and (ended is None or e.n < ended.n))]
+    own = own if ended is None else list(_until_rest(own, ended))
     began = own[0].at
     lines = []
     for place, event in enumerate(own):
@@ -64,6 +68,17 @@ def tell(run: str, events: Sequence[Event]) -> Story:
         seconds=told.get("seconds"),
         ended=_ending(own, reason, told),
     )
+
+
+def _until_rest(own: Iterable[Event], ended: Event) -> Iterator[Event]:
+    """Until it has ended and the lane is free or shut; and that the counter cleared somebody, however late."""
+    at_rest = over = False
+    for event in own:
+        if not over or event.kind is K.CLEARED_BY_HAND:
+            yield event
+        if event.kind is K.PHASE_CHANGED:
+            at_rest = event.data["phase"] in _REST
+        over = over or (at_rest and event.n >= ended.n)
 
 
 def _ending(own: Sequence[Event], reason: Reason | None, told: Mapping[str, Any]) -> str:

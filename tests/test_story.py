@@ -9,7 +9,20 @@ from told import played, stories
 from gatefw.crew import gate_settings
 from gatefw.events import FIELDS
 from gatefw.meanings import MEANS
-from gatefw.model import Asked, ChipProof, DoorId, Fact, FactKind, Phase, Position, Purpose, Reason, RunId, Verdict
+from gatefw.model import (
+    Asked,
+    ChipProof,
+    DoorId,
+    Fact,
+    FactKind,
+    Phase,
+    Position,
+    Purpose,
+    Reason,
+    RunId,
+    Verb,
+    Verdict,
+)
 from gatefw.simulate import lanes
 from gatefw.simulate.stories import of_lane
 from gatefw.story_words import PHASES, POSITIONS, PROOFS, PURPOSES, QUESTIONS, VERDICTS, WORDS
@@ -139,3 +152,17 @@ def test_of_a_passage_under_way_nothing_is_said_about_its_end() -> None:
     [told] = stories([(0.0, STARTED)])
     assert (told.passed, told.reason, told.seconds) == (None, None, None)
     assert told.ended == "It is under way, or the process died before it could say how it ended."
+
+
+def test_what_a_lane_at_rest_does_after_a_passage_is_none_of_its_story_and_what_the_counter_says_is() -> None:
+    """Nine minutes after somebody passed the lane was closed; an hour later the counter wrote its word down."""
+    free = fact(FactKind.PHASE_CHANGED, phase=Phase.IDLE, previous=Phase.LEAVING)
+    closed = fact(FactKind.OPERATOR_ORDERED, verb=Verb.CLOSE, by="uid-0", accepted=True, reason=Reason.OK)
+    shut = fact(FactKind.PHASE_CHANGED, phase=Phase.OUT_OF_SERVICE, previous=Phase.IDLE)
+    word = fact(FactKind.CLEARED_BY_HAND, by="uid-0", why="document_seen")
+    day = [(0.0, STARTED), (2.0, free), (2.0, ended(Reason.OK)), (540.0, closed), (540.0, shut), (3600.0, word)]
+    [told] = stories(day)
+    words = [line.words for line in told.lines]
+    assert len(words) == 4
+    assert "free for the next" in words[1], words
+    assert "counter" in words[3], words
