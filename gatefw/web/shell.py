@@ -1,0 +1,93 @@
+"""An application around routes: static files, and headers that forbid a browser everything but those.
+
+Everything comes from this origin, nothing is inline, nothing is kept by the browser, no other site may frame it, ask it
+in a visitor's name, or reach it under another name (rebinding).
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.responses import FileResponse, PlainTextResponse
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+"""Names under which a browser of this machine asks."""
+READS = ("GET", "HEAD")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "media-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class Lifespan(Protocol):
+    """What runs as long as the application does, as Starlette takes it."""
+
+    def __call__(self, app: Starlette) -> AbstractAsyncContextManager[None]: ...
+
+
+class Guard:
+    """Puts HEADERS on every answer; answers no foreign name (421) and no order from another origin (403)."""
+
+    def __init__(self, app: ASGIApp, names: Iterable[str] = LOCAL) -> None:
+        self._app, self._names = app, frozenset(names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        headers = Headers(scope=scope)
+        if urlsplit(f"//{headers.get('host', '')}").hostname not in self._names:
+            await PlainTextResponse("not here\n", 421)(scope, receive, sealed)
+        elif scope["method"] not in READS and not same_origin(headers):
+            await PlainTextResponse("from another page\n", 403)(scope, receive, sealed)
+        else:
+            await self._app(scope, receive, sealed)
+
+
+def same_origin(headers: Headers) -> bool:
+    """Whether a browser says that the page which asks is one of ours. One that says nothing is not believed."""
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc == headers.get("host")
+
+
+def application(
+    routes: Sequence[BaseRoute],
+    static: Path,
+    lifespan: Lifespan | None = None,
+    names: Iterable[str] = LOCAL,
+    middleware: Sequence[Middleware] = (),
+) -> Starlette:
+    """`routes`, and the files in `static` below /static/. names: the hosts it answers to, without their port."""
+    mounted: Any = Mount("/static", StaticFiles(directory=static))
+    around = [Middleware(Guard, names=tuple(names)), *middleware]
+    return Starlette(routes=[*routes, mounted], middleware=around, lifespan=lifespan)
+
+
+def page(path: str, file: Path) -> Route:
+    """A page that is one file of HTML, the same for everybody."""
+
+    async def answer(_request: Any) -> FileResponse:
+        return FileResponse(file, media_type="text/html")
+
+    return Route(path, answer)
