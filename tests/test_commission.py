@@ -73,6 +73,15 @@ def test_a_contact_is_turned_to_what_it_was_not() -> None:
     assert corrections(WIRING.rest({"exit_door.beam": True})[0]) == {"door.exit_door.beam_normally": "open"}
 
 
+@pytest.mark.parametrize("name", ["fire", "officer_evacuate", "call"])
+def test_an_input_that_frees_people_is_never_turned_for_a_wire_that_may_be_cut(name: str) -> None:
+    """Its loop is cut, and reads as fire. Turned in the lane file it would read as no fire for good, and pass."""
+    config = load(Path("config/reference.toml"), hw.schema)
+    (found,) = Wiring(config.devices).rest({name: True})
+    assert found.corrections == ()
+    assert "try it in a drill" in found.why
+
+
 # ------------------------------------------------------------ one contact
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gatefw.commission.plan import Correction
+from gatefw.commission.plan import FREES, Correction
 from gatefw.config_tables import Device
 
 Levels = Mapping[str, bool]
@@ -31,6 +31,10 @@ _STATUS = {"evacuate": "officer_evacuate"}  # as `status` calls them
 OTHER_WAY = (
     "the contact is the other way round than the lane file says, or its wire is cut or shorted; measure it, and take "
     "the fragment's key if it is whole"
+)
+BY_HAND = (
+    "its wire is cut or shorted, or the contact is the other way round than the lane file says. It frees people and no "
+    "step tries it, so the fragment leaves it alone: measure contact and wire, mend them, and try it in a drill"
 )
 TIMES_OVER = 2.0  # a timer is to be so many times what was measured
 TIGHT = 0.8  # a motion that takes more of its timer than this leaves nothing for a cold day
@@ -81,9 +85,16 @@ class Wiring:
     def rest(self, levels: Levels) -> list[Finding]:
         """Of a lane that a technician sees empty, with every door closed and locked, and nobody pressing anything."""
         wrong = [name for name, active in levels.items() if name in self._homes and active is not at_rest(name)]
-        return [
-            Finding(f"{name} reads {_word(levels[name])} at rest: {OTHER_WAY}", self.inverted(name)) for name in wrong
-        ]
+        return [self._at_rest(name, levels[name]) for name in wrong]
+
+    def _at_rest(self, name: str, active: bool) -> Finding:
+        """A cut wire looks as a contact that is the other way round. Turned in the lane file it is never seen again
+        where no step tries it: an input that frees people would be dead, and the gate passed.
+        """
+        reads = f"{name} reads {_word(active)} at rest"
+        return (
+            Finding(f"{reads}: {BY_HAND}") if name in FREES else Finding(f"{reads}: {OTHER_WAY}", self.inverted(name))
+        )
 
     def inverted(self, name: str) -> tuple[Correction, ...]:
         """The circuit of this contact, the other way round."""
