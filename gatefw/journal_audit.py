@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gatefw import journal_chain as chain
-from gatefw.errors import Refusal, StoreError, system_words
+from gatefw.errors import Refusal, SetupError, StoreError, system_words
 from gatefw.journal_anchor import Signed
 from gatefw.journal_chain import BadRow, Link, Walk
 from gatefw.model import FactKind
@@ -280,6 +280,8 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
+    except OSError as error:
+        raise SetupError(f"{path}: cannot be written: {system_words(error)}") from error
     finally:
         fresh.unlink(missing_ok=True)
 

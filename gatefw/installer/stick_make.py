@@ -81,5 +81,6 @@ def _download(wheel: Path, into: Path, machine: str, python: str) -> None:
     except subprocess.TimeoutExpired:
         raise SetupError(f"pip download: not done after {PIP_S:.0f} s; look at the network and try again") from None
     if done.returncode:
-        lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.startswith("ERROR")]
-        raise SetupError(f"pip download for {machine}, Python {python}: {(lines or ['no message'])[-1]}")
+        lines = done.stderr.decode(errors="replace").splitlines()
+        told = [line for line in lines if line.startswith("ERROR") and line != "ERROR: Exception:"]
+        raise SetupError(f"pip download for {machine}, Python {python}: {(told or lines or ['no message'])[-1]}")
