@@ -21,6 +21,7 @@ from gatefw.installer import stick as sticks
 from gatefw.installer.environment import target_of
 from gatefw.installer.install import Install, Wish
 from gatefw.installer.places import Places, alone
+from gatefw.installer.system import started
 
 UNITS = "usr/local/lib/systemd/system"
 WANTS = "etc/systemd/system/multi-user.target.wants"
@@ -402,3 +403,14 @@ def test_the_gates_users_may_read_what_a_careful_or_a_careless_root_installs_and
         os.umask(before)
     modes = {path.stat().st_mode & 0o066 for path in (gate.places.programs / "1.0").rglob("*") if path.is_file()}
     assert modes == {0o044}
+
+
+def test_an_exporter_that_somebody_disabled_or_masked_is_not_started_by_an_upgrade(gate: Gate, first: Path) -> None:
+    gate.install(first)
+    assert started(gate.places) == ["gatefw-watcher", "gatefw", "gatefw-web", "gatefw-vision"]
+    masked = gate.places.root / "etc/systemd/system/gatefw-web.service"
+    masked.symlink_to("/dev/null")
+    assert started(gate.places) == ["gatefw-watcher", "gatefw", "gatefw-vision"]
+    masked.unlink()
+    (gate.places.root / WANTS / "gatefw-web.service").unlink()
+    assert started(gate.places) == ["gatefw-watcher", "gatefw", "gatefw-vision"]

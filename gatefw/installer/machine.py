@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from gatefw.control import call
 from gatefw.errors import DeviceError, SetupError
 from gatefw.installer.places import LANE, PROGRAMS, Places, write
-from gatefw.installer.system import units
+from gatefw.installer.system import started
 from gatefw.model import Phase
 
 SOCKET = Path("/run/gatefw/control.sock")
@@ -75,7 +75,7 @@ class Here:
             write(TRIAL, "\n".join((*lines, "")).encode())
             systemctl("daemon-reload")
         if not self._booting:
-            wanted = [f"{unit}.service" for unit in units(self._places) if unit != "gatefw-upgrade"]
+            wanted = [f"{unit}.service" for unit in started(self._places)]
             systemctl("reset-failed", "--", *wanted, may_fail=True)
             systemctl("start", "--no-block", "--", *wanted)
 

@@ -210,6 +210,14 @@ def units(places: Places) -> list[str]:
     return [*ALWAYS, *(("gatefw-vision",) if own_vision else ())]
 
 
+def started(places: Places) -> list[str]:
+    """The units that run when the gate does; not the exporter, where somebody disabled or masked it."""
+    masked = places.root / "etc/systemd/system/gatefw-web.service"
+    exports = (places.root / WANTS / "gatefw-web.service").is_symlink() and not masked.is_symlink()
+    left = {"gatefw-upgrade"} if exports else {"gatefw-upgrade", "gatefw-web"}
+    return [unit for unit in units(places) if unit not in left]
+
+
 def owner(places: Places, user: str, group: str) -> tuple[int, int]:
     """Their numbers on that machine. Raises SetupError."""
 
