@@ -252,4 +252,4 @@ def test_when_the_daemon_is_killed_the_watcher_ends_what_it_drove_and_the_comman
         gate.kill()
         until(lambda: (gate.driven(), gate.doors()) == ([], SECURED), "the door to be secured", DEADLINE_S)
         status, said = command.ended()
-        assert (status, "control.sock" in said) == (2, True), said
+        assert (status, "control.sock" in said, "go on with --resume" in said) == (2, True, True), said

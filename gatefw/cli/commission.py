@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatefw.cli import command
 from gatefw.control import call
-from gatefw.errors import Refusal, SetupError
+from gatefw.errors import DeviceLost, Refusal, SetupError
 
 if TYPE_CHECKING:
     from gatefw.commission.plan import Result, Step
@@ -109,9 +109,11 @@ def _commission(arguments: argparse.Namespace, config: "Config", steps: "list[St
     about = About(config.lane.name, config.sha256, arguments.name, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
     try:
         _do(arguments, config, site, [step for step in steps if step.id not in results], about, results)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, DeviceLost) as ended:
         draft = arguments.out / "draft.json"
         print(f"ended; what was done is in {draft}: go on with --resume {draft}", file=sys.stderr)
+        if isinstance(ended, DeviceLost):  # the daemon is gone; whoever works here need not press on
+            raise
         return 130
     return _write(arguments, site, about, plan(config), results)
 

@@ -12,7 +12,7 @@ from gatefw.commission.technician import Skipped, Technician, confirmed, goes_on
 from gatefw.config import Config
 from gatefw.device_dialogue import Dialogue
 from gatefw.doctor.areas.camera import FOCUS_MIN
-from gatefw.errors import GateError, Refusal
+from gatefw.errors import DeviceLost, GateError, Refusal
 
 ACT_S = 60.0  # so long is waited for what a technician is told to do
 SHOW_S = 20.0  # a card or a code
@@ -43,13 +43,15 @@ class Commissioning:
         }
 
     def does(self, step: Step) -> Result:
-        """What came of it."""
+        """What came of it. Raises DeviceLost: the daemon is gone, which is no finding about this step."""
         try:
             if self._technician.passes_by(step):
                 raise Skipped
             result = self._does[step.kind](step)
         except Skipped:
             result = Result(step.id, Verdict.SKIPPED, "passed by")
+        except DeviceLost:
+            raise
         except GateError as error:
             result = Result(step.id, Verdict.FAILED, str(error))
         self._site.settle()
