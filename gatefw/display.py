@@ -1,6 +1,6 @@
 """The display socket: what the traveller's screen must show now, and their touch on it. Its file is 0600.
 
-One JSON object a line. To every screen, at once and whenever it changes:
+One JSON object a line. To every screen, at once, whenever it changes, and again each BEAT_S while the lane's loop runs:
 
     {"phase": "token_presented", "reason": null, "hint": "",
      "confirm": {"run": "...", "facts": {"document.name": "C** T** M**", "born": "1990"}}}
@@ -30,6 +30,8 @@ from gatefw.work_queue import WorkQueue
 SCREENS = 4
 TOUCH_BYTES = 1024
 READ_BYTES = 4096
+BEAT_S = 0.5
+"""A screen that hears nothing for some of these knows that nothing it was told is true any more."""
 TOUCHES: Mapping[str, Answer] = {"confirm": Confirmed(), "decline": Failed(Reason.DECLINED)}
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -97,6 +99,8 @@ class Display:
         self._asked: Ask | None = None
         self._touchable = False  # one touch is an answer; more of them must not fill the gate's queue
         self._facts: dict[str, str] = {}
+        self._beat_s = 0.0
+        self._again = False
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="display")
         self._thread.start()
@@ -116,6 +120,12 @@ class Display:
     def show(self, phase: Phase, reason: Reason | None) -> None:
         """What everybody may see; `reason` is one that `gate_terms.shown` let through."""
         self._tell(lambda: self._set_shown(phase, reason))
+
+    def beat(self, now_s: float) -> None:
+        """The loop is alive: screens are told once more what they show, at most each BEAT_S."""
+        if now_s >= self._beat_s:
+            self._beat_s = now_s + BEAT_S
+            self._tell(self._repeat)
 
     def hint(self, hint: str) -> None:
         """What the traveller should do before the camera."""
@@ -143,6 +153,9 @@ class Display:
         self._phase, self._reason, self._hint = phase, reason or "", ""
         if phase is not Phase.TOKEN_PRESENTED:  # they have answered: whoever stands here now is somebody else
             self._asked, self._facts = None, {}
+
+    def _repeat(self) -> None:
+        self._again = True
 
     def _set_hint(self, hint: str) -> None:
         self._hint = hint
@@ -198,8 +211,9 @@ class Display:
         with contextlib.suppress(queue.Empty):
             while True:
                 self._told.take()()
-        line = self._line()
-        if line != before:
+        line, again = self._line(), self._again
+        self._again = False
+        if again or line != before:
             for screen in self._screens:
                 screen.newest = line
 

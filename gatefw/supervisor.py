@@ -280,6 +280,7 @@ class Supervisor:
         self._handle(Tick())
         self._beat()
         self._publish_status()
+        self._display.beat(now_s)
         self._oversight.feed(now_s)
 
     def _finished(self) -> bool:

@@ -16,6 +16,11 @@ CONTRACTS = [
 ]
 
 VIOLATIONS = {
+    "what the pages share knows nothing of what they show": ("gatefw/web/board.py", "import gatefw.words"),
+    "the traveller's screen knows the display socket and nothing it could order with": (
+        "gatefw/screen/link.py",
+        "import gatefw.control",
+    ),
     "model and errors stand on the standard library alone": ("gatefw/model.py", "import numpy"),
     "ports know model and errors alone": ("gatefw/ports.py", "import hw"),
     "what decides has no clock, no thread, no file, no socket, no hardware and no chance": (

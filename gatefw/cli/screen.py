@@ -1,0 +1,50 @@
+"""gatefw screen: the traveller's screen, for the browser of a kiosk."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from gatefw.cli import command
+from gatefw.state import runtime_dir
+
+SCREEN = """\
+Serves the traveller's screen to a browser on this machine until it is ended: large pictograms and words in English,
+Traditional and Simplified Chinese, as the lane goes on, and two buttons while a traveller is asked to confirm what was
+read. It opens the daemon's display socket alone and can order nothing. When the daemon is silent for 2 s it says that
+the lane is closed, and goes on by itself.
+
+example:
+  gatefw screen
+  gatefw screen --position inside --port 8091
+  gatefw screen --lang zh_HK
+
+A lane with two screens has one in front and one inside; without --position the screen is the lane's only one.
+"""
+PORT = 8090
+
+
+def add_parser(commands: Any) -> None:
+    """Add `screen`."""
+    parser = command.add(commands, "screen", "the traveller's screen, for a browser", SCREEN)
+    parser.add_argument("--position", choices=("front", "inside"), help="where it hangs, if the lane has two")
+    parser.add_argument("--port", type=int, default=PORT, help=f"of 127.0.0.1 (default: {PORT}; 0: one that is free)")
+    parser.add_argument("--lang", metavar="LANG", help="one language instead of three: en, zh_HK or zh_CN")
+    command.add_dir(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from gatefw.screen.page import screen
+    from gatefw.screen.picture import Place
+    from gatefw.web.serve import bound, serve
+    from gatefw.words import LANGUAGES, Words, language
+
+    chosen = LANGUAGES if arguments.lang is None else (language(arguments.lang, os.environ),)
+    directory: Path = arguments.dir or runtime_dir(os.environ)
+    place = Place(arguments.position or "whole")
+    app = screen(directory.absolute() / "display.sock", place, [Words(each) for each in chosen])
+    listener = bound("127.0.0.1", arguments.port)
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}/", flush=True)
+    serve(app, listener)
+    return 0

@@ -1,0 +1,59 @@
+"use strict";
+// Shows what the stream says. When it says nothing for a while, what it said is not true any more.
+// All signs are in the page from the beginning: one that is wanted when the server is gone could not be fetched.
+const SILENT_MS = 2000;
+const at = (id) => document.getElementById(id);
+let nothing = null;
+let heard = 0;
+let run = "";
+
+function element(tag, text, lang) {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  if (lang) made.lang = lang;
+  return made;
+}
+
+function show(picture) {
+  document.body.dataset.tone = picture.tone;
+  at("sign").dataset.sign = picture.sign;
+  for (const sign of at("sign").children) sign.hidden = sign.dataset.of !== picture.sign;
+  at("words").replaceChildren(...picture.words.map(([lang, text]) => element("p", text, lang)));
+  const rows = picture.facts.flatMap(([name, value]) => [element("dt", name), element("dd", value)]);
+  at("facts").replaceChildren(...rows);
+  at("facts").hidden = at("buttons").hidden = !picture.run;
+  ["confirm", "decline"].forEach((touch, n) => {
+    at(touch).disabled = false;
+    at(touch).querySelector("span").textContent = picture.buttons[n] || "";
+  });
+  run = picture.run;
+}
+
+function touch(said) {
+  for (const button of [at("confirm"), at("decline")]) button.disabled = true;
+  const body = JSON.stringify({ touch: said, run });
+  const again = () => { for (const button of [at("confirm"), at("decline")]) button.disabled = false; };
+  fetch("/touch", { method: "POST", headers: { "Content-Type": "application/json" }, body })
+    .then((answer) => { if (!answer.ok) again(); }, again);
+}
+
+for (const said of ["confirm", "decline"]) at(said).addEventListener("click", () => touch(said));
+at("low").addEventListener("click", () => {
+  const low = document.body.classList.toggle("low");
+  at("low").setAttribute("aria-pressed", String(low));
+});
+
+function follow() {
+  const stream = new EventSource("/shown");
+  stream.addEventListener("message", (event) => { heard = Date.now(); show(JSON.parse(event.data)); });
+  stream.addEventListener("beat", () => { heard = Date.now(); });
+  stream.addEventListener("error", () => {
+    if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 500);
+  });
+}
+
+setInterval(() => { if (nothing && Date.now() - heard > SILENT_MS) show(nothing); }, 250);
+fetch("/silent").then((answer) => answer.json()).then((picture) => {
+  nothing = picture;
+  follow();
+}, () => location.reload());

@@ -1,0 +1,221 @@
+"""The traveller's screen: what it shows of everything that can be said, its one touch, silence and restarts."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from peers import until
+from starlette.applications import Starlette
+from web_bench import ask
+
+from gatefw.display import BEAT_S, Display
+from gatefw.gate_terms import HITS, Answered, Ask, GateInput
+from gatefw.model import Answer, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId, Verb
+from gatefw.screen.link import SILENT_S, Link
+from gatefw.screen.page import FILES, screen
+from gatefw.screen.picture import Line, Picture, Place, picture, silent
+from gatefw.words import LANGUAGES, Words
+
+TONGUES = [Words(each) for each in LANGUAGES]
+RUN = RunId("a" * 16)
+CONFIRM = {"run": RUN, "facts": {"document.name": "C*** T** M**", "born": "1990"}}
+PAGE = "http://127.0.0.1:8080"
+
+
+def line(phase: object, reason: object = None, hint: str = "", confirm: object = None) -> Line:
+    return {"phase": phase, "reason": reason, "hint": hint, "confirm": confirm}
+
+
+def whole(shown: Picture) -> bool:
+    """Drawn, said in each language, and with buttons exactly where there is something to confirm."""
+    tags = [tag for tag, text in shown.words if text]
+    buttons = len(shown.buttons) == (2 if shown.run else 0)
+    return (FILES / f"{shown.sign}.svg").is_file() and tags == ["en", "zh-Hant", "zh-Hans"] and buttons
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+@pytest.mark.parametrize("place", Place)
+def test_every_phase_reason_and_hint_is_a_sign_that_is_there_and_a_sentence_in_three_languages(place: Place) -> None:
+    for phase in Phase:
+        for code in ("", *Reason):
+            assert whole(picture(line(phase, code or None), place, TONGUES)), (phase, code)
+            assert whole(picture(line(phase, None, code), place, TONGUES)), (phase, code)
+    assert whole(silent(place, TONGUES))
+
+
+def test_who_stands_in_front_sees_nothing_of_what_goes_on_inside() -> None:
+    wait = picture(line(Phase.RECOVERING), Place.FRONT, TONGUES)
+    for phase in (Phase.VERIFYING, Phase.REFUSED, Phase.REFERRED, Phase.HOLD):
+        for reason in Reason:
+            assert picture(line(phase, reason), Place.FRONT, TONGUES) == wait
+
+
+def test_nobody_in_front_is_told_to_leave_by_a_door_that_is_not_theirs() -> None:
+    for phase in (Phase.EVACUATED, Phase.DEGRADED, Phase.FAULT):
+        assert picture(line(phase), Place.FRONT, TONGUES) == picture(line("out_of_service"), Place.FRONT, TONGUES)
+
+
+def test_the_screen_inside_invites_nobody_in() -> None:
+    for phase in (Phase.IDLE, Phase.TOKEN_PRESENTED, Phase.ENTRY_RELEASED):
+        shown = picture(line(phase, None, "", CONFIRM), Place.INSIDE, TONGUES)
+        assert (shown.sign, shown.run, shown.facts) == ("wait", "", ())
+
+
+def test_a_hit_looks_like_any_way_to_the_counter() -> None:
+    counter = picture(line(Phase.IDLE, Reason.SEE_COUNTER), Place.FRONT, TONGUES)
+    for hit in HITS:
+        assert picture(line(Phase.IDLE, hit), Place.FRONT, TONGUES) == counter
+    assert counter.sign == "counter"
+
+
+def test_what_was_read_is_shown_to_be_confirmed_and_only_while_the_token_is_looked_at() -> None:
+    shown = picture(line(Phase.TOKEN_PRESENTED, None, "", CONFIRM), Place.FRONT, TONGUES)
+    assert (shown.run, [value for _, value in shown.facts]) == (RUN, ["C*** T** M**", "1990"])
+    assert shown.buttons[0].startswith("Yes, this is me / ")
+    assert not picture(line(Phase.ENTRY_RELEASED, None, "", CONFIRM), Place.FRONT, TONGUES).run
+
+
+def test_what_mends_a_face_has_signs_of_its_own() -> None:
+    signs = {hint: picture(line(Phase.VERIFYING, None, hint), Place.INSIDE, TONGUES).sign for hint in Reason}
+    assert (signs[Reason.FACE_TOO_SMALL], signs[Reason.TWO_FACES], signs[Reason.TOO_DARK]) == ("closer", "one", "light")
+
+
+SAID = st.none() | st.text() | st.integers() | st.just(CONFIRM) | st.sampled_from([*Phase, *Reason])
+
+
+@given(st.dictionaries(st.sampled_from(["phase", "reason", "hint", "confirm", "more"]), SAID))
+def test_whatever_is_said_something_whole_is_shown(said: Mapping[str, Any]) -> None:
+    for place in Place:
+        assert whole(picture(said, place, TONGUES))
+
+
+# ---------------------------------------------------------------- the link: touches, silence, restarts
+
+
+class Bench:
+    def __init__(self, path: Path, silent_s: float = 60.0) -> None:
+        self.path = path
+        self.heard: list[GateInput] = []
+        self.lines: list[Line | None] = []
+        self.link = Link(path, self.lines.append, silent_s)
+
+    def display(self) -> Display:
+        return Display(self.path, lambda _subject: {"document.name": "CHAN TAI MAN"}, self.heard.append)
+
+    def shows(self, phase: Phase) -> bool:
+        newest = self.lines[-1] if self.lines else None
+        return newest is not None and newest["phase"] == phase
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "display.sock")
+    yield made
+    made.link.close()
+
+
+@pytest.mark.parametrize(("touch", "reply"), [("confirm", Confirmed()), ("decline", Failed(Reason.DECLINED))])
+def test_a_touch_answers_what_is_asked(bench: Bench, touch: str, reply: Answer) -> None:
+    with closing(bench.display()) as display:
+        display.show(Phase.TOKEN_PRESENTED, None)
+        display.ask(Ask(RUN, 4, Confirm(SubjectId("5" * 32), 15.0)))
+        until(lambda: bench.lines and (bench.lines[-1] or {}).get("confirm"), "the question")
+        assert bench.link.touch(touch, RUN)
+        assert until(lambda: bench.heard, "the answer") == [Answered(RUN, 4, reply)]
+
+
+def test_a_screen_follows_a_daemon_that_came_later_and_one_that_was_started_anew(bench: Bench) -> None:
+    assert not bench.link.touch("confirm", RUN)
+    for phase in (Phase.IDLE, Phase.FAULT):
+        with closing(bench.display()) as display:
+            display.show(phase, None)
+            until(lambda phase=phase: bench.shows(phase), "the daemon of now")
+
+
+def test_silence_is_told_of_a_daemon_that_is_gone_and_of_one_that_hangs(tmp_path: Path) -> None:
+    """A display whose loop does not beat keeps its connection, and is silent all the same."""
+    bench = Bench(tmp_path / "display.sock", silent_s=0.3)
+    with closing(bench.link):
+        until(lambda: None in bench.lines, "that nobody is there")
+        with closing(bench.display()):
+            until(lambda: bench.lines[-1] is not None, "a daemon")
+            until(lambda: bench.lines[-1] is None, "that it hangs")
+
+
+def test_a_loop_that_runs_is_heard_well_before_it_would_be_taken_for_silent(bench: Bench) -> None:
+    assert BEAT_S <= SILENT_S / 4
+    with closing(bench.display()) as display:
+        until(lambda: bench.lines, "the first line")
+        before = len(bench.lines)
+        display.beat(100.0)
+        until(lambda: len(bench.lines) > before, "the same once more")
+        assert bench.lines[-1] == bench.lines[before - 1]
+
+
+# ---------------------------------------------------------------- the page
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Starlette]:
+    """Without its link to a lane, but for what it was touched with."""
+
+    class Touched:
+        def touch(self, touch: str, run: str) -> bool:
+            said.append((touch, run))
+            return True
+
+    said: list[tuple[str, str]] = []
+    made = screen(tmp_path / "display.sock", Place.WHOLE, TONGUES)
+    made.state.link, made.state.said = Touched(), said
+    yield made
+
+
+@pytest.mark.parametrize("touch", ["confirm", "decline"])
+def test_the_page_confirms_and_declines(app: Starlette, touch: str) -> None:
+    body = json.dumps({"touch": touch, "run": RUN}).encode()
+    assert ask(app, "POST", "/touch", body, origin=PAGE).status == 204
+    assert app.state.said == [(touch, RUN)]
+
+
+@pytest.mark.parametrize("verb", list(Verb))
+def test_the_page_passes_no_order_on(app: Starlette, verb: Verb) -> None:
+    for said in ({"touch": verb, "run": RUN}, {"verb": verb}, {"touch": "confirm", "run": RUN, "verb": verb}):
+        assert ask(app, "POST", "/touch", json.dumps(said).encode(), origin=PAGE).status == 400
+    assert app.state.said == []
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"", 400), (b"[]", 400), (b"\xff", 400), (b"x" * 5000, 413)])
+def test_what_is_no_touch_is_refused(app: Starlette, body: bytes, status: int) -> None:
+    assert ask(app, "POST", "/touch", body, origin=PAGE).status == status
+    assert ask(app, "POST", "/touch", b'{"touch": "confirm", "run": "a"}').status == 403
+    assert app.state.said == []
+
+
+def test_the_page_has_everything_it_names_and_nothing_inline(app: Starlette) -> None:
+    html = ask(app, "GET", "/").body.decode()
+    for name in FILES.iterdir():
+        assert ask(app, "GET", f"/static/{name.name}").status == 200
+    for phase in Phase:
+        assert f'data-of="{picture(line(phase), Place.WHOLE, TONGUES).sign}"' in html
+    assert "style=" not in html and "onclick" not in html and "//" not in html.replace("<!doctype", "")
+    assert json.loads(ask(app, "GET", "/silent").body)["sign"] == "help"
+
+
+@pytest.mark.real
+def test_the_command_says_where_the_page_is_and_ends_when_told(tmp_path: Path) -> None:
+    main = "import sys; from gatefw.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", main, "screen", "--port", "0", "--dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.terminate()
+        process.wait(30)
