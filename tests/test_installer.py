@@ -181,6 +181,15 @@ def test_a_stick_on_which_one_byte_went_bad_is_named_before_anything_is_changed(
     assert files(gate.places.root) == before
 
 
+def test_a_stick_whose_own_program_was_changed_is_refused_since_root_would_run_it_next_time(
+    gate: Gate, first: Path
+) -> None:
+    with (first / "install").open("a") as program:
+        program.write("#")
+    with pytest.raises(SetupError, match=r"install: sha256 is .*, the list says .*; make the stick anew"):
+        gate.install(first)
+
+
 def test_a_stick_for_another_machine_says_for_which_it_is(tmp_path: Path, first: Path) -> None:
     other = "aarch64" if TARGET.startswith("x86") else "x86_64"
     places = machine(tmp_path / "other", 0xB7 if other == "aarch64" else 0x3E)

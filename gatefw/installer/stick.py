@@ -1,7 +1,7 @@
 """A stick: everything that an install needs, in a directory, with a list of what it is.
 
     DIR/install                         asks for root, and runs the installer out of the wheel
-    DIR/x86_64-3.11/manifest.json       version, processor, Python, and the SHA-256 of every file that follows
+    DIR/x86_64-3.11/manifest.json       version, processor, Python, and the SHA-256 of `install` and all that follows
                     manifest.sig        Ed25519 over manifest.json, where the maker has a key
                     stick.pub           the public key: a gate that was given one takes sticks of no other
                     wheels/*.whl        gatefw and all it imports, chosen when the stick was made
@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from gatefw.errors import SetupError
 
-MANIFEST, SIGNATURE, PUBLIC = "manifest.json", "manifest.sig", "stick.pub"
+MANIFEST, SIGNATURE, PUBLIC, PROGRAM = "manifest.json", "manifest.sig", "stick.pub", "install"
 MANIFEST_BYTES = 1 << 20
 FILE_BYTES = 1 << 30
 VERSION = re.compile(r"[0-9][0-9A-Za-z.+_-]{0,63}")
@@ -27,13 +27,14 @@ VERSION = re.compile(r"[0-9][0-9A-Za-z.+_-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Stick:
-    """The part of a stick that fits one kind of machine. `files` maps names to SHA-256."""
+    """The part of a stick that fits one kind of machine. `files` maps names to SHA-256; `program` is `install`'s."""
 
     place: Path
     version: str
     target: str
     files: dict[str, str]
     manifest: bytes
+    program: str
 
     def named(self, folder: str) -> list[str]:
         """The files of a folder (`wheels`, `models`), in order."""
@@ -41,22 +42,13 @@ class Stick:
 
     def content(self, name: str) -> bytes:
         """A file, hash checked. Raises SetupError: missing, unreadable, other bytes."""
-        path = self.place / name
-        try:
-            if path.stat().st_size > FILE_BYTES:
-                raise SetupError(f"{path}: larger than {FILE_BYTES >> 20} MiB; make the stick anew")
-            content = path.read_bytes()
-        except OSError as error:
-            raise SetupError(f"{path}: cannot be read: {error.strerror}; make the stick anew") from error
-        found = hashlib.sha256(content).hexdigest()
-        if found != self.files[name]:
-            raise SetupError(f"{path}: sha256 is {found}, the list says {self.files[name]}; make the stick anew")
-        return content
+        return _read(self.place / name, self.files[name])
 
     def verify(self) -> None:
-        """Read everything once, before anything is changed. Raises SetupError."""
+        """Read everything once, before anything is changed; what root would run next time too. Raises SetupError."""
         for name in self.files:
             self.content(name)
+        _read(self.place.parent / PROGRAM, self.program)
 
     @property
     def wheel(self) -> str:
@@ -77,6 +69,7 @@ def read(directory: Path, target: str) -> Stick:
     try:
         told = json.loads(manifest)
         version, files = str(told["gatefw"]), {str(name): str(each) for name, each in told["files"].items()}
+        program = str(told["install"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SetupError(f"{path}: not the list of a stick ({error}); make the stick anew") from error
     if not VERSION.fullmatch(version) or ".." in version:
@@ -87,14 +80,16 @@ def read(directory: Path, target: str) -> Stick:
         raise SetupError(f"{path}: {bad[0]!r} is not a file of a stick; do not use it")
     if sum(_is_ours(name) for name in files) != 1:
         raise SetupError(f"{path}: one wheel of gatefw is wanted; make the stick anew")
-    return Stick(place, version, target, files, manifest)
+    return Stick(place, version, target, files, manifest, program)
 
 
 def seal(place: Path, version: str, target: str) -> bytes:
-    """Write the list of what is in `place`, and return it."""
+    """Write the list of what is in `place`, and of the program beside it, and return it."""
     names = [path for path in sorted(place.rglob("*")) if path.is_file() and _inside(str(path.relative_to(place)))]
     files = {str(path.relative_to(place)): hashlib.sha256(path.read_bytes()).hexdigest() for path in names}
-    manifest = json.dumps({"gatefw": version, "target": target, "files": files}, indent=1).encode()
+    program = hashlib.sha256((place.parent / PROGRAM).read_bytes()).hexdigest()
+    told = {"gatefw": version, "target": target, "install": program, "files": files}
+    manifest = json.dumps(told, indent=1).encode()
     (place / MANIFEST).write_bytes(manifest)
     (place / SIGNATURE).unlink(missing_ok=True)
     return manifest
@@ -108,3 +103,16 @@ def _inside(name: str) -> bool:
 
 def _is_ours(name: str) -> bool:
     return name.startswith("wheels/gatefw-") and name.endswith(".whl")
+
+
+def _read(path: Path, expected: str) -> bytes:
+    try:
+        if path.stat().st_size > FILE_BYTES:
+            raise SetupError(f"{path}: larger than {FILE_BYTES >> 20} MiB; make the stick anew")
+        content = path.read_bytes()
+    except OSError as error:
+        raise SetupError(f"{path}: cannot be read: {error.strerror}; make the stick anew") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise SetupError(f"{path}: sha256 is {found}, the list says {expected}; make the stick anew")
+    return content

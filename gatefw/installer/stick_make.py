@@ -58,10 +58,9 @@ def make(directory: Path, wheel: Path, target: str, models: Path | None, lane: P
 
 def finish(directory: Path, version: str, target: str) -> bytes:
     """The list of what is there, and the program that installs it."""
-    manifest = stick.seal(directory / target, version, target)
-    (directory / "install").write_text(SCRIPT)
-    (directory / "install").chmod(0o755)
-    return manifest
+    (directory / stick.PROGRAM).write_text(SCRIPT)
+    (directory / stick.PROGRAM).chmod(0o755)
+    return stick.seal(directory / target, version, target)
 
 
 def version_of(wheel: Path) -> str:
