@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ def test_a_screen_follows_a_daemon_that_came_later_and_one_that_was_started_anew
     for phase in (Phase.IDLE, Phase.FAULT):
         with closing(bench.display()) as display:
             display.show(phase, None)
-            until(lambda phase=phase: bench.shows(phase), "the daemon of now")
+            until(partial(bench.shows, phase), "the daemon of now")
 
 
 def test_silence_is_told_of_a_daemon_that_is_gone_and_of_one_that_hangs(tmp_path: Path) -> None:
