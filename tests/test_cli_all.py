@@ -22,6 +22,7 @@ from gatefw.manual_page import STATUSES, leaves, page, summaries
 
 COMMANDS = dict(leaves(parser()))
 NO_JSON = {
+    "screen": "a server of pages: it prints their address, and answers a browser",
     "run": "a daemon: it tells its events on the bus and its state over `status --json`",
     "watcher": "a daemon: it prints nothing",
     "make-safe": "prints nothing: its exit status is its answer",
