@@ -45,7 +45,7 @@ from gatefw.gate_terms import (
 from gatefw.lane import step
 from gatefw.lane_terms import State
 from gatefw.leases import NEEDS_COMMIT, Began, Denied, Ended, Leases
-from gatefw.maintenance import Maintenance
+from gatefw.maintenance import Maintenance, kept
 from gatefw.model import (
     Alarm,
     Arm,
@@ -248,6 +248,7 @@ class Gate:
         )
         if not refusal:
             self._operator = order.by
+            self._effects.extend(kept(order.verb, self.state.phase))  # before its rows: what they say, the disk has
             self._follow(self.maintenance.taken(order, longest_s, self._now_s))
             self._lane(Operated(order.verb))
             if order.verb is Verb.MAINTAIN_EXTEND and self.state.phase is Phase.MAINTENANCE:

@@ -234,4 +234,15 @@ class ForgetLatch:
     pass
 
 
-Effect = Ask | CancelAsk | Record | Drive | Drop | Show | SetTimer | Tell | KeepLatch | ForgetLatch
+@dataclass(frozen=True, slots=True)
+class KeepMaintenance:
+    """A technician has the lane: whatever becomes of this process, the next one lets nobody in."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetMaintenance:
+    """Somebody said that it is over."""
+
+
+Kept = KeepLatch | ForgetLatch | KeepMaintenance | ForgetMaintenance
+Effect = Ask | CancelAsk | Record | Drive | Drop | Show | SetTimer | Tell | Kept

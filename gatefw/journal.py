@@ -45,6 +45,7 @@ class _Append:
 
 @dataclass(frozen=True, slots=True)
 class _SetLatch:
+    latch: Latch
     reason: Reason | None
 
 
@@ -77,7 +78,7 @@ class Journal(Reading):
         terms: JournalTerms | None,
     ) -> None:
         self._lane, self._wall_clock, self._failed, self._files = lane, wall_clock, failed, files
-        self._latch = Latch(path)
+        self._latch, self._maintenance = Latch(path), Latch(path, "maintenance")
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._watchers: list[Callable[[int], None]] = []
         self._broken = self._closed = False
@@ -175,11 +176,19 @@ class Journal(Reading):
 
         It is queued even where no row is taken any more: what fills the queue is a fault to be remembered.
         """
-        self._put(_SetLatch(reason))
+        self._put(_SetLatch(self._latch, reason))
 
     def unlatch(self) -> None:
         """Forget the latched cause; done in order with the rows."""
-        self._put(_SetLatch(None))
+        self._put(_SetLatch(self._latch, None))
+
+    def maintained(self) -> bool:
+        """Whether a technician had the lane, and nobody has said that this is over, as it stands on disk."""
+        return self._maintenance.cause() is not None
+
+    def keep_maintenance(self, whether: bool) -> None:
+        """Keep it on disk through restarts, or forget it; done in order with the rows, as the latch is."""
+        self._put(_SetLatch(self._maintenance, Reason.MAINTENANCE if whether else None))
 
     def acknowledge(self, line: str, by: str, heard: Callable[[int | GateError], None]) -> None:
         """An archive has what a receipt, or a checkpoint, is about; `heard` which row says so, or why it does not.
@@ -211,8 +220,8 @@ class Journal(Reading):
             following = None
             try:
                 match item:
-                    case _SetLatch(reason):
-                        self._latch.set(reason)
+                    case _SetLatch(latch, reason):
+                        latch.set(reason)
                     case _Acknowledge():
                         self._acknowledge(item)
                     case _Append():

@@ -1,7 +1,7 @@
-"""The files of a journal: the store with its tables, the lock of who writes it, and the latch.
+"""The files of a journal: the store with its tables, the lock of who writes it, and the latches.
 
-The latch is the first cause of a FAULT, as the target of a symbolic link: made in one step, the first cause wins, and a
-full disk has room for it when it has none for a row.
+A latch is the first cause of something, as the target of a symbolic link: made in one step, the first cause wins, and a
+full disk has room for it when it has none for a row. `latch` is that of a FAULT, `maintenance` that of a technician.
 """
 
 import contextlib
@@ -32,8 +32,8 @@ commit;
 class Latch:
     """Of one journal. Its methods raise OSError."""
 
-    def __init__(self, journal: Path) -> None:
-        self._path = journal.with_name(journal.name + ".latch")
+    def __init__(self, journal: Path, name: str = "latch") -> None:
+        self._path = journal.with_name(f"{journal.name}.{name}")
 
     def cause(self) -> Reason | None:
         """As it stands on disk; a latch nobody can read still latches."""

@@ -4,13 +4,23 @@ The lane knows that it is in maintenance, and that a timer ends that. Here is ho
 takes its place for a while, and who works there may have it set anew. The end itself is the lane's, and moves nothing.
 """
 
-from gatefw.gate_terms import Ordered, Stay
+from gatefw.gate_terms import Effect, ForgetMaintenance, KeepMaintenance, Ordered, Stay
 from gatefw.model import Fact, FactKind, Phase, Verb
 
 MAINTAINED = (Phase.MAINTENANCE, Phase.EXERCISE)
 WARNED_S = 60.0  # before the end; half of a stay that is shorter than twice that
 SHORTEST_S = 1.0
 BEGINS, GOES_ON = Verb.MAINTAIN, Verb.MAINTAIN_EXTEND
+
+
+def kept(verb: Verb, phase: Phase) -> list[Effect]:
+    """What an order that is taken in this phase changes on disk. That its time is over ends a stay, and forgets none:
+    who works there has not said so, and perhaps works on.
+    """
+    if verb is BEGINS:
+        return [KeepMaintenance()]
+    over = verb is Verb.MAINTAIN_END or (verb is Verb.OPEN and phase not in MAINTAINED)
+    return [ForgetMaintenance()] if over else []
 
 
 class Maintenance:

@@ -135,7 +135,8 @@ MEANS: Mapping[Reason, str] = {
     R.TAMPERED: "A case was opened.",
     R.MAINS_LOST: "The site's supply failed.",
     R.CLOSED: "The lane was closed by an operator.",
-    R.MAINTENANCE: "The lane was in maintenance.",
+    R.MAINTENANCE: "The lane was in maintenance, and nobody has said that this is over: it stays out of service, "
+    "through a restart too, until it is opened.",
     R.RESET: "An operator reset the lane.",
     R.NOT_NOW: "The lane was in a state in which this is not done.",
     R.NOT_PERMITTED: "Whoever ordered it may not.",

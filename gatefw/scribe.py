@@ -36,6 +36,7 @@ class Scribe:
     """Owns the lane's journal. Never waits for the disk; what comes of it arrives in the inbox.
 
     `latch` is why the lane is in FAULT, from before or by now; a journal that does not hold together is such a reason.
+    `maintained`: a technician has or had the lane, and nobody has said that this is over.
     Raises StoreError when there is no journal to be had.
     """
 
@@ -55,6 +56,7 @@ class Scribe:
         self._ending = threading.Event()
         self._verifier = threading.Thread(target=self._verify_older, name="journal-verify")
         self.latch = self._latched()
+        self.maintained = self.journal.maintained()
 
     def close(self) -> None:
         self._ending.set()
@@ -83,6 +85,10 @@ class Scribe:
         self.journal.unlatch()
         if self.journal.broken:  # a lane that can record nothing must not look as if it served
             self._put(Faulted(Reason.JOURNAL_BROKEN))
+
+    def keep_maintenance(self, whether: bool) -> None:
+        self.maintained = whether
+        self.journal.keep_maintenance(whether)
 
     def end_unfinished(self) -> None:
         """A passage whose process died has ended; how far its traveller came, nobody saw."""

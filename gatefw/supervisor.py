@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import FrameType
 
 import hw
@@ -35,8 +35,10 @@ from gatefw.gate_terms import (
     Drop,
     Effect,
     ForgetLatch,
+    ForgetMaintenance,
     GateInput,
     KeepLatch,
+    KeepMaintenance,
     Ordered,
     Record,
     SetTimer,
@@ -47,6 +49,7 @@ from gatefw.gate_terms import (
 from gatefw.going_on import Face, going_on
 from gatefw.inbox import Inbox
 from gatefw.keys import make_directory
+from gatefw.maintenance import MAINTAINED
 from gatefw.model import (
     Beam,
     CheckEligibility,
@@ -129,6 +132,8 @@ class Supervisor:
         self._crew = muster(config, self._inbox.put, office.finger_of, self._authorities)
         clear = load(config.lane.procedure)
         settings, latch = gate_settings(config), self._scribe.latch
+        if self._scribe.maintained:  # somebody may still be at the doors
+            settings = replace(settings, in_service=False)
         self.gate = Gate(settings, clear, new_run, latch)
         about = {"lane": config.lane.name, "config": config.sha256, "procedure": config.lane.procedure}
         most_mb = config.recording.most_mb
@@ -201,6 +206,8 @@ class Supervisor:
             self._oversight.watch_threads(self._threads(control), self._files)
             started = (("version", __version__), ("phase", self.gate.state.phase))
             self._scribe.append(Fact(FactKind.SERVICE_STARTED, None, started))
+            if self._scribe.maintained:
+                self._scribe.append(Fact(FactKind.ALARM_RAISED, None, (("reason", Reason.MAINTENANCE),)))
             self._scribe.end_unfinished()
             self._files.callback(self._crew.stop)
             self._files.callback(self._devices.close)
@@ -351,6 +358,10 @@ class Supervisor:
                 self._scribe.keep_latch(reason)
             case ForgetLatch():
                 self._scribe.forget_latch()
+            case KeepMaintenance():
+                self._scribe.keep_maintenance(True)
+            case ForgetMaintenance():
+                self._scribe.keep_maintenance(False)
 
     def _ask(self, ask: Ask) -> None:
         match ask.request:
@@ -381,10 +392,12 @@ class Supervisor:
     def _publish_status(self) -> None:
         """A snapshot for `status`, made by the loop and read by the control thread."""
         file, state = self._config.file.absolute(), self._config.paths.state
+        unended = self._scribe.maintained and self.gate.state.phase not in MAINTAINED
         self._orders.status = {
             "lane": self._config.lane.name,
             "config": {"file": str(file), "state": str(state), "sha256": self._reloader.read_sha256},
             **lane_status(self.gate),
+            "reason": Reason.MAINTENANCE.value if unended else None,
             "latched": self._scribe.latch.value if self._scribe.latch else None,
             "journal_head": self._scribe.journal.head(),
             "memory": self._memory,

@@ -295,6 +295,20 @@ def test_the_first_cause_of_a_fault_stays_through_restarts_until_it_is_taken_bac
     assert opened(tmp_path / "j").latched() is Reason.FIRE
 
 
+def test_that_a_technician_has_the_lane_survives_a_restart_until_it_is_forgotten(
+    tmp_path: Path, opened: Opener
+) -> None:
+    journal = opened(tmp_path / "j")
+    assert not journal.maintained()
+    journal.keep_maintenance(True)
+    journal.close()
+    journal = opened(tmp_path / "j")
+    assert (journal.maintained(), journal.latched()) == (True, None)
+    journal.keep_maintenance(False)
+    journal.close()
+    assert not opened(tmp_path / "j").maintained()
+
+
 def test_a_latch_nobody_can_read_still_latches(tmp_path: Path, opened: Opener) -> None:
     journal = opened(tmp_path / "j")
     (tmp_path / "j.latch").write_text("?")

@@ -94,6 +94,31 @@ def test_killed_with_the_entry_released_the_release_ends(models: Path, photos: P
         _nothing_opened_alone_and_all_is_written(gate)
 
 
+def test_killed_while_a_technician_is_at_the_doors_the_next_daemons_let_nobody_in_until_it_is_opened(
+    models: Path, photos: Path
+) -> None:
+    """The lane file puts it in service. It is killed in maintenance, and ended in order after that."""
+    with live_gate(models, photos) as gate:
+        gate.ask("maintain", name="mk", why="repair")
+        gate.await_phase("maintenance")
+        until((gate.run / "state" / "journal.sqlite.maintenance").is_symlink, "the disk to have it", DEADLINE_S)
+        for how in (signal.SIGKILL, signal.SIGTERM):
+            gate.kill(how)
+            gate.restart()
+            gate.await_phase("out_of_service")
+            status = gate.ask("status")
+            assert (status["in_service"], status["reason"], status["maintenance"]) == (False, "maintenance", None)
+        assert _openings(gate) == []
+        alarms = [e["data"]["reason"] for e in gate.events() if e["type"] == "gatefw.alarm.raised.v1"]
+        assert alarms.count("maintenance") == 2
+        gate.ask("open")
+        gate.await_phase("idle")
+        gate.kill()
+        gate.restart()
+        gate.await_phase("idle")
+        assert gate.ask("status")["reason"] is None
+
+
 @pytest.mark.parametrize("keep", [False, True], ids=["kernel-drops", "kernel-keeps"])
 def test_killed_while_an_admitted_traveller_leaves_nobody_is_hurt_and_the_lane_comes_back(
     models: Path, photos: Path, keep: bool

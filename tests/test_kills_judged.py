@@ -147,6 +147,8 @@ def test_what_was_so_at_a_moment() -> None:
         ("hold", False, ("hold",)),
         ("fault", False, ("fault", "idle")),
         ("fault", True, ("fault",)),
+        ("maintenance", False, ("out_of_service",)),
+        ("exercise", False, ("out_of_service",)),
     ],
 )
 def test_where_the_next_supervisor_must_bring_the_lane(phase: str, latched: bool, wanted: tuple[str, ...]) -> None:

@@ -10,7 +10,18 @@ from gate_bench import ENTRY, EXIT, Bench
 from gatefw import device_desk
 from gatefw.control import VERBS, Answer, Order, Rejected
 from gatefw.errors import Refusal
-from gatefw.gate_terms import Drive, Drop, GateInput, Ordered, SetTimer, Stay, Tell
+from gatefw.gate_terms import (
+    Drive,
+    Drop,
+    Effect,
+    ForgetMaintenance,
+    GateInput,
+    KeepMaintenance,
+    Ordered,
+    SetTimer,
+    Stay,
+    Tell,
+)
 from gatefw.maintenance_order import asked
 from gatefw.model import FactKind, Input, Occupancy, Phase, Position, Purpose, Reason, Timer, Verb
 from gatefw.order_desk import OrderDesk, lane_status
@@ -274,3 +285,45 @@ def test_every_order_there_is_belongs_to_the_lane_to_its_devices_or_to_nothing_t
     keys = {"key_new", "key_revoke", "key_rotate", "keys"}
     others = {"clear_by_hand", "reload", "stop", "status", "edges", "journal_acknowledge", "commission_sign"}
     assert {verb.value for verb in Verb} | device_desk.VERBS | about_people | partitions | keys | others == VERBS
+
+
+# ------------------------------------------------------------ through the end of the process
+
+
+def said_of_it(bench: Bench) -> list[Effect]:
+    """What of it was to be kept, or to be forgotten."""
+    return [each for each in bench.effects if isinstance(each, KeepMaintenance | ForgetMaintenance)]
+
+
+def test_that_a_technician_has_the_lane_is_kept_before_anything_is_written_or_answered() -> None:
+    bench = maintained()
+    assert bench.last[:2] == [bench.last[0], KeepMaintenance()]
+    kinds = [each.fact.kind for each in bench.last[2:] if hasattr(each, "fact")]
+    assert kinds == [FactKind.MAINTENANCE_STARTED, FactKind.PHASE_CHANGED]
+
+
+@pytest.mark.parametrize("verb", [Verb.MAINTAIN_EXTEND, Verb.OPEN, Verb.EXERCISE_EXIT])
+def test_nothing_that_leaves_a_technician_at_the_doors_forgets_it(verb: Verb) -> None:
+    bench = maintained()
+    order(bench, verb, MK)
+    assert said_of_it(bench) == [KeepMaintenance()]
+
+
+def test_it_is_forgotten_when_somebody_says_that_it_is_over() -> None:
+    bench = maintained()
+    order(bench, Verb.MAINTAIN_END)
+    assert said_of_it(bench) == [KeepMaintenance(), ForgetMaintenance()]
+
+
+def test_that_its_time_is_over_forgets_nothing_until_the_lane_is_opened() -> None:
+    bench = maintained().over(Timer.MAINTENANCE)
+    assert (bench.phase, said_of_it(bench)) == (Phase.OUT_OF_SERVICE, [KeepMaintenance()])
+    order(bench, Verb.OPEN)
+    assert said_of_it(bench) == [KeepMaintenance(), ForgetMaintenance()]
+
+
+def test_an_order_that_is_refused_neither_keeps_nor_forgets_it() -> None:
+    bench = Bench().idle()
+    assert not order(bench, Verb.MAINTAIN).accepted
+    assert not order(bench, Verb.MAINTAIN_END).accepted
+    assert said_of_it(bench) == []

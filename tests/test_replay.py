@@ -83,7 +83,8 @@ class Filmed(Storm):
         films: dict[int, tuple[Life, Reel]] = self.__dict__.setdefault("films", {})
         if id(life) not in films:
             latched = Reason.SOFTWARE if life.gate.state.latched else None
-            films[id(life)] = life, Reel(life.gate, self.settings, self.config.lane.procedure, latched=latched)
+            begun = replace(self.settings, in_service=life.gate.state.in_service)  # perhaps after maintenance
+            films[id(life)] = life, Reel(life.gate, begun, self.config.lane.procedure, latched=latched)
         films[id(life)][1].recorder.took(event, effects, self.now_s)
         super().took(life, event, effects)
 

@@ -213,6 +213,21 @@ def test_a_full_disk_tells_of_no_commit_and_a_run_that_ends_twice_is_a_violation
     assert disk.violations == [f"run {'1' * 16} ended, and was not under way"]
 
 
+def test_a_process_that_dies_in_maintenance_is_followed_by_one_that_lets_nobody_in_until_it_is_opened() -> None:
+    lane = idle()
+    lane.calm = True
+    lane.order(Verb.MAINTAIN)
+    assert lane.until(lane.now_s + 1.0, lambda: lane.life.phase is Phase.MAINTENANCE and lane.life.journal.idle)
+    lane.die()
+    assert lane.until(lane.now_s + 60.0, lambda: lane.life.alive and lane.life.phase is Phase.OUT_OF_SERVICE)
+    lane.die()  # nobody has opened it: the next one knows as well
+    assert lane.until(lane.now_s + 60.0, lambda: lane.life.alive and lane.life.phase is Phase.OUT_OF_SERVICE)
+    lane.order(Verb.OPEN)
+    assert lane.until(lane.now_s + 30.0, lambda: lane.life.phase is Phase.IDLE and lane.life.journal.idle)
+    lane.die()
+    assert lane.until(lane.now_s + 60.0, lambda: lane.life.alive and lane.life.phase is Phase.IDLE)
+
+
 # ---------------------------------------------------------------- many
 
 

@@ -12,7 +12,17 @@ from peers import until
 import hw
 from gatefw import config
 from gatefw.control import Answer, Order, Rejected
-from gatefw.gate_terms import Answered, Ask, Committed, DeviceWent, DoorSensed, ForgetLatch, LaneSensed
+from gatefw.gate_terms import (
+    Answered,
+    Ask,
+    Committed,
+    DeviceWent,
+    DoorSensed,
+    ForgetLatch,
+    KeepMaintenance,
+    LaneSensed,
+    Ordered,
+)
 from gatefw.journal import QUEUE_ROWS
 from gatefw.model import (
     Beam,
@@ -31,6 +41,7 @@ from gatefw.model import (
     Signal,
     Started,
     SubjectId,
+    Verb,
     VerifyFinger,
 )
 from gatefw.supervisor import Supervisor
@@ -70,11 +81,16 @@ class HangingDoor(SoundDoor):
 
 
 @pytest.fixture
-def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
+def lane_file(tmp_path: Path) -> config.Config:
     file = tmp_path / "lane.toml"
     file.write_text(re.sub(r'(?m)^factory = ".*"', 'factory = "mock:"', SIM.read_text()))
     env = {"GATEFW_STATE": str(tmp_path / "state"), "GATEFW_RUN": str(tmp_path / "run")}
-    supervisor = Supervisor(config.load(file, hw.schema, env))
+    return config.load(file, hw.schema, env)
+
+
+@pytest.fixture
+def supervisor(lane_file: config.Config) -> Iterator[Supervisor]:
+    supervisor = Supervisor(lane_file)
     yield supervisor
     supervisor._files.close()
 
@@ -181,6 +197,31 @@ def test_a_latched_cause_is_in_the_status_and_survives_to_the_next_daemon(superv
     supervisor._publish_status()
     assert (supervisor._orders.status["phase"], supervisor._orders.status["latched"]) == (Phase.FAULT, Reason.TAMPERED)
     until(lambda: supervisor._scribe.journal.latched() is Reason.TAMPERED, "the latch to be on disk")
+
+
+def test_a_daemon_that_ends_in_maintenance_is_followed_by_one_that_serves_nobody_until_it_is_opened(
+    lane_file: config.Config,
+) -> None:
+    """The technician is at the doors when the daemon dies. The next one stays out of service and says why, and so does
+    the one after it; who opens the lane is believed."""
+    first = Supervisor(lane_file)
+    first._take(KeepMaintenance())
+    first._files.close()
+    for _ in range(2):
+        supervisor = Supervisor(lane_file)
+        supervisor._publish_status()
+        status = supervisor._orders.status
+        assert (supervisor.gate.state.in_service, status["reason"]) == (False, Reason.MAINTENANCE)
+        supervisor._files.close()
+    supervisor = Supervisor(lane_file)
+    supervisor._handle(Started())
+    supervisor._handle(Ordered(1, Verb.OPEN, "uid-7"))
+    supervisor._publish_status()
+    assert supervisor._orders.status["reason"] is None
+    supervisor._files.close()
+    last = Supervisor(lane_file)
+    assert last.gate.state.in_service
+    last._files.close()
 
 
 def test_who_is_shown_nothing_of_a_record_that_is_gone_is_referred(supervisor: Supervisor) -> None:

@@ -46,7 +46,7 @@ TRACED = "what was said on a wire, scrubbed"
 TRACE_LINE = re.compile(r"[0-9]+\.[0-9]+ [<>] ([0-9a-f]*|lost)")
 TRACE_BYTES, TAPE_BYTES = 2 * 1024 * 1024, 8 * 1024 * 1024
 STATE_NAME = re.compile(
-    r"[a-z0-9_]{1,40}(\.[a-z0-9_]{1,40})?(\.(sqlite|key|json|toml|jsonl|tflite|latch|lock))?(-wal|-shm)?"
+    r"[a-z0-9_]{1,40}(\.[a-z0-9_]{1,40})?(\.(sqlite|key|json|toml|jsonl|tflite|latch|maintenance|lock))?(-wal|-shm)?"
 )
 DAYS = 31
 

@@ -243,7 +243,9 @@ class Storm:
         self._dead = False
         self.came.lives += 1
         latched = self.disk.latch
-        gate = CountedGate(self.settings, clearance.load(self.config.lane.procedure), self._new_run, latched)
+        in_service = self.settings.in_service and not self.disk.maintained
+        settings = replace(self.settings, in_service=in_service)
+        gate = CountedGate(settings, clearance.load(self.config.lane.procedure), self._new_run, latched)
         links: dict[str, Link] = {}
         for name in sorted(self.settings.required):
             role, _, at = name.partition(".")

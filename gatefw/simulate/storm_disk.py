@@ -25,6 +25,7 @@ class Disk:
     full: bool = False
     stalled_until_s: float = -1.0
     latch: Reason | None = None
+    maintained: bool = False
     rows: int = 0
     begun: int = 0
     passed: int = 0
@@ -67,7 +68,7 @@ class Writer:
         put: Callable[[GateInput], None],
     ) -> None:
         self._disk, self._now, self._commit_s, self._at, self._put = disk, now, commit_s, at, put
-        self._queue: list[tuple[Fact, int | None] | Reason | None] = []
+        self._queue: list[tuple[Fact, int | None] | Reason | bool | None] = []
         self._busy = self._losing = self.broken = False
         for run in tuple(disk.under_way):
             fields = (("passed", False), ("reason", Reason.RESTARTED), ("seconds", 0.0))
@@ -92,7 +93,10 @@ class Writer:
         if reason is None and self.broken:
             self._put(Faulted(Reason.JOURNAL_BROKEN))
 
-    def _enqueue(self, item: tuple[Fact, int | None] | Reason | None) -> None:
+    def keep_maintenance(self, whether: bool) -> None:
+        self._enqueue(whether)
+
+    def _enqueue(self, item: tuple[Fact, int | None] | Reason | bool | None) -> None:
         self._queue.append(item)
         if not self._busy:
             self._busy = True
@@ -105,7 +109,9 @@ class Writer:
             return
         group, self._queue = self._queue, []
         for item in group:
-            if not isinstance(item, tuple):
+            if isinstance(item, bool):
+                self._disk.maintained = item
+            elif not isinstance(item, tuple):
                 self._disk.latch = None if item is None else self._disk.latch or item
             elif self._disk.full or self.broken:
                 self._break()

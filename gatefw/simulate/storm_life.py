@@ -22,8 +22,10 @@ from gatefw.gate_terms import (
     Drop,
     Effect,
     ForgetLatch,
+    ForgetMaintenance,
     GateInput,
     KeepLatch,
+    KeepMaintenance,
     LaneSensed,
     Record,
     SetTimer,
@@ -237,6 +239,10 @@ class Life:
                 self.journal.latch(reason)
             case ForgetLatch():
                 self.journal.latch(None)
+            case KeepMaintenance():
+                self.journal.keep_maintenance(True)
+            case ForgetMaintenance():
+                self.journal.keep_maintenance(False)
             case Tell() | _:
                 pass
 

@@ -137,7 +137,7 @@ REASONS: dict[Reason, str] = {
     Reason.TAMPERED: "a cabinet was opened",
     Reason.MAINS_LOST: "mains power failed",
     Reason.CLOSED: "taken out of service",
-    Reason.MAINTENANCE: "maintenance",
+    Reason.MAINTENANCE: "maintenance was not ended",
     Reason.RESET: "reset",
     Reason.NOT_NOW: "not possible now",
     Reason.NOT_PERMITTED: "not permitted",

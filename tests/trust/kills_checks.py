@@ -229,4 +229,6 @@ def due(events: Sequence[Event], phase: str) -> tuple[str, ...]:
     """
     if phase == Phase.FAULT and not any(each["type"] == "gatefw.fault.latched.v1" for each in events):
         return (Phase.FAULT, Phase.IDLE)
+    if phase in (Phase.MAINTENANCE, Phase.EXERCISE):  # the technician is still there
+        return (Phase.OUT_OF_SERVICE,)
     return (phase,) if phase in (Phase.FAULT, Phase.EVACUATED, Phase.HOLD, Phase.DEGRADED) else (Phase.IDLE,)

@@ -280,6 +280,8 @@ class Gate:
             self._mends.pop()()
         if self.witness.phase() in (Phase.FAULT, Phase.EVACUATED, Phase.HOLD):
             self.order("reset")
+        if self.witness.phase() == Phase.OUT_OF_SERVICE:
+            self.order("open")
         for name in [each["person"] for each in self.history() if each.kind == "appeared"]:
             self.await_world("finished", person=name)
         self.witness.await_rest(self.base)
