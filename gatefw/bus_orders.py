@@ -41,9 +41,9 @@ LANE = frozenset(verb.value for verb in Verb)
 WRITTEN = LANE | {"device_test", "device_trace", "device_renew_secret", "device_install"}
 """Who does these writes down that they were ordered, done or not; `change_facts`, when it was done."""
 
-NEVER = frozenset(("key_new", "key_revoke", "key_rotate", "keys", "device_trace_raw", EDGES))
+NEVER = frozenset(("key_new", "key_revoke", "key_rotate", "keys", "device_trace_raw", EDGES, "commission_sign"))
 """Not over the bus, whoever asks: no key makes another; what a wire says in the clear, and when somebody passed which
-beam, stays on the machine."""
+beam, stays on the machine; a report that the lane signs comes from who stood at it."""
 READ = frozenset((NONCE, "status", "devices", "cameras"))
 OPERATE = frozenset(("open", "close", "reset", "let_out", CLEAR))
 

@@ -183,7 +183,7 @@ def test_a_key_may_what_the_table_says_and_nothing_else(verb: str, permission: P
 
 
 def test_no_key_gives_keys_and_a_verb_that_nobody_sorted_is_for_maintenance() -> None:
-    assert {"key_new", "key_revoke", "key_rotate"} <= NEVER
+    assert {"key_new", "key_revoke", "key_rotate", "commission_sign"} <= NEVER
     assert needed("a new verb") is Permission.MAINTAIN
     assert READ & set(ORDERS.words) == set(), "who may read changes nothing"
 

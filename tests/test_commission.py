@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -214,9 +215,24 @@ def test_the_page_is_one_table_whatever_stands_in_it() -> None:
 
 def test_a_draft_gives_back_what_was_done_and_is_of_one_lane(tmp_path: Path) -> None:
     keep_draft(tmp_path / "draft.json", ABOUT, {"rest": WRONG})
-    assert draft_of(tmp_path / "draft.json", "sim") == {"rest": WRONG}
+    assert draft_of(tmp_path / "draft.json", "sim") == {"rest": replace(WRONG, resumed=True)}
     with pytest.raises(SetupError, match="is of lane 'sim'"):
         draft_of(tmp_path / "draft.json", "other")
+
+
+def test_a_step_that_a_draft_has_played_is_marked_so_in_what_is_signed_whoever_edited_the_draft(tmp_path: Path) -> None:
+    """Somebody writes into the draft that the step passed, and was not resumed."""
+    keep_draft(tmp_path / "draft.json", ABOUT, {"rest": replace(WRONG, at="2026-12-01T08:00:00Z")})
+    text = (tmp_path / "draft.json").read_text()
+    (tmp_path / "draft.json").write_text(text.replace('"failed"', '"passed"'))
+    results = draft_of(tmp_path / "draft.json", "sim")
+    told = report(ABOUT, STEPS, results)
+    marks = {each["step"]: (each["verdict"], each["resumed"], each["at"]) for each in told["steps"]}
+    assert marks["rest"] == ("passed", True, "2026-12-01T08:00:00Z")
+    assert not any(resumed for name, (_, resumed, _) in marks.items() if name != "rest")
+    line, _ = order(told)
+    assert opened(line, told).lane == "sim"
+    assert "| rest | passed, by a draft, played 2026-12-01T08:00:00Z |" in page(told, line)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"lane": "sim", "steps": [{}]}', '{"lane": "sim", "steps": [1]}'])

@@ -220,6 +220,13 @@ def test_the_command_leaves_a_report_that_verifies_a_page_and_a_draft_to_go_on_f
     ).ended()
     assert '"step": "door.entry_door.beam"' in said
     assert '"step": "rest"' not in said  # what passed is not done again
+    told = json.loads((out / "report.json").read_text())["report"]
+    resumed = {each["step"]: each["resumed"] for each in told["steps"] if each["verdict"] != "skipped"}
+    assert resumed == {"rest": True, "door.entry_door": True, "door.entry_door.beam": False}
+    assert json.loads(subprocess.run(verify, capture_output=True, check=True).stdout)["resumed"] == [
+        "rest",
+        "door.entry_door",
+    ]
 
 
 def test_after_ctrl_c_the_door_is_secured_and_the_lane_out_of_service(gate: LiveGate) -> None:

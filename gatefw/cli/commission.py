@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -29,9 +30,10 @@ ends what was begun and goes out of service by itself.
 
 Into the folder --out it writes report.json, signed with the key that signs the journal, report.md for people,
 fragment.toml with the keys of the lane file that were measured to be others, and draft.json after each step, from
-which --resume goes on: what passed with the same settings is not done again. s and Enter skips a step. `verify` says
-whether a report holds, who signed it and what it came to; --lane-key says that this lane has signed it, and no other
-(`gatefw journal verify` shows the key).
+which --resume goes on: what passed with the same settings is not done again, and the signed report says of each such
+step that it is a draft's word, and of when. s and Enter skips a step. `verify` says whether a report holds, who signed
+it, what it came to and which steps were resumed; --lane-key says that this lane has signed it, and no other (`gatefw
+journal verify` shows the key).
 
 example:
   gatefw commission /etc/gatefw/lane.toml --name mk
@@ -106,7 +108,7 @@ def _commission(arguments: argparse.Namespace, config: "Config", steps: "list[St
         arguments.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SetupError(f"--out {arguments.out}: a folder is wanted: {error.strerror}") from error
-    about = About(config.lane.name, config.sha256, arguments.name, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    about = About(config.lane.name, config.sha256, arguments.name, _now())
     try:
         _do(arguments, config, site, [step for step in steps if step.id not in results], about, results)
     except (KeyboardInterrupt, DeviceLost) as ended:
@@ -116,6 +118,10 @@ def _commission(arguments: argparse.Namespace, config: "Config", steps: "list[St
             raise
         return 130
     return _write(arguments, site, about, plan(config), results)
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _order(socket: Path, verb: str, args: Mapping[str, object]) -> dict[str, Any]:
@@ -140,8 +146,8 @@ def _do(
     technician = Scripted(answers_in(arguments.answers), say) if arguments.answers else AtTerminal()
     commissioning = Commissioning(config, site, technician)
 
-    def keep(result: Result) -> None:
-        results[result.step] = result
+    def keep(played: Result) -> None:
+        result = results[played.step] = replace(played, at=_now())
         keep_draft(arguments.out / "draft.json", about, results)
         if arguments.json:
             print(json.dumps(result.to_json()), flush=True)
@@ -191,7 +197,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     why = "" if holds else f"signed with {seal.key}, and not with the key that was given"
     verdict = "passed" if told["passed"] else "failed"
     about = {"lane": seal.lane, "came_to": verdict, "complete": told["complete"], "technician": told["technician"]}
-    signed = {"signed_at": seal.time, "clock": seal.clock, "handed_in_by": seal.by, "key": seal.key}
+    resumed = [each["step"] for each in told["steps"] if each.get("resumed")]
+    signed = {"resumed": resumed, "signed_at": seal.time, "clock": seal.clock, "handed_in_by": seal.by, "key": seal.key}
     command.show({"holds": holds, "why": why, **about, **signed, "config": seal.config}, arguments.json)
     return 0 if holds else 1
 

@@ -58,7 +58,10 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a step. `why` says what is wrong and what to do; `found` holds numbers, levels and words alone."""
+    """What came of a step. `why` says what is wrong and what to do; `found` holds numbers, levels and words alone.
+
+    at: when it was played, RFC 3339. resumed: that is as a draft has it, a file that nobody signed.
+    """
 
     step: str
     verdict: Verdict
@@ -66,6 +69,8 @@ class Result:
     found: Mapping[str, Any] = field(default_factory=dict)
     corrections: Sequence[Correction] = ()
     about: str = ""
+    at: str = ""
+    resumed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -81,6 +86,8 @@ class Result:
             dict(told["found"]),
             corrections,
             str(told["about"]),
+            str(told.get("at", ""))[:20],
+            bool(told.get("resumed", False)),
         )
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,9 @@ def page(told: Mapping[str, Any], line: str) -> str:
     ]
     for step in told["steps"]:
         found = ", ".join(f"{name} {_short(value)}" for name, value in step["found"].items())
-        lines.append(f"| {step['step']} | {step['verdict']} | {found} | {step['why'].replace('|', '/')} |")
+        played = f", by a draft, played {_short(step['at']) or 'at no time'}" if step["resumed"] else ""
+        came_to = f"{step['verdict']}{played}"
+        lines.append(f"| {step['step']} | {came_to} | {found} | {step['why'].replace('|', '/')} |")
     lines += ["", "Signed by the lane; `gatefw commission verify` looks whether it holds:", "", f"    {line}", ""]
     return "\n".join(lines)
 
@@ -87,12 +89,15 @@ def verified(path: Path) -> tuple[dict[str, Any], Seal]:
 
 
 def draft_of(path: Path, lane: str) -> dict[str, Result]:
-    """What a draft says of each step. Raises SetupError: it cannot be read, or is another lane's."""
+    """What a draft says of each step, marked as resumed: anybody may have written it.
+
+    Raises SetupError: it cannot be read, or is another lane's.
+    """
     told = _read(path)
     try:
         if told["lane"] != lane:
             raise SetupError(f"{path}: is of lane {told['lane']!r}, and this is {lane!r}")
-        return {result.step: result for result in map(Result.of, told["steps"])}
+        return {result.step: replace(result, resumed=True) for result in map(Result.of, told["steps"])}
     except (KeyError, TypeError, ValueError) as error:
         raise SetupError(f"{path}: is no draft of a commissioning ({type(error).__name__}: {error})") from error
 
