@@ -36,7 +36,7 @@ NO_JSON = {
     "manual": "a page for man",
 }
 """Commands that print nothing for machines, or only for them, each with its reason."""
-GOES_ON = {"run", "watcher", "demo", "systems", "commission"}
+GOES_ON = {"run", "watcher", "screen", "demo", "systems", "commission"}
 CHANGES = {"models install", "install", "uninstall", "self-test", "stick make", "secrets new-root"}
 """Commands that no test begins by the way: those that go on for long, and those that change the machine."""
 WAIT_S = 120.0
