@@ -50,10 +50,7 @@ def test_a_traveller_passes_before_the_eyes_of_a_technician_who_learns_nothing_o
     assert "is `gatefw run` running there?" in gone["why"]
     assert tuple(name for name, _ in looked["lane"]["quality"]) == COMPONENTS
     waited = {each for told in lines if told["answers"] for run in told["lane"]["runs"] for each in run["waits_for"]}
-    assert waited & {
-        "let_in",
-        "verify_face",
-    }  # it looks now and then: on a busy machine one of them comes and goes unseen
+    assert waited & {"let_in", "verify_face"}  # looked for now and then: on a busy machine one may come and go unseen
     assert {"entry_door", "exit_door"} <= {
         door["name"] for told in lines if told["answers"] for door in told["lane"]["doors"] if door["released"]
     }
