@@ -18,6 +18,7 @@ _VANISHED = "nobody leaves the room but by a doorway, and the other door is sens
 _STANDS_STILL = "the exit would have to be jammed, or the journal to stall for `leave_s` just between ADMIT and release"
 _COUNTED = "another number than one would have to stand there from the token on, and one be found all the same"
 _BACKSTOP = "the procedure's own deadlines are over before this backstop, where nobody comes in first"
+_REFUSED = "an order to close ends this phase at once; any other that takes a lane out of service the gate refuses here"
 NOT_IN_STORMS = {
     "airlock, entering: occupancy, both secured, one inside -> verifying": _TOLD_ONCE,
     "airlock, entering: occupancy, both secured, empty -> recovering": _TOLD_ONCE,
@@ -31,6 +32,14 @@ NOT_IN_STORMS = {
     "one door, token_presented: ADMIT committed, always -> idle": _COUNTED,
     "verifying: verify time over, not in service -> out_of_service": _BACKSTOP,
     "verifying: verify time over, always -> idle": _BACKSTOP,
+    "token_presented: REFUSE, not in service -> out_of_service": _REFUSED,
+    "token_presented: REFER, not in service -> out_of_service": _REFUSED,
+    "token_presented: check time over, not in service -> out_of_service": _REFUSED,
+    "one door, token_presented: occupancy, perhaps another, empty, not in service -> out_of_service": _REFUSED,
+    "one door, token_presented: occupancy, perhaps another, not in service -> out_of_service": _REFUSED,
+    "one door, entry_released: enter time over, empty, not in service -> out_of_service": _REFUSED,
+    "one door, entry_released: enter time over, not in service -> out_of_service": _REFUSED,
+    "no door, token_presented: ADMIT committed, not in service -> out_of_service": _REFUSED,
 }
 """Rows that a storm is not asked for, by `words`, with the reason; tests/trust/model and tests/test_lane.py take them.
 
