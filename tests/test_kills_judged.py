@@ -155,6 +155,11 @@ def test_where_the_next_supervisor_must_bring_the_lane(phase: str, latched: bool
     assert due([event(1, 0.0, "fault.latched", reason="fire")] if latched else [], phase) == wanted
 
 
+def test_of_a_technician_who_was_just_coming_the_next_supervisor_may_know_or_not() -> None:
+    assert due([], "idle", technician=True) == ("idle", "out_of_service")
+    assert due([], "maintenance", technician=True) == ("out_of_service",)
+
+
 def test_a_kill_is_made_by_its_seed_and_number_alone_and_every_state_meets_both_kernels() -> None:
     assert planned(1, 40, MODES) == planned(1, 40, MODES) != planned(2, 40, MODES)
     met = {(planned(1, number, MODES).wanted, kept(number)) for number in range(2 * len(WANTED))}

@@ -22,6 +22,8 @@ from trust.kills_checks import (
 from trust.kills_gate import DEADLINE_S, Gate, number, phase_of, wall_s
 from trust.kills_states import Kill, reach
 
+from gatefw.model import Phase
+
 SIGNALS = {KILL: signal.SIGKILL, "SIGSTOP": signal.SIGSTOP, "busy loop": signal.SIGUSR1, "waiting loop": signal.SIGUSR2}
 """The last two by what the nursery has put into its children; see `kills_nursery`."""
 
@@ -79,7 +81,8 @@ def play(gate: Gate, kill: Kill, program: bool = False) -> Played:
         strikes.append(strike(gate, KILL))
     gate.start(program)
     found = gate.rows(gate.base)
-    wanted = due(found, phase_at(found, gate.base, strikes[0].last, "idle"))
+    technician = kill.wanted in (Phase.MAINTENANCE, Phase.EXERCISE)
+    wanted = due(found, phase_at(found, gate.base, strikes[0].last, "idle"), technician)
     gate.witness.await_phase(*wanted, after=strikes[-1].last)
     gate.mend()
     told = _told(gate, strikes)
