@@ -268,7 +268,7 @@ class KeyRing:
             while not _taken(descriptor):
                 if time.monotonic() > ends_s:
                     raise StoreError(f"keys {self.directory}: another process has been changing them for {LOCK_S:g} s")
-                time.sleep(0.02)
+                time.sleep(0.02)  # a lock on a file is waited for without end, or not at all
             yield
         except OSError as error:
             raise StoreError(f"keys {self.directory}: {error.filename or 'a key'}: {error.strerror}") from error

@@ -83,7 +83,7 @@ def _once(source: "Source") -> int:
 
     ends_s = time.monotonic() + FIRST_S
     while not _whole(source.seen) and time.monotonic() < ends_s:
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_S)  # several threads fill it, and none knows when it is whole
     print(plain(picture(source.seen, *SIZE, source.now_s())))
     return 1 if source.seen.gone or source.seen.lane is None else 0
 
