@@ -100,11 +100,18 @@ def kinds(schema: Schema, drivers: Iterable[tuple[str, str]]) -> dict[str, type]
 
 
 def listed(schema: Schema, drivers: Iterable[tuple[str, str]], tables: Iterable[str] = ()) -> Iterator[str]:
-    """The lines of the reference, of these `tables` or of all. Raises SetupError for a table that there is not."""
+    """The lines of the reference, of these `tables` (or single keys, `timers.scan_s`) or of all.
+
+    Raises SetupError for a table that there is not.
+    """
     there = kinds(schema, drivers)
     for name in tables or there:
         chosen = [each for each in there if each == name or each.startswith(f"{name}.")]
-        if not chosen:
+        table, _, key = name.rpartition(".")
+        fields = dataclasses.fields(there[table]) if table in there else ()
+        if found := next((field for field in fields if field.name == key), None):
+            yield from (_header(table), _line(there[table], found), "")
+        elif not chosen:
             raise SetupError(f"table {name!r}: {settings.unknown(name, there, {}).replace('key', 'table')}")
         for each in chosen:
             yield from _table(each, there[each])
@@ -112,10 +119,9 @@ def listed(schema: Schema, drivers: Iterable[tuple[str, str]], tables: Iterable[
 
 def _table(name: str, kind: type) -> Iterator[str]:
     role, _, how = name.partition(".")
-    device = role in ROLES
     yield from _prose(kind)
-    yield f"[[{name}]]" if name == RULE_TABLE else f"[{role}.NAME]" if device else f"[{name}]"
-    if device:
+    yield _header(name)
+    if role in ROLES:
         yield f'driver = "{how}"'
     hints = typing.get_type_hints(kind, include_extras=True)
     tables = []
@@ -127,6 +133,11 @@ def _table(name: str, kind: type) -> Iterator[str]:
     yield ""
     for inner_name, inner in tables:
         yield from _table(inner_name, inner)
+
+
+def _header(table: str) -> str:
+    role = table.partition(".")[0]
+    return f"[[{table}]]" if table == RULE_TABLE else f"[{role}.NAME]" if role in ROLES else f"[{table}]"
 
 
 def _prose(kind: type) -> Iterator[str]:

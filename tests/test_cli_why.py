@@ -115,6 +115,8 @@ def test_passages_are_listed_by_door_and_by_reason(kept: Kept, capsys: Captured)
         status, out, _ = gatefw(capsys, *filters, "--journal", kept.path, "--json")
         assert [each["run"] for each in json.loads(out)["passages"]] == found
         assert status == (0 if found else 1)
+    status, _, complained = gatefw(capsys, "--list", "--most", 0, "--journal", kept.path)
+    assert (status, "--most 0: at least 1" in complained) == (2, True)
     _, out, _ = gatefw(capsys, "--list", "--journal", kept.path)
     assert [line.split()[-1] for line in out.splitlines()] == ["way", "face_mismatch", "passed"]
 

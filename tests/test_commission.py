@@ -242,6 +242,13 @@ def test_what_is_no_draft_is_refused_and_named(text: str, tmp_path: Path) -> Non
         draft_of(tmp_path / "d.json", "sim")
 
 
+def test_a_file_that_is_not_there_is_named_without_the_number_of_an_error(tmp_path: Path) -> None:
+    for reads in (lambda path: draft_of(path, "sim"), answers_in):
+        with pytest.raises(SetupError, match="No such file") as complained:
+            reads(tmp_path / "none")
+        assert "Errno" not in str(complained.value)
+
+
 def test_answers_are_read_by_step_and_others_than_three_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('default = "no"\n"door.entry_door" = "skip"\n')
     said: list[str] = []

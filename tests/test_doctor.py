@@ -261,6 +261,10 @@ def test_explain_prints_a_page_and_offers_what_is_near_where_there_is_none(
     assert json.loads(capsys.readouterr().out)["title"] == "A key is open to others"
     assert main(["explain"]) == 0
     assert "G0200  A key is open to others\n" in capsys.readouterr().out
+    assert main(["explain", "G02"]) == 0
+    listed = capsys.readouterr().out
+    assert "G0200  A key is open to others\n" in listed
+    assert "G01" not in listed
     assert main(["explain", "G0299"]) == 2
     assert "near are G0" in capsys.readouterr().err
     assert main(["explain", "persistence"]) == 2

@@ -111,11 +111,15 @@ def test_the_list_of_all_keys_needs_no_file(capsys: pytest.CaptureFixture[str]) 
     assert "scan_s = 1.0                 # [0.1..60 s]\n" in said
     assert '[door.NAME]\ndriver = "gpio"\n# release =                  # [pin 0..53; required]\n' in said
     assert "[face]" not in said
+    assert main(["config", "reference", "timers.verify_s"]) == 0
+    assert capsys.readouterr().out == "[timers]\nverify_s = 20.0              # [1..300 s]\n\n"
     assert main(["config", "reference"]) == 0
     everything = capsys.readouterr().out
     assert all(f'driver = "{how}"' in everything for _, how in hw.drivers())
     assert main(["config", "reference", "timrs"]) == 2
     assert "did you mean timers?" in capsys.readouterr().err
+    assert main(["config", "reference", "--write", "nowhere.toml"]) == 2
+    assert "`gatefw config reference > nowhere.toml` makes one" in capsys.readouterr().err
 
 
 def test_no_role_is_left_out() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import hw
 from gatefw.cli import command
+from gatefw.errors import SetupError
 
 if TYPE_CHECKING:
     from gatefw.config import Config
@@ -91,7 +92,7 @@ def add_parser(commands: Any) -> None:
     diff.add_argument("old", type=Path, metavar="A", help="a lane file")
     diff.add_argument("new", type=Path, metavar="B", help="another one")
     reference = command.add(own, "reference", "every key there is, with units, bounds and defaults", REFERENCE)
-    reference.add_argument("tables", nargs="*", metavar="TABLE", help="these alone: timers, door, door.gpio")
+    reference.add_argument("tables", nargs="*", metavar="TABLE", help="these alone: timers, door.gpio, timers.scan_s")
     reference.add_argument("--write", type=Path, metavar="FILE", help="bring the notes of this reference up to date")
     schema = command.add(own, "schema", "JSON Schema of a lane file, for editors", SCHEMA)
     migrate = command.add(own, "migrate", "bring a lane file to today's layout", MIGRATE)
@@ -139,6 +140,10 @@ def run_reference(arguments: argparse.Namespace) -> int:
     if arguments.write is None:
         print(*config_reference.listed(hw.schema, hw.drivers(), arguments.tables), sep="\n")
         return 0
+    if not arguments.write.exists():
+        raise SetupError(
+            f"--write {arguments.write}: no such file; `gatefw config reference > {arguments.write}` makes one"
+        )
     text = _text(arguments.write)
     arguments.write.write_text(config_reference.annotated(text, hw.schema), encoding="utf-8")
     return 0

@@ -60,7 +60,9 @@ def add_parser(commands: Any) -> None:
     doctor.add_argument("--fix", action="store_true", help="mend what is safe to mend")
     doctor.set_defaults(run=run_doctor, usage_error=doctor.error)
     explain = command.add(commands, "explain", "what a finding of doctor means", EXPLAIN)
-    explain.add_argument("code", nargs="?", metavar="CODE", help="as G0200; none lists them all")
+    explain.add_argument(
+        "code", nargs="?", metavar="CODE", help="as G0200; G02 lists those that begin so, none lists all"
+    )
     explain.set_defaults(run=run_explain)
     for parser in (doctor, explain):
         command.add_json(parser)
@@ -171,8 +173,8 @@ def _group(group: "Group") -> dict[str, Any]:
 def run_explain(arguments: argparse.Namespace) -> int:
     from gatefw.doctor import pages
 
-    if arguments.code is None:
-        titles = pages.titles()
+    titles = pages.beginning(arguments.code or "")
+    if titles:
         print(json.dumps(titles, indent=2) if arguments.json else "\n".join(f"{a}  {b}" for a, b in titles.items()))
         return 0
     text = pages.page(arguments.code)

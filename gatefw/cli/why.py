@@ -60,6 +60,8 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from gatefw import journal_search, story
 
+    if arguments.most < 1:
+        raise Refusal(f"--most {arguments.most}: at least 1 is wanted")
     path = arguments.journal or state_dir(os.environ) / "journal.sqlite"
     listing = arguments.list or arguments.door or arguments.reason
     if listing and arguments.transit:

@@ -113,7 +113,9 @@ def keep_draft(path: Path, about: About, results: Mapping[str, Result]) -> None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise SetupError(f"{path}: a file of JSON is wanted: {error.strerror}") from error
+    except ValueError as error:
         raise SetupError(f"{path}: a file of JSON is wanted: {error}") from error
     if not isinstance(told, dict):
         raise SetupError(f"{path}: one JSON object is wanted")

@@ -104,7 +104,8 @@ def answers_in(path: Path) -> dict[str, str]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SetupError(f"{path}: a TOML file of answers is wanted: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SetupError(f"{path}: a TOML file of answers is wanted: {why}") from error
     for step, answer in table.items():
         if answer not in SAYS:
             raise SetupError(f"{path}: {step}: {answer!r} is none of {', '.join(SAYS)} (a step with dots is quoted)")

@@ -17,6 +17,13 @@ def titles() -> dict[str, str]:
     return {path.stem: _title(path) for path in sorted(FOLDER.glob("G*.md"))}
 
 
+def beginning(part: str) -> dict[str, str]:
+    """Of the first digits of a code, as `G02`, or of nothing, those that begin so; of a whole code none."""
+    if not re.fullmatch(r"[gG]0\d{0,2}|[gG]?", part.strip()):
+        return {}
+    return {code: title for code, title in titles().items() if code.startswith(part.strip().upper())}
+
+
 def page(code: str) -> str:
     """The Markdown of a code's page; `g123` is taken for G0123. Raises Refusal, with what is near."""
     wanted = _written_out(code)
