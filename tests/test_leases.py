@@ -241,6 +241,18 @@ def test_a_device_that_went_has_ended_a_passage_and_not_a_way_out() -> None:
     assert doors.reconcile(wants(None, OUT), REST, 1.0 + SETTLE_S / 2) == []
 
 
+def test_how_long_a_door_stays_released_by_itself_is_what_its_last_extension_left_and_nothing_without_one() -> None:
+    """Whoever goes on after a restart reads this: the lock still has that long, although nobody extends it."""
+    doors = leases()
+    assert doors.left_s(ENTRY, 0.0) is None
+    doors.reconcile(wants(OUT), REST, 0.0)
+    assert (doors.left_s(ENTRY, 0.25), doors.left_s(EXIT, 0.25)) == (LEASE_S - 0.25, None)
+    doors.reconcile(wants(OUT), REST, RENEW_S)
+    assert doors.left_s(ENTRY, RENEW_S) == LEASE_S
+    doors.reconcile(wants(), REST, 1.0)
+    assert doors.left_s(ENTRY, 1.0) is None
+
+
 def test_a_way_out_beside_a_door_that_nobody_can_read_begins_with_an_alarm() -> None:
     unread = replace(REST, exit=Position.UNKNOWN)
     assert leases().reconcile(wants(OUT), unread, 0.0) == [
