@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gatefw import mirror_wire
 from gatefw.config_gallery import Holds
 from gatefw.config_reading import Asks, Contents, Finding, Look, Lookup, Reading, Schema
 from gatefw.config_tables import (
@@ -26,6 +27,7 @@ from gatefw.config_tables import (
     People,
     Port,
     Recording,
+    ScreenTable,
     Timers,
     Tokens,
     Tries,
@@ -115,6 +117,10 @@ class Paths:
     def vision(self) -> Path:
         return self.run / "vision.sock"
 
+    @property
+    def mirror(self) -> Path:
+        return self.run / mirror_wire.SOCKET
+
     def key(self, store: str) -> Path:
         """The key file of a store; those of the people's stores lie beside them."""
         place = self.people if store in PEOPLES else self.state
@@ -143,6 +149,7 @@ class Config:
     recording: Recording
     gpio: Gpio | None
     vision_table: VisionTable
+    screen: ScreenTable
     vision: VisionSettings
     bus: Bus
     keys: Keeping
@@ -251,6 +258,7 @@ def _assembled(path: Path, contents: Contents) -> Config:
         recording=sections["recording"],
         gpio=sections["gpio"],
         vision_table=sections["vision"],
+        screen=sections["screen"],
         vision=_vision(contents, paths),
         bus=Bus(*(getattr(bus, name) or f"ipc://{paths.run}/{name}.sock" for name in ("events", "replay", "orders"))),
         keys=sections["keys"],
@@ -295,5 +303,6 @@ def _vision(contents: Contents, paths: Paths) -> VisionSettings:
             partitions=tuple(sections["people"].partitions.split()),
             outgrown=size.outgrown,
         ),
+        mirror=paths.mirror if sections["screen"].mirror else None,
         reversed=contents.reversed,
     )

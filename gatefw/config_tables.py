@@ -292,6 +292,13 @@ class VisionTable:
 
 
 @dataclass(frozen=True, slots=True)
+class ScreenTable:
+    """`[screen]`: of the traveller. mirror: it shows what the camera sees while somebody is looked at (`mirror_wire`)."""
+
+    mirror: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Bus:
     """`[bus]`: endpoints of the event bus; empty means a socket in the runtime directory. See docs/events.md."""
 
@@ -338,6 +345,7 @@ SECTIONS: dict[str, type] = {
     "recording": Recording,
     "gpio": Gpio,
     "vision": VisionTable,
+    "screen": ScreenTable,
     "bus": Bus,
     "keys": Keeping,
     "watcher": Watcher,
