@@ -118,15 +118,16 @@ class Leases:
         held = self._held[door]
         recorded = want not in NEEDS_COMMIT or door in self.approved
         turned = want in NEEDS_COMMIT and want is not held.purpose  # ended first, then asked for like any other
-        keep = want is not None and recorded and not turned and permits(Keep(door, want), sensed).permitted
-        if not keep and permits(Secure(door), sensed).permitted:
+        goes_on = want is not None and recorded and not turned and permits(Keep(door, want), sensed).permitted
+        kept = want if goes_on else None
+        if kept is None and permits(Secure(door), sensed).permitted:
             del self._held[door]
             self._ended_s[door] = now_s
             return [Drop(door), Ended(door)]
         begun: list[Outcome] = []
-        if keep and want is not None and want is not held.purpose:
-            held.purpose = want
-            begun = [Began(door, want, None)]
+        if kept is not None and kept is not held.purpose:
+            held.purpose = kept
+            begun = [Began(door, kept, None)]
         if now_s >= held.renew_at_s:
             held.renew_at_s = now_s + self.renew_s
             begun.append(Drive(door, self.lease_s, held.purpose))

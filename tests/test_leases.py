@@ -296,6 +296,16 @@ def test_the_time_to_confirm_does_not_run_before_the_start_without_a_device_or_u
 LETS_THROUGH = [(ENTRY, Purpose.ENTER), (EXIT, Purpose.ADMIT), (ENTRY, Purpose.EXERCISE), (EXIT, Purpose.EXERCISE)]
 
 
+def test_a_passage_that_was_denied_has_lost_its_record_and_does_not_begin_by_itself_later() -> None:
+    """Committed while the other door was just being forced: that it is shut again a moment later invites nobody."""
+    doors, forced = leases(), replace(REST, exit=Position.OPEN)
+    doors.approved[ENTRY] = Purpose.ENTER
+    denied = [Denied(ENTRY, Purpose.ENTER, Reason.OTHER_DOOR_NOT_SECURED)]
+    assert doors.reconcile(wants(Purpose.ENTER), forced, 0.0) == denied
+    assert doors.reconcile(wants(Purpose.ENTER), REST, 0.1) == []
+    assert doors.held(ENTRY) is None
+
+
 @pytest.mark.parametrize(("door", "purpose"), LETS_THROUGH)
 def test_whatever_lets_somebody_through_or_moves_a_door_for_nobody_waits_for_its_record(
     door: DoorId, purpose: Purpose
