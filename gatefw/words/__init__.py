@@ -17,7 +17,7 @@ from typing import Any
 
 from gatefw.errors import SetupError
 from gatefw.model import Phase, Reason
-from gatefw.words import officer, traveller
+from gatefw.words import officer, technician, traveller
 
 LOCALE = Path(__file__).parents[1] / "data" / "locale"
 DOMAIN = "gatefw"
@@ -51,11 +51,12 @@ OF_CODES: Mapping[str, Mapping[Any, str]] = {
 }
 """By the enum of `model` they are of, in small letters."""
 OF_OFFICERS = {"why": officer.BY_HAND, "outcome": officer.OUTCOMES, "label": officer.LABELS}
+OF_TECHNICIANS = {"technician": technician.HEADINGS}
 
 
 def messages() -> Iterator[tuple[str, str]]:
     """Every context and English text, each pair once, in the order of the tables."""
-    tables = {**OF_TRAVELLERS, **OF_CODES, **OF_OFFICERS}
+    tables = {**OF_TRAVELLERS, **OF_CODES, **OF_OFFICERS, **OF_TECHNICIANS}
     yield from dict.fromkeys((context, text) for context, table in tables.items() for text in table.values())
 
 
@@ -153,6 +154,13 @@ class Words:
         """A heading; one that is none of ours is told as it is, without its underscores."""
         text = officer.LABELS.get(key)
         return self._said("label", text) if text else key.replace("_", " ")
+
+    # ------------------------------------------------------------ for pages
+
+    def texts(self, context: str) -> dict[str, str]:
+        """Every word of a table, by its key or code; for a page that puts them where they belong by itself."""
+        table = {**OF_TRAVELLERS, **OF_CODES, **OF_OFFICERS, **OF_TECHNICIANS}[context]
+        return {str(key): self._said(context, text) for key, text in table.items()}
 
     def _said(self, context: str, english: str) -> str:
         return self._catalogue.pgettext(context, english)
