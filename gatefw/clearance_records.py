@@ -185,14 +185,8 @@ class ClearanceRecords:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._guarded():
-            self._database.execute("begin immediate")
-            try:
-                yield self._database
-            except BaseException:
-                self._database.execute("rollback")
-                raise
-            self._database.execute("commit")
+        with self._guarded(), store.transaction(self._database) as database:
+            yield database
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gatefw import store
 from gatefw.model import Fact, FactKind, Reason, RunId, Verdict
 
 SCHEMA = """
@@ -116,7 +117,7 @@ class Tally:
         if counted >= head:
             return 0
         query = "select n, at, kind, run, body from event where n > ? and n <= ? order by n"
-        with _transaction(self._database):
+        with store.transaction(self._database):
             for n, at_ns, kind, run, body in self._database.cursor().execute(query, (counted, head)):
                 fields = json.loads(body)["data"]
                 self.count(Fact(FactKind(kind), run and RunId(run), tuple(fields.items())), n, at_ns)
@@ -202,7 +203,7 @@ def rebuild(database: sqlite3.Connection) -> int:
 
     What is counted of other facts stays. The sums are the database's own work, so memory does not grow with the rows.
     """
-    with _transaction(database):
+    with store.transaction(database):
         kinds = (PASSED, REFUSED, REFERRED, ENDED, FIRST_TRY, NO_CAPTURE)
         database.execute(f"delete from day_count where what in ({','.join('?' * len(kinds))})", kinds)  # noqa: S608
         database.execute("delete from day_time")
@@ -225,16 +226,5 @@ def insert(database: sqlite3.Connection, rows: Iterable[Row]) -> None:
     """Summary rows without a journal behind them, in batches: for measuring. `rebuild` rolls them up."""
     rows = iter(rows)
     while batch := list(islice(rows, BATCH)):
-        with _transaction(database):
+        with store.transaction(database):
             database.executemany("insert into passage values (?, ?, ?, ?, ?, ?, ?, ?)", batch)
-
-
-class _transaction:  # noqa: N801  reads as a statement
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    def __enter__(self) -> None:
-        self._database.execute("begin immediate")
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._database.execute("commit" if kind is None else "rollback")

@@ -88,13 +88,8 @@ class PeopleStore:
             if self._database.in_transaction:
                 yield self._database
                 return
-            self._database.execute("begin immediate")
-            try:
-                yield self._database
-            except BaseException:
-                self._database.execute("rollback")
-                raise
-            self._database.execute("commit")
+            with store.transaction(self._database) as database:
+                yield database
 
     def forget(self, erased: bytes | None) -> None:
         """Leave no copy of these bytes that a transaction erased, in log and file. None: there was nothing.

@@ -71,14 +71,8 @@ class SeenTokens:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             try:
-                self._database.execute("begin immediate")
-                try:
-                    yield self._database
-                    self._database.execute("commit")
-                except BaseException:
-                    if self._database.in_transaction:
-                        self._database.execute("rollback")
-                    raise
+                with store.transaction(self._database) as database:
+                    yield database
             except sqlite3.Error as error:
                 raise self._lost(error) from error
 

@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gatefw.errors import StoreError
@@ -34,3 +36,19 @@ def connect(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise StoreError(f"store {path}: cannot be opened: {error}; restore it from backup or move it away") from error
     return database
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All of it or nothing, on disk when it is over; it takes the write lock first. Raises what SQLite does.
+
+    A commit that fails may leave its transaction open: it is taken back too, or what comes next would be part of it.
+    """
+    database.execute("begin immediate")
+    try:
+        yield database
+        database.execute("commit")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("rollback")
+        raise
