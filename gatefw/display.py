@@ -2,10 +2,12 @@
 
 One JSON object a line. To every screen, at once, whenever it changes, and again each BEAT_S while the lane's loop runs:
 
-    {"phase": "token_presented", "reason": null, "hint": "",
+    {"phase": "token_presented", "reason": null, "hint": "", "asks": ["confirm"], "front": null, "invites": false,
      "confirm": {"run": "...", "facts": {"document.name": "C** T** M**", "born": "1990"}}}
 
 From a screen, while it is asked: {"touch": "confirm", "run": "..."} or "decline". `confirm` is null while nobody is.
+`asks` is what the lane wants now of whom it serves (`model.Asked`), `front` of one who waits in front meanwhile, each
+null while there is nobody; `invites`: a token that is shown now begins a passage.
 What was read of a document is masked, goes nowhere else, and is forgotten with the question. A screen that does not
 read gets the newest line when it reads again, and nothing of what came between; one that says anything else is sent
 away.
@@ -23,8 +25,8 @@ from pathlib import Path
 
 from gatefw import unix_socket, wire_json
 from gatefw.errors import BadReply
-from gatefw.gate_terms import Answered, Ask, GateInput
-from gatefw.model import Answer, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId
+from gatefw.gate_terms import Answered, Ask, Asking, GateInput
+from gatefw.model import Answer, Asked, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId
 from gatefw.work_queue import WorkQueue
 
 SCREENS = 4
@@ -33,6 +35,8 @@ READ_BYTES = 4096
 BEAT_S = 0.5
 """A screen that hears nothing for some of these knows that nothing it was told is true any more."""
 TOUCHES: Mapping[str, Answer] = {"confirm": Confirmed(), "decline": Failed(Reason.DECLINED)}
+FACES = frozenset({Asked.VERIFY_FACE, Asked.VERIFY_PORTRAIT, Asked.IDENTIFY_FACE, Asked.ENROL_TRAVELLER})
+"""Questions for which somebody is looked at."""
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 _log = logging.getLogger(__name__)
@@ -96,6 +100,7 @@ class Display:
         self._told = WorkQueue("display")
         self._screens: list[_Screen] = []
         self._phase, self._reason, self._hint = Phase.RECOVERING, "", ""
+        self._asking = Asking()
         self._asked: Ask | None = None
         self._touchable = False  # one touch is an answer; more of them must not fill the gate's queue
         self._facts: dict[str, str] = {}
@@ -127,6 +132,10 @@ class Display:
             self._beat_s = now_s + BEAT_S
             self._tell(self._repeat)
 
+    def asking(self, asking: Asking) -> None:
+        """What is wanted of people now; a hint is of the face that is looked at, and of no other question."""
+        self._tell(lambda: self._set_asking(asking))
+
     def hint(self, hint: str) -> None:
         """What the traveller should do before the camera."""
         self._tell(lambda: self._set_hint(hint))
@@ -154,6 +163,11 @@ class Display:
         if phase is not Phase.TOKEN_PRESENTED:  # they have answered: whoever stands here now is somebody else
             self._asked, self._facts = None, {}
 
+    def _set_asking(self, asking: Asking) -> None:
+        self._asking = asking
+        if not FACES.intersection(asking.served or ()):
+            self._hint = ""
+
     def _repeat(self) -> None:
         self._again = True
 
@@ -177,7 +191,15 @@ class Display:
     def _line(self) -> bytes:
         confirm = None if self._asked is None else {"run": self._asked.run, "facts": self._facts}
         return wire_json.encode(
-            {"phase": self._phase.value, "reason": self._reason or None, "hint": self._hint, "confirm": confirm}
+            {
+                "phase": self._phase.value,
+                "reason": self._reason or None,
+                "hint": self._hint,
+                "asks": self._asking.served,
+                "front": self._asking.waiting,
+                "invites": self._asking.invites,
+                "confirm": confirm,
+            }
         )
 
     # ------------------------------------------------------------ the display's thread: screens

@@ -20,6 +20,7 @@ from gatefw.gate_settings import GateSettings
 from gatefw.gate_terms import (
     Answered,
     Ask,
+    Asking,
     CancelAsk,
     Committed,
     DeviceCame,
@@ -108,6 +109,7 @@ class Gate:
         self._buttons = orders.Buttons()
         self._early: Faulted | None = None  # the first fault from before the lane listened
         self._showing: Show | None = None
+        self._asking = Asking()
 
     @property
     def sensed(self) -> Sensed:
@@ -333,12 +335,16 @@ class Gate:
     # ------------------------------------------------------------ small things
 
     def _show(self) -> None:
-        """What is shown when it changes; nothing before the lane knows what it does."""
+        """What is shown, and what is asked for, when it changes; nothing before the lane knows what it does."""
         reason = self.runs.reason(self._now_s, lane_free=self.state.phase in BETWEEN_RUNS)
         showing = Show(self.state.phase, shown(reason))
         if self.senses.started and showing != self._showing:
             self._showing = showing
             self._effects.append(showing)
+        asking = self.runs.asking(self.state, self._now_s)
+        if self.senses.started and asking != self._asking:
+            self._asking = asking
+            self._effects.append(asking)
 
     def _record(self, kind: FactKind, ticket: int | None = None, **fields: str | int | float | bool) -> None:
         self._effects.append(Record(Fact(kind, self._tag, tuple(fields.items())), ticket))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gatefw.model import (
     Answer,
+    Asked,
     Beam,
     DoorId,
     Elapsed,
@@ -189,6 +190,18 @@ class Show:
     reason: Reason | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is wanted of people now: of the traveller whom the lane serves, and of one who waits in front meanwhile.
+
+    None for a passage that there is not. invites: a token that is read now begins one.
+    """
+
+    served: tuple[Asked, ...] | None = None
+    waiting: tuple[Asked, ...] | None = None
+    invites: bool = False
+
+
 HITS = frozenset(
     {
         Reason.STOP_LISTED,
@@ -245,4 +258,4 @@ class ForgetMaintenance:
 
 
 Kept = KeepLatch | ForgetLatch | KeepMaintenance | ForgetMaintenance
-Effect = Ask | CancelAsk | Record | Drive | Drop | Show | SetTimer | Tell | Kept
+Effect = Ask | CancelAsk | Record | Drive | Drop | Show | Asking | SetTimer | Tell | Kept

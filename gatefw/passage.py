@@ -121,6 +121,11 @@ class Passage:
                 return (question,)
 
     @property
+    def asking(self) -> tuple[Asked, ...]:
+        """What `asks` holds, by kind, each once."""
+        return tuple(dict.fromkeys(ASKED[type(each)] for each in self.asks))
+
+    @property
     def open(self) -> tuple[int, ...]:
         """The numbers of the questions that were asked, and are not answered yet."""
         return tuple(number for number, answer in self._answers.items() if answer is None)

@@ -29,6 +29,7 @@ from gatefw.gate import Gate
 from gatefw.gate_terms import (
     Answered,
     Ask,
+    Asking,
     CancelAsk,
     DeviceCame,
     Drive,
@@ -351,6 +352,8 @@ class Supervisor:
                 self._display.show(phase, reason)
                 self._desk.want_codes(invites)
                 self._publish_status()
+            case Asking():
+                self._display.asking(effect)
             case Tell():
                 self._publish_status()
                 self._orders.tell(effect, self.gate.state.phase.value)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from gatefw.clearance import Beginning, Clear
 from gatefw.front import Confirming, Presence
 from gatefw.gate_settings import GateSettings
-from gatefw.gate_terms import Answered, Ask, CancelAsk, LaneSensed, Record, TokenRead
+from gatefw.gate_terms import Answered, Ask, Asking, CancelAsk, LaneSensed, Record, TokenRead
 from gatefw.lane_terms import State
 from gatefw.model import (
     Confirm,
@@ -74,6 +74,11 @@ class UnderWay:
         """Whether a token that is read now begins a run; else it is nobody's, and is not kept for later."""
         may_wait = self.waiting is None and self._why_unserved(lane, now_s) is None
         return self._by_token and (lane.phase is Phase.IDLE or may_wait)
+
+    def asking(self, lane: State, now_s: float) -> Asking:
+        """What is wanted of people now."""
+        served, waiting = (None if each is None else each.asking for each in (self.served, self.waiting))
+        return Asking(served, waiting, self.takes_tokens(lane, now_s))
 
     def token_read(self, read: TokenRead, lane: State, now_s: float) -> list[Step]:
         if not self.takes_tokens(lane, now_s):

@@ -8,6 +8,7 @@ from gatefw.gate import Gate, GateSettings
 from gatefw.gate_terms import (
     Answered,
     Ask,
+    Asking,
     Committed,
     DeviceCame,
     DeviceImpaired,
@@ -136,6 +137,10 @@ class Bench:
     @property
     def phase(self) -> Phase:
         return self.gate.state.phase
+
+    @property
+    def asking(self) -> Asking:
+        return [e for e in self.effects if isinstance(e, Asking)][-1]
 
     @property
     def shows(self) -> Show:

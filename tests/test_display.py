@@ -15,8 +15,8 @@ from peers import until
 from gatefw import wire_json
 from gatefw.display import SCREENS, Display, masked
 from gatefw.errors import StoreError
-from gatefw.gate_terms import Answered, Ask, GateInput
-from gatefw.model import Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId
+from gatefw.gate_terms import Answered, Ask, Asking, GateInput
+from gatefw.model import Asked, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId
 
 ANNA = SubjectId("5" * 32)
 RUN, OTHER = RunId("a" * 16), RunId("b" * 16)
@@ -125,7 +125,8 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def test_a_screen_is_told_at_once_what_it_must_show_and_again_when_that_changes(stage: Stage) -> None:
     screen = stage.screen()
-    assert screen.line() == {"phase": "recovering", "reason": None, "hint": "", "confirm": None}
+    nobody = {"asks": None, "front": None, "invites": False, "confirm": None}
+    assert screen.line() == {"phase": "recovering", "reason": None, "hint": "", **nobody}
     stage.display.show(Phase.REFUSED, Reason.FACE_MISMATCH)
     screen.shows(phase="refused", reason="face_mismatch", hint="", confirm=None)
     stage.display.hint("come_closer")
@@ -233,3 +234,13 @@ def test_screens_beyond_the_limit_are_sent_away_and_one_that_leaves_makes_room(s
         return bool(line)
 
     until(taken)
+
+
+def test_a_hint_is_of_the_face_that_is_looked_at_and_goes_with_that_question(stage: Stage) -> None:
+    screen = stage.screen()
+    stage.display.show(Phase.VERIFYING, None)
+    stage.display.asking(Asking((Asked.VERIFY_FACE, Asked.VERIFY_FINGER)))
+    stage.display.hint("too_dark")
+    screen.shows(asks=["verify_face", "verify_finger"], hint="too_dark")
+    stage.display.asking(Asking((Asked.VERIFY_FINGER,), (Asked.LOOK_UP_RECORD,), invites=True))
+    screen.shows(asks=["verify_finger"], front=["look_up_record"], invites=True, hint="")

@@ -3,8 +3,8 @@
 import pytest
 from gate_bench import ANNA, MATCH, Bench
 
-from gatefw.gate_terms import HITS, Answered, Show, TokenRead, shown
-from gatefw.model import FaceCompared, FactKind, Failed, Ineligible, Phase, Reason, RecordFound, Token, Verdict
+from gatefw.gate_terms import HITS, Answered, Asking, Show, TokenRead, shown
+from gatefw.model import Asked, FaceCompared, FactKind, Failed, Ineligible, Phase, Reason, RecordFound, Token, Verdict
 
 
 @pytest.mark.parametrize("hit", sorted(HITS))
@@ -51,3 +51,14 @@ def test_an_admission_is_shown_when_it_is_on_disk_and_not_before() -> None:
     assert bench.shows.reason is None
     bench.commit()
     assert bench.shows == Show(Phase.EXIT_RELEASED, Reason.OK)
+
+
+def test_what_is_asked_for_is_shown_for_each_question_and_no_longer_than_it_is_open() -> None:
+    bench = Bench().idle()
+    assert bench.asking == Asking(None, None, invites=True)
+    bench.give(TokenRead("reader.front", Token(b"ANNA")))
+    assert bench.asking == Asking((Asked.LOOK_UP_RECORD,))
+    bench = Bench().inside()
+    assert bench.asking == Asking((Asked.VERIFY_FACE,))
+    bench.answer(MATCH)
+    assert bench.asking == Asking(())

@@ -8,6 +8,8 @@ from gatefw.words import Words, traveller
 
 CONFIRM = {"run": "0" * 16, "facts": {"document.name": "C*** T** M**", "document.number": "******67", "born": "1990"}}
 _TURNED_AWAY = (Phase.IDLE, Phase.REFUSED, Phase.REFERRED)
+_ADVISED = tuple({text: reason for reason, text in traveller.ADVICE.items() if reason is not Reason.OK}.values())
+"""A reason for each advice that there is."""
 
 
 def lines() -> Iterator[tuple[str, Line | None]]:
@@ -19,9 +21,7 @@ def lines() -> Iterator[tuple[str, Line | None]]:
     for hint in traveller.HINTS:
         yield f"hint-{hint.value}", _line(Phase.VERIFYING, hint=hint.value)
     for phase in _TURNED_AWAY:
-        for text, reason in {
-            text: reason for reason, text in traveller.ADVICE.items() if reason is not Reason.OK
-        }.items():
+        for reason in _ADVISED:
             yield f"{phase.value}-{reason.value}", _line(phase, reason=reason.value)
 
 

@@ -31,6 +31,7 @@ OF_TRAVELLERS: Mapping[str, Mapping[Any, str]] = {
     "prompt": traveller.PROMPTS,
     "hint": traveller.HINTS,
     "asked": traveller.ASKED,
+    "alone": traveller.ALONE,
     "button": traveller.BUTTONS,
     "fact": traveller.FACTS,
     "advice": {text: text for text in {traveller.COUNTER: None, **dict.fromkeys(traveller.ADVICE.values())}},
@@ -117,8 +118,12 @@ class Words:
         return self._said("advice", traveller.ADVICE.get(reason, traveller.COUNTER))
 
     def asked(self, request: str) -> str:
-        """What a request (the name of its class in `model`) wants of the traveller; or `presence`, of whoever comes."""
+        """What a request (the name of its class in `model`) wants of the traveller; or another of ASKED."""
         return self._said("asked", traveller.ASKED[request])
+
+    def alone(self, door: str) -> str:
+        """When the lane says nothing: `open` or `shut`, as the door behind them is; `whole` for whoever reads it."""
+        return self._said("alone", traveller.ALONE[door])
 
     def button(self, touch: str) -> str:
         """Of the traveller's screen: `confirm` or `decline`."""

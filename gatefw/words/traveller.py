@@ -51,9 +51,22 @@ ASKED: dict[str, str] = {
     "Confirm": "Is this you?",
     "AskAuthorities": "One moment, please",
     "EnrolTraveller": "Please look at the camera",
+    "both": "Please lay your finger on the scanner and look at the camera",
     "presence": "Welcome. Please step forward and look at the camera",
+    "card": "Welcome. Please hold your card to the reader",
+    "code": "Welcome. Please show your code to the reader",
+    "document": "Welcome. Please lay your document on the reader",
 }
-"""What the traveller is asked for, by the request under way; `presence`: by a lane that sees people come."""
+"""What the traveller is asked for, by the request under way; `both`: finger and face at once. From `presence` on by a
+lane that is free: one that sees people come, or has readers of one kind alone.
+"""
+
+ALONE: dict[str, str] = {
+    "open": "This lane is closed. Please leave by the door behind you. It is open",
+    "shut": "This lane is closed. Please press the call button, or wait here. Staff will help you",
+    "whole": "This lane is closed. If you are inside, press the call button or wait for staff",
+}
+"""When the lane says nothing: to who is inside, by the door behind them; `whole`: on the lane's only screen."""
 
 BUTTONS: dict[str, str] = {
     "confirm": "Yes, this is me",
