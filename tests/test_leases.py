@@ -281,6 +281,17 @@ def test_a_door_that_does_not_lock_is_nobodys_fault_where_hands_or_an_emergency_
     assert found == [None, None, None if phase in hands_off else EXIT]
 
 
+def test_a_door_that_is_released_is_open_for_as_long_as_it_takes_and_its_lock_is_awaited_only_afterwards() -> None:
+    """A refused traveller takes a minute to go: that is no lock that does not catch."""
+    doors, refused = leases(), wants(OUT)._replace(phase=Phase.REFUSED)
+    doors.reconcile(refused, REST, 0.0)
+    open_ = replace(REST, entry=Position.OPEN)
+    assert [doors.unconfirmed(refused, open_, now_s) for now_s in (0.0, 30.0, 60.0)] == [None] * 3
+    doors.reconcile(wants(), open_, 60.0)
+    found = [doors.unconfirmed(wants(), open_, 60.0 + waited_s) for waited_s in (0.0, CONFIRM_S, CONFIRM_S + 0.1)]
+    assert found == [None, None, ENTRY]
+
+
 @pytest.mark.parametrize("waits", [{"started": False}, {"healthy": False}, {"stop": True}])
 def test_the_time_to_confirm_does_not_run_before_the_start_without_a_device_or_under_stop(
     waits: dict[str, bool],

@@ -10,7 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
 
-from gatefw.model import Beam, DoorId, Occupancy, Phase, Position, Purpose, Signal
+from gatefw.lane_terms import Shape
+from gatefw.model import (
+    Beam,
+    DoorId,
+    Input,
+    Occupancy,
+    Phase,
+    Position,
+    Purpose,
+    Reason,
+    Signal,
+    Timer,
+    Verb,
+    Verdict,
+    Zone,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ("interlock", "leases", "lane", "lane_table", "lane_terms")
@@ -18,8 +33,9 @@ COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt,
     ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.In: ast.NotIn, ast.NotIn: ast.In,
 }  # fmt: skip
-WORDS = {each.__name__: [word.name for word in each] for each in (Beam, DoorId, Occupancy, Position, Purpose, Signal)}
-WORDS["P"] = [phase.name for phase in Phase]
+ENUMS = (Beam, DoorId, Input, Occupancy, Phase, Position, Purpose, Reason, Shape, Signal, Timer, Verb, Verdict, Zone)
+WORDS = {each.__name__: [word.name for word in each] for each in ENUMS}
+WORDS["P"] = WORDS["Phase"]
 NOT_DONE = ("__all__", "__slots__")
 Change = tuple[str, Callable[[], None]]
 
@@ -92,21 +108,29 @@ def _names_a_type(node: ast.AST) -> bool:
 
 def _of(node: ast.AST) -> Iterator[Change]:
     match node:
-        case ast.Compare(ops=[op]) if type(op) in COMPARED:
-            other = COMPARED[type(op)]
-            yield f"{_name(op)} becomes {_name(other())}", lambda: node.__setattr__("ops", [other()])
+        case ast.Compare(ops=ops):
+            for at, op in enumerate(ops):
+                other = COMPARED[type(op)]
+                of_which = f" before {ast.unparse(node.comparators[at])}" if len(ops) > 1 else ""
+                what = f"{_name(op)} becomes {_name(other())}{of_which}"
+                yield what, lambda at=at, other=other: ops.__setitem__(at, other())  # type: ignore[misc]
         case ast.BoolOp(op=op, values=values):
             other_op = ast.Or() if isinstance(op, ast.And) else ast.And()
             yield f"{_name(op)} becomes {_name(other_op)}", lambda: node.__setattr__("op", other_op)
             for at in range(len(values)):
-                yield f"clause left out: {ast.unparse(values[at])}", lambda at=at: values.pop(at)  # type: ignore[misc]
+                yield f"clause left out: {ast.unparse(values[at])}", lambda at=at: _without(node, values, at)  # type: ignore[misc]
         case ast.BinOp(op=ast.BitAnd() | ast.BitOr() as op, left=left, right=right):
             for kept, gone in ((left, right), (right, left)):
                 yield f"left out: {_name(op)} {ast.unparse(gone)}", lambda kept=kept: _become(node, kept)  # type: ignore[misc]
+        case ast.BinOp(op=ast.Add() | ast.Sub() as op):
+            opposite = ast.Sub() if isinstance(op, ast.Add) else ast.Add()
+            yield f"{_name(op)} becomes {_name(opposite)}", lambda: node.__setattr__("op", opposite)
         case ast.UnaryOp(op=ast.Not() | ast.Invert(), operand=operand):
             yield f"not left out: {ast.unparse(node)}", lambda: _become(node, operand)
         case ast.Constant(value=bool() as value):
             yield f"{value} becomes {not value}", lambda: node.__setattr__("value", not value)
+        case ast.Constant(value=int() | float() as value):
+            yield f"{value} becomes {value + 1}", lambda: node.__setattr__("value", value + 1)
         case ast.Attribute(value=ast.Name(id=kind), attr=word) if word in WORDS.get(kind, ()):
             words = WORDS[kind]
             other_word = words[(words.index(word) + 1) % len(words)]
@@ -115,11 +139,29 @@ def _of(node: ast.AST) -> Iterator[Change]:
             for at in range(len(elements)):
                 left_out = ast.unparse(elements[at])[:90]
                 yield f"left out: {left_out}", lambda at=at: elements.pop(at)  # type: ignore[misc]
+        case ast.Dict(keys=keys, values=entries):
+            for at, key in enumerate(keys):
+                if key is not None:
+                    yield f"entry left out: {ast.unparse(key)}", lambda at=at: (keys.pop(at), entries.pop(at))  # type: ignore[misc]
+        case ast.Match(cases=cases):
+            for case in cases:
+                never = lambda case=case: case.__setattr__("guard", ast.Constant(False))  # noqa: E731
+                yield f"case left out: {ast.unparse(case.pattern)}", never
+        case ast.MatchOr(patterns=patterns):
+            for at in range(len(patterns)):
+                yield f"left out: {ast.unparse(patterns[at])}", lambda at=at: _without(node, patterns, at)  # type: ignore[misc]
         case ast.If(test=test) | ast.IfExp(test=test):
             yield f"always: if {ast.unparse(test)}", lambda: node.__setattr__("test", ast.Constant(True))
             yield f"never: if {ast.unparse(test)}", lambda: node.__setattr__("test", ast.Constant(False))
         case ast.Expr(value=ast.Call()) | ast.Assign(targets=[ast.Attribute() | ast.Subscript()]) | ast.AugAssign():
             yield f"not done: {ast.unparse(node)}", lambda: _become(node, ast.Pass())
+
+
+def _without(node: ast.AST, operands: list[ast.AST], at: int) -> None:
+    """Leave an operand out; the last of two stands for the whole, since Python compiles no `or` of one."""
+    del operands[at]
+    if len(operands) == 1:
+        _become(node, operands[0])
 
 
 def _become(node: ast.AST, other: ast.AST) -> None:
@@ -131,5 +173,5 @@ def _become(node: ast.AST, other: ast.AST) -> None:
 
 def _name(op: ast.AST) -> str:
     words = {"IsNot": "is not", "NotIn": "not in", "NotEq": "!=", "Eq": "==", "LtE": "<=", "GtE": ">=", "Lt": "<"}
-    words |= {"Gt": ">", "BitAnd": "&", "BitOr": "|"}
+    words |= {"Gt": ">", "BitAnd": "&", "BitOr": "|", "Add": "+", "Sub": "-"}
     return words.get(type(op).__name__, type(op).__name__.lower())
