@@ -293,7 +293,7 @@ class VisionTable:
 
 @dataclass(frozen=True, slots=True)
 class ScreenTable:
-    """`[screen]`: of the traveller. mirror: it shows what the camera sees while somebody is looked at (`mirror_wire`)."""
+    """`[screen]`: of the traveller. mirror: it shows what the camera sees while it looks at them (`mirror_wire`)."""
 
     mirror: bool = False
 

@@ -36,6 +36,8 @@ It talks through `vision.sock` (see `vision_server`) and knows neither doors nor
 Where `[face] require_liveness` says so, each question about a face ends with the reason "not_live" or
 "liveness_unavailable", whoever it is, as soon as a face does not pass; no face is compared that did not.
 
+Where `[screen] mirror` says so, a question about a face is seen on the traveller's screen: `vision_mirror`.
+
 The socket has a thread, each camera has one, and there is this one, which alone touches models and gallery and never
 waits longer than a twentieth of a second while a face is looked at, so that its deadline holds. Killed at any moment it
 leaves a whole gallery and a socket that the next one replaces.
@@ -64,6 +66,8 @@ from gatefw.keys import load_or_create
 from gatefw.notify import Notifier, Turns
 from gatefw.ports import Camera
 from gatefw.vision_feed import Eyes, Feeds
+from gatefw.vision_look import NO_GLASS, Glass
+from gatefw.vision_mirror import Mirror
 from gatefw.vision_server import Server
 from gatefw.vision_settings import CameraPlace, VisionSettings
 from gatefw.vision_worker import Vision
@@ -86,7 +90,10 @@ def serve(settings: VisionSettings, child: bool) -> None:
         only = front.keys() == inside.keys()
         identify = faces if only else stack.enter_context(closing(Feeds(front))) if front else None
         seen_by = Eyes(faces, codes, identify)
-        vision = Vision(settings, chain, gallery, seen_by, server, judge=judge, turned=Turns(Notifier()).took)
+        glass = _mirror(settings, stack)
+        vision = Vision(
+            settings, chain, gallery, seen_by, server, judge=judge, turned=Turns(Notifier()).took, glass=glass
+        )
         _stop_at_signals(vision)
         if child:
             threading.Thread(target=_stop_with_parent, args=(vision,), name="parent", daemon=True).start()
@@ -135,6 +142,17 @@ def _judge(settings: VisionSettings) -> Judge | None:
         return None
     how = Runtime(settings.runtime), Delegate(settings.delegate)
     return AttackDetector.load(settings.models, settings.pad, *how).judge
+
+
+def _mirror(settings: VisionSettings, stack: ExitStack) -> Glass:
+    """What the traveller's screen may see, where the lane file says so; no lane closes because it cannot be had."""
+    if settings.mirror is None:
+        return NO_GLASS
+    try:
+        return stack.enter_context(closing(Mirror(settings.mirror)))
+    except SetupError as error:
+        logging.getLogger(__name__).error("mirror: %s; the lane goes on without one", error)
+        return NO_GLASS
 
 
 def _stop_at_signals(vision: Vision) -> None:

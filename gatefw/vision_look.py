@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from gatefw.biometrics.chain import Chain, Probe
 from gatefw.biometrics.liveness import Judge
 from gatefw.biometrics.quality import Quality
 from gatefw.biometrics.sight import Hint, Look
+from gatefw.mirror_wire import Place
 from gatefw.model import Reason
 from gatefw.vision_feed import Feeds, Seen
 from gatefw.vision_server import Asked
@@ -19,6 +20,37 @@ TELL_S = 0.25
 """A camera's quality is told no more often: it is for people to look at, and may be lost."""
 
 Ended = TypeVar("Ended")
+
+
+class Glass(Protocol):
+    """Who may see what is looked at: `vision_mirror.Mirror`. Nothing here makes the look wait."""
+
+    def begin(self, place: Place, now_s: float) -> None: ...
+
+    def offer(self, seen: Seen) -> None: ...
+
+    def faced(self, seen: Seen) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class NoGlass:
+    """A lane without a mirror."""
+
+    def begin(self, place: Place, now_s: float) -> None:
+        """Nobody sees it."""
+
+    def offer(self, seen: Seen) -> None:
+        """Nobody sees it."""
+
+    def faced(self, seen: Seen) -> None:
+        """Nobody sees it."""
+
+    def end(self) -> None:
+        """Nobody saw it."""
+
+
+NO_GLASS = NoGlass()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,13 +69,25 @@ class Looking(Generic[Ended]):
     judge: Judge | None = None
     told_s: dict[str, float] = field(default_factory=dict)
 
-    def step(self, chain: Chain, now_s: Callable[[], float]) -> dict[str, object] | None:
+    @property
+    def place(self) -> Place:
+        """Who is found among many stands before the door, everybody else inside."""
+        return Place.FRONT if self.asked.do == "identify" else Place.INSIDE
+
+    def step(self, chain: Chain, now_s: Callable[[], float], glass: Glass = NO_GLASS) -> dict[str, object] | None:
         """One frame, if one comes soon; the last word on the question once there is one. Hints are sent from here."""
         seen = self.feeds.take(LOOK_S)
         found: Hint | Ended | None = None
+        if seen is not None:
+            glass.offer(seen)
         if seen is not None and self.look.wants(seen.frame.captured_s):
             rgb = np.asarray(seen.frame.rgb)
-            probe = chain.probe(rgb, lambda quality: self._tell(quality, seen))
+
+            def judged(quality: Quality) -> None:
+                glass.faced(seen)
+                self._tell(quality, seen)
+
+            probe = chain.probe(rgb, judged)
             if self.judge is not None and isinstance(probe, Probe):
                 alive = self.judge(rgb, probe.face)
                 if alive is not Reason.OK:

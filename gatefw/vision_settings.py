@@ -51,8 +51,8 @@ class VisionSettings:
     require_liveness: every face is judged by the model `pad` before it is compared (`liveness`).
     twice_most: among so many people at most an enrolment asks whose face is enrolled already. The strictest threshold
     has an FMR of 1e-4: among more than 1,000, every tenth traveller would have a stranger's name, and an officer who is
-    told so all day looks no more. reversed: the cameras are those of the lane the other way round. mirror: the socket on which
-    the traveller's screen is given pictures (`vision_mirror`); None for a lane without.
+    told so all day looks no more. reversed: the cameras are those of the lane the other way round. mirror: the
+    socket on which the traveller's screen is given pictures (`vision_mirror`); None for a lane without.
     """
 
     socket: Path

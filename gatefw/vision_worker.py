@@ -22,7 +22,7 @@ from gatefw.model import Reason
 from gatefw.vision_faces import Faces, Reply
 from gatefw.vision_feed import OVERDUE_S, Eyes
 from gatefw.vision_gallery import Enrolment
-from gatefw.vision_look import LOOK_S, Looking
+from gatefw.vision_look import LOOK_S, NO_GLASS, Glass, Looking
 from gatefw.vision_server import Asked, Client, Connected, Gone, Server
 from gatefw.vision_settings import VisionSettings
 from gatefw.vision_wire import PEOPLE_MAX
@@ -49,8 +49,9 @@ class Vision:
         wall_s: Callable[[], float] = time.time,
         judge: Judge | None = None,
         turned: Callable[[], None] = lambda: None,
+        glass: Glass = NO_GLASS,
     ) -> None:
-        self._turned = turned
+        self._turned, self._glass = turned, glass
         self._chain, self._server, self._eyes, self._now_s = chain, server, eyes, now_s
         many = settings.searched
         most = max(many.most, settings.twice_most) if many.outgrown == "close" else PEOPLE_MAX
@@ -150,6 +151,7 @@ class Vision:
             return True
         if isinstance(reply, Looking):
             self._running = reply
+            self._glass.begin(reply.place, self._now_s())
             reply.feeds.want(True)
         elif reply is not None:
             asked.client.send({"id": asked.number, "done": reply})
@@ -173,7 +175,7 @@ class Vision:
 
     def _look(self, running: Looking[Any]) -> None:
         """One frame of the running question, if one comes soon."""
-        if self._reply(running.asked, lambda: running.step(self._chain, self._now_s)):
+        if self._reply(running.asked, lambda: running.step(self._chain, self._now_s, self._glass)):
             self._rest(running)
 
     def _seek_codes(self, wanted: bool) -> None:
@@ -198,6 +200,7 @@ class Vision:
 
     def _rest(self, running: Looking[Any]) -> None:
         self._running = None
+        self._glass.end()
         running.feeds.want(False)
 
     def _end_running(self, why: str) -> None:

@@ -1,0 +1,237 @@
+"""The mirror: what the camera sees, to whoever waits for it, while somebody is looked at and at no other time."""
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from peers import until
+
+from gatefw.biometrics.runtime import Picture
+from gatefw.errors import SetupError
+from gatefw.mirror_wire import BYTES_MAX, Place, Shown, decode
+from gatefw.ports import Frame
+from gatefw.vision_feed import Seen
+from gatefw.vision_mirror import FACED_S, WAITING, Choice, Mirror, Pace
+
+WAIT_S = 30.0
+INSIDE, LOW = "camera.inside", "camera.low"
+
+
+class Screen:
+    """Connected, and what it was given."""
+
+    def __init__(self, path: Path) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(WAIT_S)
+        self.sock.connect(str(path))
+
+    def given(self) -> bytes:
+        """Until it is hung up on."""
+        told = b""
+        with self.sock:
+            while chunk := self.sock.recv(BYTES_MAX):
+                told += chunk
+        return told
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is a picture to read, or it was hung up on."""
+        self.sock.setblocking(False)
+        try:
+            self.sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        finally:
+            self.sock.settimeout(WAIT_S)
+        return True
+
+
+class Bench:
+    """A mirror, and a look whose frames the test makes: one each sixtieth of a second, by a clock of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.now_s, self.mirror = path, 100.0, Mirror(path)
+
+    def look(self, place: Place = Place.INSIDE) -> None:
+        self.mirror.begin(place, self.now_s)
+
+    def take(self, level: int = 90, camera: str = INSIDE, width: int = 640, height: int = 480) -> None:
+        self.now_s += 1 / 60
+        rgb: Picture = np.full((height, width, 3), level, np.uint8)
+        self.mirror.offer(Seen(camera, Frame(memoryview(rgb), self.now_s), repeated=False))
+
+    def shown(self, screen: Screen, level: int = 90) -> Shown:
+        """What a screen that waits is given while the look goes on."""
+
+        def looked() -> bool:
+            self.take(level)
+            return screen.answered
+
+        until(looked, "a picture", WAIT_S)
+        return decode(screen.given())
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "mirror" / "mirror.sock")
+    with closing(made.mirror):
+        yield made
+    assert not made.path.exists()
+
+
+def test_a_screen_is_given_a_small_grey_picture_of_whoever_is_looked_at(bench: Bench) -> None:
+    bench.look(Place.FRONT)
+    assert bench.shown(Screen(bench.path)) == Shown(Place.FRONT, 320, 240, bytes([90]) * 320 * 240)
+
+
+def test_a_camera_that_gives_grey_as_well_is_shown_by_that_and_a_tall_picture_stays_tall(bench: Bench) -> None:
+    bench.look()
+    rgb: Picture = np.zeros((100, 100, 3), np.uint8)
+    luma: Picture = np.full((640, 360), 200, np.uint8)
+    screen = Screen(bench.path)
+
+    def looked() -> bool:
+        bench.now_s += 1
+        bench.mirror.offer(Seen(INSIDE, Frame(memoryview(rgb), bench.now_s, memoryview(luma)), repeated=False))
+        return screen.answered
+
+    until(looked, "a picture", WAIT_S)
+    assert decode(screen.given()) == Shown(Place.INSIDE, 180, 320, bytes([200]) * 180 * 320)
+
+
+def test_while_nobody_is_looked_at_a_screen_is_hung_up_on_at_once(bench: Bench) -> None:
+    assert Screen(bench.path).given() == b""
+    bench.look()
+    bench.mirror.end()
+    bench.take()
+    assert Screen(bench.path).given() == b""
+
+
+def test_a_screen_that_waits_when_the_look_ends_is_hung_up_on_without_a_picture(bench: Bench) -> None:
+    bench.look()
+    bench.shown(Screen(bench.path))
+    screen = Screen(bench.path)
+    bench.mirror.end()
+    assert screen.given() == b""
+
+
+def test_of_one_look_no_picture_comes_into_the_next(bench: Bench) -> None:
+    """Anna is looked at until nobody waits any more; then Bert steps in, and the screen asks again."""
+    bench.look()
+    bench.shown(Screen(bench.path), level=60)
+    for _ in range(20):
+        bench.take(level=60)
+    bench.mirror.end()
+    bench.look()
+    assert set(bench.shown(Screen(bench.path), level=200).grey) == {200}
+
+
+def test_a_frame_from_before_the_look_is_not_shown(bench: Bench) -> None:
+    bench.mirror.begin(Place.INSIDE, bench.now_s + 1.0)  # sixty frames further on
+    shown = Screen(bench.path)
+    for level in (*[10] * 58, *[90] * 20):
+        bench.take(level)
+
+    def looked() -> bool:
+        bench.take()
+        return shown.answered
+
+    until(looked, "a picture", WAIT_S)
+    assert set(decode(shown.given()).grey) == {90}
+
+
+def test_a_screen_that_reads_nothing_and_one_that_talks_hold_nobody_up(bench: Bench) -> None:
+    bench.look()
+    deaf, talks = Screen(bench.path), Screen(bench.path)
+    with deaf.sock, talks.sock:
+        talks.sock.send(b"GET / HTTP/1.1\r\n" * 100)
+        for level in (90, 91, 92):
+            assert set(bench.shown(Screen(bench.path), level).grey) == {level}
+
+
+def test_no_more_than_a_few_wait_and_who_leaves_makes_room(bench: Bench) -> None:
+    bench.look()
+    some = [Screen(bench.path) for _ in range(WAITING)]
+    assert Screen(bench.path).given() == b""
+    for each in some:
+        each.sock.close()
+
+    def given() -> bytes:
+        screen = Screen(bench.path)
+
+        def answered() -> bool:
+            bench.take()
+            return screen.answered
+
+        until(answered, "an answer", WAIT_S)
+        return screen.given()
+
+    assert decode(until(given, "room for another", WAIT_S)).place is Place.INSIDE
+
+
+def test_pictures_are_made_for_nobody_but_who_waits(bench: Bench) -> None:
+    """A frame of no shape would be the mirror's end, were it looked at."""
+    bench.look()
+    for _ in range(100):
+        bench.take(width=0, height=0)
+    bench.shown(Screen(bench.path))
+
+
+def test_a_mistake_costs_the_mirror_and_not_the_look(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.look()
+    screen = Screen(bench.path)
+
+    def looked() -> bool:
+        bench.take(width=0, height=0)
+        return screen.answered
+
+    with caplog.at_level(logging.ERROR):
+        until(looked, "the end of the mirror", WAIT_S)
+    assert screen.given() == b""
+    assert "there is none until vision is started again" in caplog.text
+    bench.take()
+    bench.mirror.end()
+
+
+def test_it_is_open_to_its_group_alone_and_replaces_that_of_a_dead_process(tmp_path: Path) -> None:
+    path = tmp_path / "mirror.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
+        dead.bind(str(path))
+    with closing(Mirror(path)):
+        assert path.stat().st_mode & 0o777 == 0o660
+
+
+def test_where_it_cannot_be_it_says_why(tmp_path: Path) -> None:
+    (tmp_path / "mirror").write_text("a file")
+    with pytest.raises(SetupError, match="cannot be made"):
+        Mirror(tmp_path / "mirror" / "mirror.sock")
+
+
+@pytest.mark.parametrize("fps", [5, 12, 15, 30, 60, 1000])
+def test_ten_pictures_a_second_are_shown_and_no_more_however_many_there_are(fps: int) -> None:
+    pace = Pace(0.0)
+    shown = sum(pace.due(n / fps) for n in range(10 * fps))
+    assert min(10 * fps, 98) <= shown <= 101
+
+
+def test_after_a_pause_no_picture_is_made_up_for() -> None:
+    pace = Pace(0.0)
+    assert pace.due(0.0)
+    assert [pace.due(60.0 + n / 100) for n in range(10)].count(True) <= 2
+
+
+def test_of_two_cameras_the_one_that_sees_the_face_is_shown_and_stays_while_it_does() -> None:
+    choice = Choice()
+    assert choice.shows(INSIDE, 1.0)
+    assert not choice.shows(LOW, 1.0)
+    choice.faced(LOW, 1.1)  # a child stands there
+    assert choice.shows(LOW, 1.2)
+    choice.faced(INSIDE, 1.3)  # whose forehead the upper one sees
+    assert not choice.shows(INSIDE, 1.4)
+    assert choice.shows(LOW, 1.4)
+    assert choice.shows(INSIDE, 1.2 + FACED_S)
+    assert not choice.shows(LOW, 1.3 + FACED_S)
