@@ -17,7 +17,7 @@ from typing import Any
 
 from gatefw.errors import SetupError
 from gatefw.model import Phase, Reason
-from gatefw.words import officer, technician, traveller
+from gatefw.words import console, officer, technician, traveller
 
 LOCALE = Path(__file__).parents[1] / "data" / "locale"
 DOMAIN = "gatefw"
@@ -51,7 +51,12 @@ OF_CODES: Mapping[str, Mapping[Any, str]] = {
     "verb": officer.VERBS,
 }
 """By the enum of `model` they are of, in small letters."""
-OF_OFFICERS = {"why": officer.BY_HAND, "outcome": officer.OUTCOMES, "label": officer.LABELS}
+OF_OFFICERS: Mapping[str, Mapping[Any, str]] = {
+    "why": officer.BY_HAND,
+    "outcome": officer.OUTCOMES,
+    "label": officer.LABELS,
+    "console": console.ALL,
+}
 OF_TECHNICIANS = {"technician": technician.HEADINGS}
 
 
