@@ -7,7 +7,7 @@ from gatefw import __version__, health_message
 from gatefw.bus_keys import Permission
 from gatefw.bus_orders import NONCE, NONCE_S, permissions
 from gatefw.control import EXPIRES_S, LONGEST_S, Rejection
-from gatefw.events import EPOCH
+from gatefw.events import EPOCH, TECHNICIAN
 from gatefw.model import Phase
 
 ASYNCAPI = "3.0.0"
@@ -129,6 +129,7 @@ def _messages() -> dict[str, object]:
         "args": {"type": "object"},
         "expires_s": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_S, "default": EXPIRES_S},
         "expects": {"enum": [phase.value for phase in Phase]},
+        "name": {"type": "string", "pattern": f"^(?:{TECHNICIAN.pattern})$"},
     }
     done = {"id": request_id, "ok": {"const": True}, "result": {"type": "object"}}
     rejected = {
@@ -152,7 +153,7 @@ def _messages() -> dict[str, object]:
         "replayBad": _frames("BAD", "`BAD`"),
         "nonceRequest": _json("nonce", "Asks for a nonce.", {"id": request_id, "verb": {"const": NONCE}}),
         "order": _json(
-            "order", f"Worth nothing {NONCE_S:.0f} s after its nonce.", order, {"args", "expires_s", "expects"}
+            "order", f"Worth nothing {NONCE_S:.0f} s after its nonce.", order, {"args", "expires_s", "expects", "name"}
         ),
         "done": _json("done", "The outcome; of a nonce, `nonce` and `lives_s`.", done),
         "rejected": _json("rejected", "It had no effect, or none that is known.", rejected),

@@ -197,42 +197,82 @@ def _events(
         yield from question.answers(sequence)
 
 
+class Orders:
+    """The way for orders, kept open: for whoever gives many. One thread alone; `close` it."""
+
+    def __init__(self, key: ClientKey) -> None:
+        self._key, self._asked = key, 0
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._door: _Door | None = None
+
+    def close(self) -> None:
+        self._shut()
+        self._context.term()
+
+    def give(
+        self,
+        verb: str,
+        args: Mapping[str, object] | None = None,
+        timeout_s: float = EXPIRES_S,
+        expects: Phase | None = None,
+        name: str = "",
+    ) -> dict[str, Any]:
+        """As `order`. After no answer the connection is another one: what waits in the old has come too late."""
+        try:
+            ends_s = time.monotonic() + timeout_s + 1.0  # the gate's own "expired" says more than our silence
+            nonce = outcome(self._ask({"verb": "nonce"}, ends_s), verb, self._key.orders).get("nonce")
+            request = {"verb": verb, "args": dict(args or {}), "expires_s": timeout_s, "nonce": nonce}
+            if expects is not None:
+                request["expects"] = expects.value
+            if name:
+                request["name"] = name
+            return outcome(self._ask(request, ends_s), verb, self._key.orders)
+        except (DeviceLost, BadReply):
+            self._shut()
+            raise
+
+    def _shut(self) -> None:
+        closing, self._door = self._door, None
+        if closing is not None:
+            closing.close()
+
+    def _ask(self, request: Mapping[str, object], ends_s: float) -> Mapping[str, Any]:
+        """The answer to one request. Nothing is asked twice: who hears nothing does not know whether it was done."""
+        if self._door is None:
+            self._door = _Door(self._context, zmq.DEALER, self._key.orders, self._key)
+        door, poller = self._door, zmq.Poller()
+        poller.register(door.socket, zmq.POLLIN)
+        poller.register(door.monitor, zmq.POLLIN)
+        self._asked += 1
+        door.socket.send(wire_json.encode({"id": self._asked, **request}))
+        while (left_s := ends_s - time.monotonic()) > 0:
+            poller.poll(int(left_s * 1000) + 1)
+            door.check()
+            if door.socket.poll(0):
+                return wire_json.decode(door.socket.recv())
+        raise DeviceLost(
+            f"gatefw at {self._key.orders}: {request['verb']} got no answer; is `gatefw run` running there, and is the "
+            "gate's own key still the one in our file (`gatefw keys show-server`)?"
+        )
+
+
 def order(
     key: ClientKey,
     verb: str,
     args: Mapping[str, object] | None = None,
     timeout_s: float = EXPIRES_S,
     expects: Phase | None = None,
+    name: str = "",
 ) -> dict[str, Any]:
     """Give one order over the bus and return its result; it is worth nothing after `timeout_s`, or a second time.
+
+    `name`: who orders it, where several people order with one key.
 
     Raises Refusal (the gate said no, or does not know the key), DeviceLost (nobody answers there, or not in time),
     BadReply (something else answers).
     """
-    with zmq.Context() as context, contextlib.closing(_Door(context, zmq.DEALER, key.orders, key)) as door:
-        ends_s = time.monotonic() + timeout_s + 1.0  # the gate's own "expired" says more than our silence
-        nonce = outcome(_asked(door, key, {"id": 1, "verb": "nonce"}, ends_s), verb, key.orders).get("nonce")
-        request = {"id": 2, "verb": verb, "args": dict(args or {}), "expires_s": timeout_s, "nonce": nonce}
-        if expects is not None:
-            request["expects"] = expects.value
-        return outcome(_asked(door, key, request, ends_s), verb, key.orders)
-
-
-def _asked(door: _Door, key: ClientKey, request: Mapping[str, object], ends_s: float) -> Mapping[str, Any]:
-    """The answer to one request. Nothing is asked twice: whoever hears nothing does not know whether it was done."""
-    poller = zmq.Poller()
-    poller.register(door.socket, zmq.POLLIN)
-    poller.register(door.monitor, zmq.POLLIN)
-    door.socket.send(wire_json.encode(request))
-    while (left_s := ends_s - time.monotonic()) > 0:
-        poller.poll(int(left_s * 1000) + 1)
-        door.check()
-        if door.socket.poll(0):
-            return wire_json.decode(door.socket.recv())
-    raise DeviceLost(
-        f"gatefw at {key.orders}: {request['verb']} got no answer; is `gatefw run` running there, and is the gate's "
-        "own key still the one in our file (`gatefw keys show-server`)?"
-    )
+    with contextlib.closing(Orders(key)) as orders:
+        return orders.give(verb, args, timeout_s, expects, name)
 
 
 def _event(body: bytes) -> dict[str, Any]:

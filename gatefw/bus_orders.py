@@ -30,7 +30,7 @@ from gatefw.control import (
     understand,
 )
 from gatefw.errors import BadReply, GateError
-from gatefw.events import ORDERS
+from gatefw.events import ORDERS, TECHNICIAN
 from gatefw.model import Fact, FactKind, Reason, Verb
 
 NONCE = "nonce"
@@ -63,6 +63,11 @@ class Asked:
     nonce: str = ""
 
 
+def written_by_bus(order: Order) -> bool:
+    """Whether an order that is refused is journalled here, and by nobody else."""
+    return order.by.startswith("bus-") and order.verb not in WRITTEN
+
+
 def decode(payload: bytes, by: str) -> tuple[RequestId, Asked | Rejected]:
     """The request in one message, or why it is none, with its id when it has one."""
     try:
@@ -77,7 +82,10 @@ def decode(payload: bytes, by: str) -> tuple[RequestId, Asked | Rejected]:
     nonce = message.pop("nonce", None)
     if not isinstance(nonce, str) or len(nonce) != 32:
         return request_id, Rejected(Rejection.MALFORMED, f"{NONCE}: the 32 digits that the verb {NONCE} answers")
-    order = understand(message, by, 0.0)
+    name = message.pop("name", None)
+    if name is not None and not TECHNICIAN.fits(name):
+        return request_id, Rejected(Rejection.MALFORMED, f"name: who orders it, in a short code: {TECHNICIAN.says}")
+    order = understand(message, by if name is None else f"{by}/{name}", 0.0)
     if isinstance(order, Order) and order.verb in LANE and order.expects is None:
         return request_id, Rejected(Rejection.MALFORMED, "expects: over the bus, the phase that you believe it is in")
     return request_id, order if isinstance(order, Rejected) else Asked(order, nonce)

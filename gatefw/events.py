@@ -109,9 +109,11 @@ def _any(words: type[StrEnum]) -> Word:
 
 # A run of four digits is where a document number begins: no device of ours is called so.
 DEVICE = Code(r"(?!.*[0-9]{4})[a-z0-9_.\-]{1,40}", "a device's name in the lane file")
+_BUS = r"bus-(?!.*[0-9]{4})[a-z][a-z0-9\-]{0,29}(/[a-z][a-z0-9\-]{0,29})?"
 OPERATOR = Code(
-    r"uid-[0-9]{1,10}|key-switch|lane|bus-(?!.*[0-9]{4})[a-z][a-z0-9\-]{0,29}",
-    "who ordered it: a user of this machine by number, whoever has the key, the lane by itself, a bus key by name",
+    rf"uid-[0-9]{{1,10}}|key-switch|lane|{_BUS}",
+    "who ordered it: a user of this machine by number, whoever has the key, the lane by itself, a bus key by name, and "
+    "behind it who said so there, by initials or badge",
 )
 TECHNICIAN = Code(
     r"(?!.*[0-9]{4})[a-z][a-z0-9\-]{0,29}", "initials or a badge of a technician in small letters; never a full name"

@@ -109,8 +109,9 @@ time of an order, `expires_s` ({expires_s:.0f} where none is given), runs from w
 gate's clock: an order that was held back or kept has no effect. `expects` is the phase in which you believe the
 lane to be; orders to the lane are refused without it, or in another. Nothing is kept for later, and nothing is done
 twice; who hears no answer asks for the `status`. What is ordered is journalled as `operator.ordered` by `bus-NAME`,
-refused or not; of one key {burst} at once, then one each second, the rest being refused unheard. `gatefw lane` and
-`gatefw status` do it with `--key FILE`.
+refused or not; of one key {burst} at once, then one each second, the rest being refused unheard. Where
+several people order with one key, `name` says who it is, by initials or badge, and the journal has `bus-NAME/who`.
+`gatefw lane` and `gatefw status` do it with `--key FILE`.
 
 | a key that may | orders |
 |---|---|

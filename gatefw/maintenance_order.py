@@ -19,7 +19,7 @@ def asked(verb: Verb, args: Mapping[str, Any], by: str) -> Stay | None:
         return None
     if unknown := args.keys() - {"name", "why", "seconds"}:
         raise Refusal(f"{verb.value}: name, why and seconds are wanted; {len(unknown)} that do not belong were given")
-    key = by.removeprefix("bus-") if by.startswith("bus-") and verb is BEGINS else ""
+    key = by.removeprefix("bus-").rpartition("/")[2] if by.startswith("bus-") and verb is BEGINS else ""
     name, why, seconds = args.get("name", key), args.get("why", ""), args.get("seconds")
     if (verb is BEGINS or name) and not TECHNICIAN.fits(name):
         raise Refusal(f"{verb.value}: name: who works there is wanted, in a short code: {TECHNICIAN.says}")

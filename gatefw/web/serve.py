@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 from contextlib import closing
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -16,6 +17,7 @@ DRAIN_S = 1
 def bound(host: str, port: int, option: str = "--port", anywhere: bool = False) -> socket.socket:
     """A socket that listens there; port 0: one that is free. Raises SetupError, which names `option`.
 
+    Who connects before somebody serves waits, so that its address may be told at once.
     An address that others can reach is taken only with `anywhere`.
     """
     try:
@@ -29,6 +31,7 @@ def bound(host: str, port: int, option: str = "--port", anywhere: bool = False) 
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()
     except (OSError, OverflowError) as error:
         listener.close()
         why = getattr(error, "strerror", None) or str(error)
@@ -36,8 +39,9 @@ def bound(host: str, port: int, option: str = "--port", anywhere: bool = False) 
     return listener
 
 
-def serve(app: ASGIApp, listener: socket.socket) -> None:
-    """Until a signal; nothing of who asked for what is logged."""
+def serve(app: ASGIApp, listener: socket.socket, tls: tuple[Path, Path] | None = None) -> None:
+    """Until a signal; nothing of who asked for what is logged. tls: files of a certificate and its key, both PEM."""
+    certificate, key = tls or (None, None)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -47,6 +51,8 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
         ws="none",
         timeout_graceful_shutdown=DRAIN_S,
         timeout_keep_alive=30,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
         limit_concurrency=64,
     )
     with closing(listener):

@@ -1,0 +1,16 @@
+"""The officer's console: a row of lanes in a browser, and orders to them.
+
+    setting    its file: lanes with the keys to them, officers, where it listens
+    lanes      what the lanes said in, rows and alarms out; pure
+    link       follows the lanes and gives them orders, over the bus, with the console's key
+    officers   who may log in: names, hashes of passwords, how long somebody waits who tries
+    sessions   who is logged in
+    server     the page and what it asks, for one browser or several
+
+A lane knows the console by its key and journals each order with that and the officer's name: the console itself writes
+nothing down, and forgets everybody when it ends.
+"""
+
+from pathlib import Path
+
+FILES = Path(__file__).parents[1] / "data" / "console"

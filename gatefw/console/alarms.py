@@ -1,0 +1,151 @@
+"""A lane's alarms as its events tell them: how urgent each is, what ends it, and who acknowledged it. Pure.
+
+Four priorities, as alarm systems for operators have them (IEC 62682). One that is over goes from the list by itself,
+but for the two highest, which stay until an officer acknowledged them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from gatefw.model import FactKind, Phase, Reason, Verdict
+
+KEPT = 64
+"""Of one lane; more, and of the least urgent the oldest goes."""
+Table = Mapping[str, Any]
+
+
+class Priority(StrEnum):
+    """In the order in which an officer turns to them."""
+
+    EMERGENCY = "emergency"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+RANK = {priority: rank for rank, priority in enumerate(Priority)}
+RAISED: Mapping[str, Priority] = {
+    Reason.FIRE: Priority.EMERGENCY,
+    Reason.EVACUATED: Priority.EMERGENCY,
+    **dict.fromkeys(
+        (
+            Reason.CALLED,
+            Reason.WILL_NOT_LEAVE,
+            Reason.UNCLEARED_EXIT,
+            Reason.INTRUSION,
+            Reason.TAMPERED,
+            Reason.DOOR_FORCED,
+            Reason.DOOR_UNCONFIRMED,
+            Reason.OTHER_DOOR_UNKNOWN,
+            Reason.JOURNAL_BROKEN,
+            Reason.SOFTWARE,
+        ),
+        Priority.HIGH,
+    ),
+    **dict.fromkeys(
+        (
+            Reason.DEVICE_LOST,
+            Reason.DEVICE_AWAY,
+            Reason.DEVICE_WRONG,
+            Reason.DEVICE_NOT_SET_UP,
+            Reason.DEVICE_STUCK,
+            Reason.DEVICE_FLOODS,
+            Reason.CAMERA_DARK,
+            Reason.CAMERA_BLINDED,
+            Reason.CAMERA_COVERED,
+            Reason.CAMERA_FROZEN,
+            Reason.JOURNAL_FILLING,
+            Reason.MAINTENANCE,
+            Reason.SCORES_DRIFT,
+            Reason.GALLERY_DAMAGED,
+            Reason.GALLERY_TOO_LARGE,
+        ),
+        Priority.LOW,
+    ),
+}
+"""Of a reason that is not here: MEDIUM."""
+AT_REST = {Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.MAINTENANCE}
+SILENT_ALARM, ACKNOWLEDGED = "alarm.silent", "alarm.acknowledged"
+RESET, REST, COUNTER, SEEN = "reset", "rest", "counter", "seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """number: of the event that raised it. by: who acknowledged it. ends: RESET of what is latched, REST of the lane,
+    COUNTER (its run is cleared), SEEN (acknowledged), or the name of the device that is lost.
+    """
+
+    number: int
+    reason: str
+    priority: Priority
+    at_s: float
+    ends: str
+    run: str = ""
+    by: str | None = None
+    over: bool = False
+
+    @property
+    def stays(self) -> bool:
+        return not self.over or (self.by is None and self.priority in (Priority.EMERGENCY, Priority.HIGH))
+
+
+def after(alarms: tuple[Alarm, ...], kind: str, number: int, run: str, data: Table, at_s: float) -> tuple[Alarm, ...]:
+    """The alarms after one more event, whose kind is one of `model.FactKind` or of another version's."""
+    now = [_changed(each, kind, run, data) for each in alarms]
+    if (raised := _raised(kind, number, run, data, at_s)) is not None:
+        now.append(raised)
+    kept = [each for each in now if each.stays]
+    while len(kept) > KEPT:
+        kept.remove(max(kept, key=lambda each: (RANK[each.priority], -each.at_s)))
+    return tuple(kept)
+
+
+def told(alarm: Alarm, now_s: float, referred_s: float) -> dict[str, object] | None:
+    """As the page has it; None for a referral that is so long ago that nobody is on the way to the counter any more."""
+    since_s = max(0.0, now_s - alarm.at_s)
+    if alarm.ends == COUNTER and since_s >= referred_s:
+        return None
+    return {
+        "number": alarm.number,
+        "priority": alarm.priority.value,
+        "reason": alarm.reason,
+        "since_s": round(since_s, 1),
+        "by": alarm.by,
+        "over": alarm.over,
+        "run": alarm.run or None,
+    }
+
+
+def _raised(kind: str, number: int, run: str, data: Table, at_s: float) -> Alarm | None:
+    reason = data.get("reason")
+    reason = reason if isinstance(reason, str) and reason in set(Reason) else "unknown"
+    if kind == SILENT_ALARM:
+        return Alarm(number, "silent_alarm", Priority.EMERGENCY, at_s, SEEN)
+    match kind:
+        case FactKind.FAULT_LATCHED:
+            urgent = reason in (Reason.FIRE, Reason.EVACUATED)
+            return Alarm(number, reason, Priority.EMERGENCY if urgent else Priority.HIGH, at_s, RESET, run)
+        case FactKind.ALARM_RAISED:
+            return Alarm(number, reason, RAISED.get(reason, Priority.MEDIUM), at_s, REST, run)
+        case FactKind.PASSAGE_DECIDED if data.get("verdict") == Verdict.REFER and run:
+            return Alarm(number, reason, Priority.MEDIUM, at_s, COUNTER, run)
+        case FactKind.DEVICE_LOST:
+            return Alarm(number, reason, Priority.LOW, at_s, str(data.get("device"))[:40])
+    return None
+
+
+def _changed(alarm: Alarm, kind: str, run: str, data: Table) -> Alarm:
+    """The alarm after an event that is about it, perhaps."""
+    if kind == ACKNOWLEDGED and data.get("event") == alarm.number:
+        by = str(data.get("by"))[:64]
+        return replace(alarm, by=by.rpartition("/")[2] or by, over=alarm.over or alarm.ends == SEEN)
+    over = (
+        (kind == FactKind.FAULT_RESET and alarm.ends == RESET)
+        or (kind == FactKind.PHASE_CHANGED and alarm.ends == REST and data.get("phase") in AT_REST)
+        or (kind == FactKind.CLEARED_BY_HAND and alarm.ends == COUNTER and run == alarm.run)
+        or (kind == FactKind.DEVICE_RECOVERED and alarm.ends == data.get("device"))
+        or (kind == FactKind.SERVICE_STARTED and alarm.ends not in (RESET, REST, COUNTER, SEEN))
+    )
+    return replace(alarm, over=True) if over else alarm
