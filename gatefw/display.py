@@ -3,11 +3,13 @@
 One JSON object a line. To every screen, at once, whenever it changes, and again each BEAT_S while the lane's loop runs:
 
     {"phase": "token_presented", "reason": null, "hint": "", "asks": ["confirm"], "front": null, "invites": false,
+     "mirror": false,
      "confirm": {"run": "...", "facts": {"document.name": "C** T** M**", "born": "1990"}}}
 
 From a screen, while it is asked: {"touch": "confirm", "run": "..."} or "decline". `confirm` is null while nobody is.
 `asks` is what the lane wants now of whom it serves (`model.Asked`), `front` of one who waits in front meanwhile, each
-null while there is nobody; `invites`: a token that is shown now begins a passage.
+null while there is nobody; `invites`: a token that is shown now begins a passage. `mirror`: a screen may show them what
+the camera sees while their face is wanted, see `mirror_wire`; no picture comes this way.
 What was read of a document is masked, goes nowhere else, and is forgotten with the question. A screen that does not
 read gets the newest line when it reads again, and nothing of what came between; one that says anything else is sent
 away.
@@ -90,7 +92,11 @@ class Display:
     """
 
     def __init__(
-        self, path: Path, facts_of: Callable[[SubjectId], Mapping[str, str]], put: Callable[[GateInput], None]
+        self,
+        path: Path,
+        facts_of: Callable[[SubjectId], Mapping[str, str]],
+        put: Callable[[GateInput], None],
+        mirror: bool = False,
     ) -> None:
         self._path, self._facts_of, self._put, self.progress = path, facts_of, put, 0
         self._listener = unix_socket.listen(path, SCREENS)
@@ -100,7 +106,7 @@ class Display:
         self._told = WorkQueue("display")
         self._screens: list[_Screen] = []
         self._phase, self._reason, self._hint = Phase.RECOVERING, "", ""
-        self._asking = Asking()
+        self._asking, self._mirror = Asking(), mirror
         self._asked: Ask | None = None
         self._touchable = False  # one touch is an answer; more of them must not fill the gate's queue
         self._facts: dict[str, str] = {}
@@ -198,6 +204,7 @@ class Display:
                 "asks": self._asking.served,
                 "front": self._asking.waiting,
                 "invites": self._asking.invites,
+                "mirror": self._mirror,
                 "confirm": confirm,
             }
         )

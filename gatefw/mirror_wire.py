@@ -26,8 +26,12 @@ BYTES_MAX = _HEAD.size + SIDE_MAX_PX * SIDE_MAX_PX
 
 
 class Place(IntEnum):
-    """Before the entry door, or inside: a screen in front must not show who stands inside."""
+    """Before the entry door, or inside: a screen in front must not show who stands inside.
 
+    ONLY: where the lane's one camera for faces looks.
+    """
+
+    ONLY = 0
     FRONT = 1
     INSIDE = 2
 

@@ -141,7 +141,7 @@ class Supervisor:
         self._recording = Recording(config.paths.recordings, most_mb, self.gate, settings, about, latch)
         files.callback(self._recording.close)
         self._clerk = office.employ_clerk(self._crew.finger_sensor)
-        self._display = Display(config.paths.display, office.records.facts, self._inbox.put)
+        self._display = Display(config.paths.display, office.records.facts, self._inbox.put, config.screen.mirror)
         files.callback(self._display.close)
         self._hung_up = threading.Event()  # SIGHUP: only told here, and done by the loop
         desks = Reception(

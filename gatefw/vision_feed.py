@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gatefw.backoff import Backoff
 from gatefw.camera_watch import CameraWatch, ailment, grey_of, steepness
 from gatefw.errors import GateError, SetupError, WrongDevice
+from gatefw.mirror_wire import Place
 from gatefw.model import Reason
 from gatefw.ports import Camera, Frame
 from gatefw.vision_wire import CameraState
@@ -211,6 +212,12 @@ class Eyes:
     def overdue(self) -> bool:
         """Whether a camera that sees faces has been lost for long."""
         return any(feeds.overdue for feeds in self._all if feeds is not self.codes)
+
+    def place(self, feeds: "Feeds") -> Place:
+        """Where those cameras look."""
+        if self.identify is None or self.identify is self.faces:
+            return Place.ONLY
+        return Place.FRONT if feeds is self.identify else Place.INSIDE
 
     @property
     def _all(self) -> tuple["Feeds", ...]:

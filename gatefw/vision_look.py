@@ -69,11 +69,6 @@ class Looking(Generic[Ended]):
     judge: Judge | None = None
     told_s: dict[str, float] = field(default_factory=dict)
 
-    @property
-    def place(self) -> Place:
-        """Who is found among many stands before the door, everybody else inside."""
-        return Place.FRONT if self.asked.do == "identify" else Place.INSIDE
-
     def step(self, chain: Chain, now_s: Callable[[], float], glass: Glass = NO_GLASS) -> dict[str, object] | None:
         """One frame, if one comes soon; the last word on the question once there is one. Hints are sent from here."""
         seen = self.feeds.take(LOOK_S)

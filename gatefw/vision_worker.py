@@ -151,7 +151,7 @@ class Vision:
             return True
         if isinstance(reply, Looking):
             self._running = reply
-            self._glass.begin(reply.place, self._now_s())
+            self._glass.begin(self._eyes.place(reply.feeds), self._now_s())
             reply.feeds.want(True)
         elif reply is not None:
             asked.client.send({"id": asked.number, "done": reply})

@@ -3,7 +3,7 @@
 import socket
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +87,10 @@ class Screen:
 
 
 class Stage:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mirror: bool = False) -> None:
         self.path, self.broken = path, False
         self.heard: list[GateInput] = []
-        self.display = Display(path, self._facts, self.heard.append)
+        self.display = Display(path, self._facts, self.heard.append, mirror)
         self._screens: list[Screen] = []
 
     def _facts(self, subject: SubjectId) -> Mapping[str, str]:
@@ -125,7 +125,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def test_a_screen_is_told_at_once_what_it_must_show_and_again_when_that_changes(stage: Stage) -> None:
     screen = stage.screen()
-    nobody = {"asks": None, "front": None, "invites": False, "confirm": None}
+    nobody = {"asks": None, "front": None, "invites": False, "mirror": False, "confirm": None}
     assert screen.line() == {"phase": "recovering", "reason": None, "hint": "", **nobody}
     stage.display.show(Phase.REFUSED, Reason.FACE_MISMATCH)
     screen.shows(phase="refused", reason="face_mismatch", hint="", confirm=None)
@@ -133,6 +133,11 @@ def test_a_screen_is_told_at_once_what_it_must_show_and_again_when_that_changes(
     screen.shows(phase="refused", hint="come_closer")
     stage.display.show(Phase.IDLE, None)
     screen.shows(phase="idle", reason=None, hint="")
+
+
+def test_a_screen_may_show_what_the_camera_sees_where_the_lane_file_says_so(tmp_path: Path) -> None:
+    with closing(Stage(tmp_path / "display.sock", mirror=True)) as stage:
+        stage.screen().shows(mirror=True)
 
 
 def test_only_its_owner_may_open_the_socket_and_it_is_gone_afterwards(stage: Stage) -> None:

@@ -9,9 +9,10 @@ import pytest
 from peers import until
 
 from gatefw.errors import BadReply, DeviceLost, SetupError, WrongDevice
+from gatefw.mirror_wire import Place
 from gatefw.model import Reason
 from gatefw.ports import Frame
-from gatefw.vision_feed import Feeds, Seen
+from gatefw.vision_feed import Eyes, Feeds, Seen
 from gatefw.vision_wire import CameraState
 
 WAIT_S = 30.0
@@ -258,3 +259,11 @@ def test_a_lane_without_cameras_of_a_kind_has_nothing_to_show() -> None:
         feeds.want(True)
         assert feeds.take(0.0) is None
         assert feeds.states == {}
+
+
+def test_a_picture_is_from_before_the_door_or_inside_only_where_there_is_a_camera_for_each() -> None:
+    with closing(Feeds({})) as faces, closing(Feeds({})) as codes, closing(Feeds({})) as front:
+        assert Eyes(faces, codes).place(faces) is Place.ONLY
+        assert Eyes(faces, codes, faces).place(faces) is Place.ONLY
+        two = Eyes(faces, codes, front)
+        assert (two.place(front), two.place(faces)) == (Place.FRONT, Place.INSIDE)
