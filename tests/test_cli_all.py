@@ -22,7 +22,9 @@ from gatefw.manual_page import STATUSES, leaves, page, summaries
 
 COMMANDS = dict(leaves(parser()))
 NO_JSON = {
+    "console": "a server of pages: it prints their address, and answers a browser",
     "screen": "a server of pages: it prints their address, and answers a browser",
+    "status-page": "a server of pages: it prints their address, and answers a browser",
     "run": "a daemon: it tells its events on the bus and its state over `status --json`",
     "watcher": "a daemon: it prints nothing",
     "make-safe": "prints nothing: its exit status is its answer",
@@ -36,7 +38,7 @@ NO_JSON = {
     "manual": "a page for man",
 }
 """Commands that print nothing for machines, or only for them, each with its reason."""
-GOES_ON = {"run", "watcher", "screen", "demo", "systems", "commission"}
+GOES_ON = {"run", "watcher", "screen", "console", "status-page", "demo", "systems", "commission"}
 CHANGES = {"models install", "install", "uninstall", "self-test", "stick make", "secrets new-root"}
 """Commands that no test begins by the way: those that go on for long, and those that change the machine."""
 WAIT_S = 120.0

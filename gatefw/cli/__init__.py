@@ -30,6 +30,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "operate": ("status", "lane"),
     "watch": ("watch",),
     "screen": ("screen",),
+    "console": ("console",),
+    "status_page": ("status-page",),
     "doctor": ("doctor", "explain"),
     "reverse": ("reverse",),
     "people": ("enrol", "revoke", "subjects"),

@@ -14,7 +14,6 @@ from gatefw.errors import GateError, SetupError
 
 if TYPE_CHECKING:
     from gatefw.doctor.finding import Finding
-    from gatefw.doctor.ranking import Group
     from gatefw.doctor.seen import Seen
 
 DOCTOR = """\
@@ -42,10 +41,7 @@ example:
   gatefw explain G0200
   gatefw explain | grep -i clock
 """
-HEALTHY, DEGRADED, BROKEN = 0, 1, 3
-UNSEEN = "G0002"
-"""What ordinary users get many of: told together, and last."""
-STATES = {HEALTHY: "healthy", DEGRADED: "degraded", BROKEN: "broken"}
+STATUSES = {"healthy": 0, "degraded": 1, "broken": 3}
 
 
 def add_parser(commands: Any) -> None:
@@ -69,7 +65,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run_doctor(arguments: argparse.Namespace) -> int:
-    from gatefw.doctor import examine
+    from gatefw.doctor import examine, report
 
     areas = examine.names()
     if unknown := [each for each in arguments.only or () if each not in areas]:
@@ -78,12 +74,12 @@ def run_doctor(arguments: argparse.Namespace) -> int:
     fixed = _fix(findings, arguments.json) if arguments.fix else []
     if fixed:
         seen, findings = _looked(arguments)
-    status = _status(findings)
+    state = report.state(findings)
     if arguments.json:
-        print(json.dumps(_told(seen, findings, status, fixed), indent=2, default=str))
+        print(json.dumps({**report.told(seen, findings), "fixed": fixed}, indent=2, default=str))
     else:
-        _print(findings, status)
-    return status
+        _print(findings, state)
+    return STATUSES[state]
 
 
 def _looked(arguments: argparse.Namespace) -> "tuple[Seen, list[Finding]]":
@@ -116,17 +112,11 @@ def _fix(findings: "Iterable[Finding]", quiet: bool) -> list[dict[str, str]]:
     return done
 
 
-def _status(findings: "Sequence[Finding]") -> int:
-    from gatefw.doctor.finding import Severity
-
-    worst = max((each.severity.value for each in findings), default=Severity.NOTE.value)
-    return HEALTHY if worst == Severity.NOTE.value else DEGRADED if worst == Severity.WARNING.value else BROKEN
-
-
-def _print(findings: "Sequence[Finding]", status: int) -> None:
+def _print(findings: "Sequence[Finding]", state: str) -> None:
     """The cause first; of what follows from it a line each."""
     from gatefw.doctor.finding import Severity
     from gatefw.doctor.ranking import ranked
+    from gatefw.doctor.report import UNSEEN
 
     unseen = [each for each in findings if each.code == UNSEEN]
     for group in ranked(each for each in findings if each.code != UNSEEN):
@@ -141,7 +131,7 @@ def _print(findings: "Sequence[Finding]", status: int) -> None:
         _say(f"      mend: {unseen[0].remedy}")
     counted = {each: sum(finding.severity is each for finding in findings) for each in reversed(Severity)}
     told = ", ".join(f"{number} {each.word}{'' if number == 1 else 's'}" for each, number in counted.items() if number)
-    print(f"{STATES[status]}: {told or 'nothing was found'}{'; `gatefw explain CODE` says more' if findings else ''}")
+    print(f"{state}: {told or 'nothing was found'}{'; `gatefw explain CODE` says more' if findings else ''}")
 
 
 def _say(line: str, indent: str = " " * 6) -> None:
@@ -150,24 +140,6 @@ def _say(line: str, indent: str = " " * 6) -> None:
         columns = shutil.get_terminal_size().columns
         line = textwrap.fill(line, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     print(line)
-
-
-def _told(seen: "Seen", findings: "Sequence[Finding]", status: int, fixed: list[dict[str, str]]) -> dict[str, Any]:
-    from gatefw import __version__
-    from gatefw.doctor.ranking import ranked
-
-    return {
-        "state": STATES[status],
-        "version": __version__,
-        "file": seen.file,
-        "daemon": "answers" if seen.status is not None else seen.silence,
-        "findings": [_group(group) for group in ranked(findings)],
-        "fixed": fixed,
-    }
-
-
-def _group(group: "Group") -> dict[str, Any]:
-    return {**group.cause.to_json(), "follows": [each.to_json() for each in group.follows]}
 
 
 def run_explain(arguments: argparse.Namespace) -> int:

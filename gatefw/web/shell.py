@@ -37,7 +37,7 @@ HEADERS = {
 class Lifespan(Protocol):
     """What runs as long as the application does, as Starlette takes it."""
 
-    def __call__(self, app: Starlette) -> AbstractAsyncContextManager[None]: ...
+    def __call__(self, app: Starlette, /) -> AbstractAsyncContextManager[None]: ...
 
 
 class Guard:
