@@ -18,9 +18,11 @@ from web_bench import ask
 
 from gatefw.display import BEAT_S, Display
 from gatefw.gate_terms import HITS, Answered, Ask, GateInput
-from gatefw.model import Answer, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId, Verb
+from gatefw.model import Answer, Asked, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId, Verb
+from gatefw.screen.album import album, lines
+from gatefw.screen.lane import Lane, keep, kept
 from gatefw.screen.link import SILENT_S, Link
-from gatefw.screen.page import FILES, screen
+from gatefw.screen.page import FILES, SIGNS, screen
 from gatefw.screen.picture import Line, Picture, Place, picture, silent
 from gatefw.words import LANGUAGES, Words
 
@@ -30,15 +32,15 @@ CONFIRM = {"run": RUN, "facts": {"document.name": "C*** T** M**", "born": "1990"
 PAGE = "http://127.0.0.1:8080"
 
 
-def line(phase: object, reason: object = None, hint: str = "", confirm: object = None) -> Line:
-    return {"phase": phase, "reason": reason, "hint": hint, "confirm": confirm}
+def line(phase: object, reason: object = None, hint: str = "", confirm: object = None, **more: object) -> Line:
+    return {"phase": phase, "reason": reason, "hint": hint, "confirm": confirm, **more}
 
 
 def whole(shown: Picture) -> bool:
     """Drawn, said in each language, and with buttons exactly where there is something to confirm."""
     tags = [tag for tag, text in shown.words if text]
     buttons = len(shown.buttons) == (2 if shown.run else 0)
-    return (FILES / f"{shown.sign}.svg").is_file() and tags == ["en", "zh-Hant", "zh-Hans"] and buttons
+    return (SIGNS / f"{shown.sign}.svg").is_file() and sorted(tags) == ["en", "zh-Hans", "zh-Hant"] and buttons
 
 
 # ---------------------------------------------------------------- what is shown
@@ -51,6 +53,12 @@ def test_every_phase_reason_and_hint_is_a_sign_that_is_there_and_a_sentence_in_t
             assert whole(picture(line(phase, code or None), place, TONGUES)), (phase, code)
             assert whole(picture(line(phase, None, code), place, TONGUES)), (phase, code)
     assert whole(silent(place, TONGUES))
+    assert all(whole(shown) for shown in album(place, TONGUES).values())
+
+
+def test_every_sign_is_shown_by_some_line_and_no_other_is_drawn() -> None:
+    shown = {each.sign for place in Place for each in album(place, TONGUES).values()}
+    assert shown == {path.stem for path in SIGNS.iterdir()}
 
 
 def test_who_stands_in_front_sees_nothing_of_what_goes_on_inside() -> None:
@@ -90,10 +98,114 @@ def test_what_mends_a_face_has_signs_of_its_own() -> None:
     assert (signs[Reason.FACE_TOO_SMALL], signs[Reason.TWO_FACES], signs[Reason.TOO_DARK]) == ("closer", "one", "light")
 
 
-SAID = st.none() | st.text() | st.integers() | st.just(CONFIRM) | st.sampled_from([*Phase, *Reason])
+@pytest.mark.parametrize(
+    ("asks", "sign", "said"),
+    [
+        ([Asked.VERIFY_FACE, Asked.VERIFY_FINGER], "both", "finger on the scanner and look"),
+        ([Asked.VERIFY_FINGER], "finger", "finger on the scanner"),
+        ([Asked.VERIFY_PORTRAIT], "look", "look at the camera"),
+        ([Asked.READ_DOCUMENT], "document", "leave your document on the reader"),
+        ([Asked.ASK_AUTHORITIES], "wait", "One moment"),
+        ([], "wait", "One moment"),
+    ],
+)
+def test_the_sign_is_of_what_the_lane_waits_for_now(asks: list[str], sign: str, said: str) -> None:
+    for phase, place in ((Phase.VERIFYING, Place.INSIDE), (Phase.TOKEN_PRESENTED, Place.FRONT)):
+        shown = picture(line(phase, asks=asks), place, TONGUES)
+        assert shown.sign == sign and said in shown.words[0][1]
 
 
-@given(st.dictionaries(st.sampled_from(["phase", "reason", "hint", "confirm", "more"]), SAID))
+def test_a_hint_is_shown_while_a_face_is_looked_at_and_that_there_is_none_never_hides_the_finger() -> None:
+    both = [Asked.VERIFY_FACE, Asked.VERIFY_FINGER]
+    cases = {
+        (Reason.TOO_DARK, "finger"): "finger",
+        (Reason.TOO_DARK, "both"): "light",
+        (Reason.NO_FACE, "both"): "both",
+    }
+    for (hint, asked), sign in cases.items():
+        asks = both if asked == "both" else [Asked.VERIFY_FINGER]
+        assert picture(line(Phase.VERIFYING, None, hint, asks=asks), Place.INSIDE, TONGUES).sign == sign
+
+
+def test_a_lane_that_takes_one_thing_alone_asks_for_that_and_another_for_any() -> None:
+    def welcome(*begins: str) -> tuple[str, str]:
+        shown = picture(line(Phase.IDLE, lane=Lane(begins, "shut").told()), Place.FRONT, TONGUES)
+        return shown.sign, shown.words[0][1]
+
+    assert welcome("card") == ("card", "Welcome. Please hold your card to the reader")
+    assert welcome("presence")[0] == "step"
+    assert welcome("card", "code") == welcome() == ("present", Words().prompt(Phase.IDLE))
+
+
+def test_while_one_leaves_the_next_is_served_in_front_and_nobody_inside_hears_of_it() -> None:
+    def signs(**more: object) -> list[str]:
+        return [picture(line(Phase.LEAVING, more.pop("reason", None), **more), place, TONGUES).sign for place in Place]
+
+    assert signs() == ["wait", "through", "through"]
+    assert signs(invites=True) == ["present", "through", "through"]
+    assert signs(front=[Asked.READ_DOCUMENT]) == ["document", "through", "through"]
+    assert signs(reason=Reason.TOKEN_UNKNOWN) == ["counter", "through", "through"]
+
+
+# ---------------------------------------------------------------- languages
+
+
+def test_the_travellers_own_language_stands_first_or_alone_and_with_nobody_all_stand_as_the_lane_has_them() -> None:
+    def tags(own: str, *, alone: bool = False, languages: tuple[str, ...] = ()) -> list[str]:
+        lane = Lane((), "shut", languages, alone).told()
+        return [tag for tag, _ in picture(line(Phase.IDLE, lane=lane, language=own), Place.FRONT, TONGUES).words]
+
+    assert tags("") == tags("fr") == ["en", "zh-Hant", "zh-Hans"]
+    assert tags("zh_Hans") == ["zh-Hans", "en", "zh-Hant"]
+    assert tags("zh_Hans", alone=True) == ["zh-Hans"]
+    assert tags("", alone=True, languages=("zh_Hant", "en")) == ["zh-Hant", "en"]
+    assert tags("", languages=("fr",)) == ["en", "zh-Hant", "zh-Hans"]
+
+
+# ---------------------------------------------------------------- silence
+
+
+@pytest.mark.parametrize(
+    ("behind", "inside", "whole"),
+    [("open", "open", "open"), ("shut", "help", "help"), ("none", "closed", "closed"), ("", "help", "help")],
+)
+def test_a_door_is_said_to_be_open_only_when_the_lane_said_so_beforehand(behind: str, inside: str, whole: str) -> None:
+    lane = Lane(behind=behind)
+    shown = {place: silent(place, TONGUES, lane) for place in Place}
+    assert (shown[Place.INSIDE].sign, shown[Place.WHOLE].sign, shown[Place.FRONT].sign) == (inside, whole, "closed")
+    english = shown[Place.INSIDE].words[0][1]
+    assert ("It is open" in english) is (behind == "open")
+    assert ("call button" in english) is (behind == "shut")
+
+
+def test_what_is_known_of_a_lane_is_kept_and_a_file_that_is_no_such_thing_is_nothing_known(tmp_path: Path) -> None:
+    file, lane = tmp_path / "new" / "screen.json", Lane(("card",), "open", ("en",), alone=True, audio=True)
+    assert kept(file) == Lane()
+    keep(file, lane)
+    assert kept(file) == lane
+    assert [path.name for path in file.parent.iterdir()] == ["screen.json"]
+    for said in (b"[]", b"{", b'{"behind": 1, "begins": [], "languages": []}', b'{"behind": "open", "begins": "card"}'):
+        file.write_bytes(said)
+        assert kept(file) == Lane()
+
+
+LANE = st.fixed_dictionaries({"begins": st.lists(st.text()), "behind": st.text(), "languages": st.just([])})
+SAID = (
+    st.none()
+    | st.booleans()
+    | st.text()
+    | st.integers()
+    | st.just(CONFIRM)
+    | st.sampled_from([*Phase, *Reason])
+    | st.lists(st.sampled_from([*Asked, "more", 1]))
+    | LANE
+)
+
+
+KEYS = ["phase", "reason", "hint", "confirm", "more", "asks", "front", "invites", "language", "lane"]
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), SAID))
 def test_whatever_is_said_something_whole_is_shown(said: Mapping[str, Any]) -> None:
     for place in Place:
         assert whole(picture(said, place, TONGUES))
@@ -203,12 +315,19 @@ def test_what_is_no_touch_is_refused(app: Starlette, body: bytes, status: int) -
 
 def test_the_page_has_everything_it_names_and_nothing_inline(app: Starlette) -> None:
     html = ask(app, "GET", "/").body.decode()
-    for name in FILES.iterdir():
+    for name in FILES.glob("*.*"):
         assert ask(app, "GET", f"/static/{name.name}").status == 200
-    for phase in Phase:
-        assert f'data-of="{picture(line(phase), Place.WHOLE, TONGUES).sign}"' in html
-    assert "style=" not in html and "onclick" not in html and "//" not in html.replace("<!doctype", "")
-    assert json.loads(ask(app, "GET", "/silent").body)["sign"] == "help"
+    for _, each in lines():
+        assert f'data-of="{picture(each, Place.WHOLE, TONGUES).sign}" hidden><svg' in html
+    bare = html.replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert "style=" not in bare and "onclick" not in bare and "//" not in bare
+
+
+def test_one_server_is_the_screen_in_front_the_one_inside_and_the_one_that_was_asked_for(app: Starlette) -> None:
+    signs = {path: json.loads(ask(app, "GET", f"{path}/silent").body)["sign"] for path in ("", "/front", "/inside")}
+    assert signs == {"": "help", "/front": "closed", "/inside": "help"}
+    assert ask(app, "GET", "/front").body == ask(app, "GET", "/").body
+    assert ask(app, "GET", "/aside").status == 404
 
 
 @pytest.mark.real

@@ -16,7 +16,7 @@ from peers import until
 from gatefw.display import Display
 from gatefw.gate_terms import Answered, Ask, GateInput
 from gatefw.model import Answer, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId
-from gatefw.screen.picture import SIGNS
+from gatefw.screen.signs import PHASES
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install gatefw[browser]")
 pytest.importorskip("axe_playwright_python", reason="pip install gatefw[browser]")
@@ -69,7 +69,7 @@ class Kiosk:
         self.process.communicate()
 
     def shows(self, sign: str) -> None:
-        self.page.wait_for_selector(f'#sign[data-sign="{sign}"] img[data-of="{sign}"]:visible', timeout=30_000)
+        self.page.wait_for_selector(f'#sign[data-sign="{sign}"] div[data-of="{sign}"]:visible', timeout=30_000)
 
     def asks(self) -> None:
         self.display.show(Phase.TOKEN_PRESENTED, None)
@@ -90,7 +90,7 @@ def violations(kiosk: Kiosk) -> list[Any]:
 
 def test_every_phase_is_a_sign_and_three_sentences_and_accessible(kiosk: Kiosk) -> None:
     PICTURES.mkdir(exist_ok=True)
-    for phase, (sign, _) in SIGNS.items():
+    for phase, (sign, _) in PHASES.items():
         kiosk.display.show(phase, None)
         kiosk.shows(sign)
         assert kiosk.page.locator("#words p:visible").count() == 3

@@ -1,4 +1,7 @@
-"""Serves the picture to the browser: a page, its stream, and one touch."""
+"""Serves the picture to the browser: a page, its stream, and one touch; for each place that a screen may hang at.
+
+`/` is the place that was asked for, `/front` and `/inside` are those: one process serves a lane's two screens.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -6,29 +9,75 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
 
 from gatefw import wire_json
 from gatefw.display import TOUCH_BYTES, TOUCHES
 from gatefw.errors import BadReply
+from gatefw.screen.lane import Lane, keep, kept
 from gatefw.screen.link import SILENT_S, Link
 from gatefw.screen.picture import Line, Place, picture, silent
 from gatefw.web.board import Board, stream
-from gatefw.web.shell import application, page
+from gatefw.web.shell import application
 from gatefw.words import Words
 
 FILES = Path(__file__).parents[1] / "data" / "screen"
+SIGNS = FILES / "signs"
 BEAT_S = 0.5
 
 
-def screen(display: Path, place: Place, tongues: Sequence[Words], silent_s: float = SILENT_S) -> Starlette:
-    """The application of a screen at `place`, which follows the display socket as long as it runs."""
-    nothing = silent(place, tongues)
-    board = Board(nothing.told())
+class Post:
+    """What a screen at one place shows. Each picture brings with it what stands there when nobody says anything."""
+
+    def __init__(self, place: Place, tongues: Sequence[Words], lane: Lane) -> None:
+        self._place, self._tongues = place, tongues
+        self.know(lane)
+        self.board = Board(self.told(None))
+
+    def know(self, lane: Lane) -> None:
+        self.nothing = silent(self._place, self._tongues, lane).told()
+
+    def told(self, line: Line | None) -> dict[str, object]:
+        now = self.nothing if line is None else picture(line, self._place, self._tongues).told()
+        return {**now, "silent": self.nothing}
+
+    def routes(self, path: str) -> list[BaseRoute]:
+        async def shown(_request: Request) -> Response:
+            return stream(self.board, BEAT_S)
+
+        async def closed(_request: Request) -> Response:
+            return JSONResponse(self.nothing)
+
+        return [
+            Route(path or "/", seen),
+            Route(f"{path}/silent", closed),
+            Route(f"{path}/shown", shown),
+            Route(f"{path}/touch", touched, methods=["POST"]),
+        ]
+
+
+def screen(
+    display: Path, place: Place, tongues: Sequence[Words], silent_s: float = SILENT_S, known: Path | None = None
+) -> Starlette:
+    """The application of a screen at `place`, which follows the display socket as long as it runs.
+
+    known: the file in which it keeps what it was told of its lane.
+    """
+    lane = Lane() if known is None else kept(known)
+    posts = [Post(each, tongues, lane) for each in (place, Place.FRONT, Place.INSIDE)]
 
     def heard(line: Line | None) -> None:
-        board.put((nothing if line is None else picture(line, place, tongues)).told())
+        nonlocal lane
+        told = None if line is None else Lane.heard(line.get("lane"))
+        if told is not None and told != lane:
+            lane = told
+            for post in posts:
+                post.know(lane)
+            if known is not None:
+                keep(known, lane)
+        for post in posts:
+            post.board.put(post.told(line))
 
     @asynccontextmanager
     async def follows(app: Starlette) -> AsyncIterator[None]:
@@ -38,19 +87,20 @@ def screen(display: Path, place: Place, tongues: Sequence[Words], silent_s: floa
         finally:
             link.close()
 
-    async def shown(_request: Request) -> Response:
-        return stream(board, BEAT_S)
-
-    async def closed(_request: Request) -> Response:
-        return JSONResponse(nothing.told())
-
-    routes = [
-        page("/", FILES / "screen.html"),
-        Route("/silent", closed),
-        Route("/shown", shown),
-        Route("/touch", touched, methods=["POST"]),
-    ]
+    paths = ("", f"/{Place.FRONT}", f"/{Place.INSIDE}")
+    routes = [route for post, path in zip(posts, paths, strict=True) for route in post.routes(path)]
     return application(routes, FILES, follows)
+
+
+def html() -> str:
+    """The page, with every sign in it."""
+    signs = sorted(SIGNS.glob("*.svg"))
+    drawn = "\n".join(f'<div data-of="{sign.stem}" hidden>{sign.read_text("utf-8").strip()}</div>' for sign in signs)
+    return (FILES / "screen.html").read_text("utf-8").replace("<!-- signs -->", drawn)
+
+
+async def seen(_request: Request) -> Response:
+    return HTMLResponse(html())
 
 
 async def touched(request: Request) -> Response:

@@ -2,10 +2,14 @@
 // Shows what the stream says. When it says nothing for a while, what it said is not true any more.
 // All signs are in the page from the beginning: one that is wanted when the server is gone could not be fetched.
 const SILENT_MS = 2000;
+const LOW_MS = 45000;
+const here = location.pathname.replace(/\/$/, "");
 const at = (id) => document.getElementById(id);
 let nothing = null;
 let heard = 0;
 let run = "";
+let lowered = 0;
+let shown = "";
 
 function element(tag, text, lang) {
   const made = document.createElement(tag);
@@ -15,6 +19,9 @@ function element(tag, text, lang) {
 }
 
 function show(picture) {
+  const all = JSON.stringify(picture);
+  if (all === shown) return;
+  shown = all;
   document.body.dataset.tone = picture.tone;
   at("sign").dataset.sign = picture.sign;
   for (const sign of at("sign").children) sign.hidden = sign.dataset.of !== picture.sign;
@@ -33,27 +40,39 @@ function touch(said) {
   for (const button of [at("confirm"), at("decline")]) button.disabled = true;
   const body = JSON.stringify({ touch: said, run });
   const again = () => { for (const button of [at("confirm"), at("decline")]) button.disabled = false; };
-  fetch("/touch", { method: "POST", headers: { "Content-Type": "application/json" }, body })
+  fetch(`${here}/touch`, { method: "POST", headers: { "Content-Type": "application/json" }, body })
     .then((answer) => { if (!answer.ok) again(); }, again);
 }
 
-for (const said of ["confirm", "decline"]) at(said).addEventListener("click", () => touch(said));
-at("low").addEventListener("click", () => {
-  const low = document.body.classList.toggle("low");
+function lower(low) {
+  lowered = low ? Date.now() : 0;
+  document.body.classList.toggle("low", low);
   at("low").setAttribute("aria-pressed", String(low));
-});
+}
+
+function listen({ silent, ...picture }) {
+  heard = Date.now();
+  nothing = silent;
+  show(picture);
+}
+
+for (const said of ["confirm", "decline"]) at(said).addEventListener("click", () => touch(said));
+at("low").addEventListener("click", () => lower(!lowered));
 
 function follow() {
-  const stream = new EventSource("/shown");
-  stream.addEventListener("message", (event) => { heard = Date.now(); show(JSON.parse(event.data)); });
+  const stream = new EventSource(`${here}/shown`);
+  stream.addEventListener("message", (event) => listen(JSON.parse(event.data)));
   stream.addEventListener("beat", () => { heard = Date.now(); });
   stream.addEventListener("error", () => {
     if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 500);
   });
 }
 
-setInterval(() => { if (nothing && Date.now() - heard > SILENT_MS) show(nothing); }, 250);
-fetch("/silent").then((answer) => answer.json()).then((picture) => {
+setInterval(() => {
+  if (nothing && Date.now() - heard > SILENT_MS) show(nothing);
+  if (lowered && Date.now() - lowered > LOW_MS) lower(false);
+}, 250);
+fetch(`${here}/silent`).then((answer) => answer.json()).then((picture) => {
   nothing = picture;
   follow();
 }, () => location.reload());
