@@ -101,6 +101,11 @@ class Mirror:
         self._thread.join()
         self._wake.close()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a picture."""
+        return len(self._waiting)
+
     # ------------------------------------------------------------ the thread that looks
 
     def begin(self, place: Place, now_s: float) -> None:
@@ -112,7 +117,7 @@ class Mirror:
     def offer(self, seen: Seen) -> None:
         """A frame of the look. Taken if somebody waits for one; costs the look nothing else."""
         at_s = seen.frame.captured_s
-        if self._choice.shows(seen.camera, at_s) and self._waiting and self._pace.due(at_s):
+        if self._choice.shows(seen.camera, at_s) and self.waiting and self._pace.due(at_s):
             with self._lock:
                 self._next = seen.frame
             self._rouse()

@@ -35,6 +35,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from gatefw import hardening, mirror_wire
     from gatefw.screen.page import screen
     from gatefw.screen.picture import Place
     from gatefw.web.serve import bound, serve
@@ -43,7 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = LANGUAGES if arguments.lang is None else (language(arguments.lang, os.environ),)
     directory: Path = arguments.dir or runtime_dir(os.environ)
     place = Place(arguments.position or "whole")
-    app = screen(directory.absolute() / "display.sock", place, [Words(each) for each in chosen])
+    hardening.harden()
+    tongues = [Words(each) for each in chosen]
+    app = screen(
+        directory.absolute() / "display.sock", place, tongues, mirror=directory.absolute() / mirror_wire.SOCKET
+    )
     listener = bound("127.0.0.1", arguments.port)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}/", flush=True)
     serve(app, listener)

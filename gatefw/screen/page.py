@@ -1,4 +1,4 @@
-"""Serves the picture to the browser: a page, its stream, and one touch; for each place that a screen may hang at.
+"""Serves the picture to the browser: a page, its stream, one touch and the mirror; for each place a screen may hang at.
 
 `/` is the place that was asked for, `/front` and `/inside` are those: one process serves a lane's two screens.
 """
@@ -17,6 +17,7 @@ from gatefw.display import TOUCH_BYTES, TOUCHES
 from gatefw.errors import BadReply
 from gatefw.screen.lane import Lane, keep, kept
 from gatefw.screen.link import SILENT_S, Link
+from gatefw.screen.mirror import Mirror, outline
 from gatefw.screen.picture import Line, Place, picture, silent
 from gatefw.web.board import Board, stream
 from gatefw.web.shell import application
@@ -30,8 +31,9 @@ BEAT_S = 0.5
 class Post:
     """What a screen at one place shows. Each picture brings with it what stands there when nobody says anything."""
 
-    def __init__(self, place: Place, tongues: Sequence[Words], lane: Lane) -> None:
+    def __init__(self, place: Place, tongues: Sequence[Words], lane: Lane, mirror: Path | None) -> None:
         self._place, self._tongues = place, tongues
+        self._mirror = None if mirror is None else Mirror(mirror, place)
         self.know(lane)
         self.board = Board(self.told(None))
 
@@ -40,7 +42,7 @@ class Post:
 
     def told(self, line: Line | None) -> dict[str, object]:
         now = self.nothing if line is None else picture(line, self._place, self._tongues).told()
-        return {**now, "silent": self.nothing}
+        return {**now, "mirror": outline(line, self._place), "silent": self.nothing}
 
     def routes(self, path: str) -> list[BaseRoute]:
         async def shown(_request: Request) -> Response:
@@ -49,23 +51,40 @@ class Post:
         async def closed(_request: Request) -> Response:
             return JSONResponse(self.nothing)
 
+        async def mirrored(_request: Request) -> Response:
+            return await self._mirrored()
+
         return [
             Route(path or "/", seen),
+            Route(f"{path}/mirror", mirrored),
             Route(f"{path}/silent", closed),
             Route(f"{path}/shown", shown),
             Route(f"{path}/touch", touched, methods=["POST"]),
         ]
 
+    async def _mirrored(self) -> Response:
+        """The next picture, if the lane wants a face here when it is asked for and still does when it comes."""
+        if self._mirror is not None and self.board.value["mirror"]:
+            seen = await self._mirror.next()
+            if seen is not None and self.board.value["mirror"]:
+                return Response(seen, media_type="application/octet-stream")
+        return Response(status_code=204)
+
 
 def screen(
-    display: Path, place: Place, tongues: Sequence[Words], silent_s: float = SILENT_S, known: Path | None = None
+    display: Path,
+    place: Place,
+    tongues: Sequence[Words],
+    silent_s: float = SILENT_S,
+    known: Path | None = None,
+    mirror: Path | None = None,
 ) -> Starlette:
     """The application of a screen at `place`, which follows the display socket as long as it runs.
 
-    known: the file in which it keeps what it was told of its lane.
+    known: the file in which it keeps what it was told of its lane. mirror: the socket of vision's pictures.
     """
     lane = Lane() if known is None else kept(known)
-    posts = [Post(each, tongues, lane) for each in (place, Place.FRONT, Place.INSIDE)]
+    posts = [Post(each, tongues, lane, mirror) for each in (place, Place.FRONT, Place.INSIDE)]
 
     def heard(line: Line | None) -> None:
         nonlocal lane

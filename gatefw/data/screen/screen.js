@@ -34,6 +34,7 @@ function show(picture) {
     at(touch).querySelector("span").textContent = picture.buttons[n] || "";
   });
   run = picture.run;
+  mirror(picture.mirror);
 }
 
 function touch(said) {
