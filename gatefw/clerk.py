@@ -62,6 +62,7 @@ class HouseRules:
 
     vouched: wall time in seconds since 1970 UTC that somebody vouches for, None while nobody does; by it partitions are
     destroyed: a clock that is wrong for a moment would do it for good. Not given: the clerk's own.
+    tried: whether what is changed now may be undone; then nothing ends by time, and nothing is tidied up.
     """
 
     lane: str
@@ -69,6 +70,7 @@ class HouseRules:
     people: config_tables.People = field(default_factory=config_tables.People)
     tries: config_tables.Tries = field(default_factory=config_tables.Tries)
     vouched: Callable[[], float | None] | None = None
+    tried: Callable[[], bool] = lambda: False
 
     @property
     def enrol_into(self) -> str:
@@ -94,7 +96,7 @@ class Clerk:
         finger_sensor: FingerWorker | None = None,
     ) -> None:
         self._records, self._put, self._record, self._now = records, put, record, now
-        self._vouched = house.vouched or now
+        self._vouched, self._tried = house.vouched or now, house.tried
         self._changed(take, house)
         self._admitted: dict[RunId, SubjectId] = {}
         self._desk: VisionDesk | None = None
@@ -204,6 +206,8 @@ class Clerk:
 
     def _swept(self) -> None:
         """A store that cannot be used is told of once, not twice a second."""
+        if self._tried():
+            return
         try:
             self._partitions.sweep(self._vouched())
             self._tries.forget(self._now())
@@ -230,7 +234,7 @@ class Clerk:
 
     def _forget_fingers(self) -> None:
         """Those of people who are not registered any more."""
-        if self._fingers:
+        if self._fingers and not self._tried():
             self._fingers.reconcile()
 
     # ------------------------------------------------------------ what the lane asks
@@ -320,6 +324,9 @@ class Clerk:
     def _ask_who_has_templates(self, after: str) -> None:
         """Some hundred of them at each sweep: all of them fit into no message, and travellers do not wait for it."""
         self._listed_upto = ""
+        if self._tried():
+            self._look_again_at = self._now()
+            return
         self._ask("list", lambda message: self._reconcile(message, after), **({"after": after} if after else {}))
 
     def _reconcile(self, message: Message, after: str) -> None:

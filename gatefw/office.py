@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from gatefw.authority_desk import AuthorityDesk
+from gatefw.bus_orders import written_by_bus
 from gatefw.clearance import face_follows
 from gatefw.clearance_records import ClearanceRecords
 from gatefw.clearance_writer import ClearanceWriter
@@ -24,6 +25,7 @@ from gatefw.records import Records, keys_of
 from gatefw.scribe import Scribe
 from gatefw.seen_tokens import SeenTokens
 from gatefw.token_check import TokenCheck, TokenTerms
+from gatefw.trial import Trial
 
 
 class Office:
@@ -39,6 +41,8 @@ class Office:
         where = Where(config.lane.system or config.lane.name, config.port.direction or "", config.port.timezone)
         self.scribe = Scribe(paths.journal, config.lane.name, journal_key, put, where, _journal_terms(config))
         files.callback(self.scribe.close)
+        self.trial = Trial(paths.state, put, self.scribe.append, written_by_bus)
+        self.trial.look()
         self.scribe.note_config(config.sha256, config.reversed, config.last_known_good)
         self.records = Records(paths.records, records_key, config.people.partitions.split())
         files.callback(self.records.close)
@@ -80,7 +84,7 @@ class Office:
 
     def _house_rules(self, config: Config) -> HouseRules:
         rules = Rules(config.rules, config.port, config.lane.name, wall_clock)
-        return HouseRules(config.lane.name, rules.judge, config.people, config.tries, self._vouched)
+        return HouseRules(config.lane.name, rules.judge, config.people, config.tries, self._vouched, self.trial.look)
 
     def _vouched(self) -> float | None:
         """The bare clock, while somebody vouches for it or the port does without."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from gatefw import __version__
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
+from gatefw.errors import Refusal
 from gatefw.gate import Gate
 from gatefw.gate_terms import GateInput, Ordered, Tell
 from gatefw.maintenance_order import asked
@@ -20,12 +21,16 @@ WAITING_MAX = 256
 
 
 class OrderDesk:
-    """`stop` ends the daemon; `elsewhere` takes the orders that are not the lane's."""
+    """`stop` ends the daemon; `elsewhere` takes the orders that are not the lane's; `why_not` refuses some of them all."""
 
     def __init__(
-        self, put: Callable[[GateInput], None], stop: Callable[[], None], elsewhere: Callable[[Order, Reply], None]
+        self,
+        put: Callable[[GateInput], None],
+        stop: Callable[[], None],
+        elsewhere: Callable[[Order, Reply], None],
+        why_not: Callable[[Order], str] = lambda _order: "",
     ) -> None:
-        self._put, self._stop, self._elsewhere = put, stop, elsewhere
+        self._put, self._stop, self._elsewhere, self._why_not = put, stop, elsewhere, why_not
         self._taking, self._going_elsewhere = threading.Lock(), threading.Lock()
         self._waiting: dict[int, Reply] = {}
         self._tickets = 0
@@ -35,6 +40,8 @@ class OrderDesk:
 
     def take(self, order: Order, reply: Reply) -> None:
         """On the thread of the control socket, of the bus, or of whoever orders in somebody's place. Raises Refusal."""
+        if why := self._why_not(order):
+            raise Refusal(why)
         if order.verb == "status":
             reply(Done({**self.status, "health": self.health()}))
         elif order.verb == "stop":

@@ -26,6 +26,7 @@ from gatefw.keys import read
 from gatefw.order_desk import OrderDesk, Reply
 from gatefw.reload import Reloader
 from gatefw.scribe import ACKNOWLEDGE, Scribe
+from gatefw.trial import Trial
 
 _log = logging.getLogger(__name__)
 
@@ -48,10 +49,11 @@ class Reception:
         ask_vision: Callable[[str, Callable[[Any], None]], None],
         prepared: Callable[[Config], Callable[[], None]],
         edges: Edges,
+        trial: Trial,
         files: ExitStack,
     ) -> None:
         self._scribe, self._clerk, self._edges = scribe, clerk, edges
-        self.orders = OrderDesk(put, stop, self._hand_on)
+        self.orders = OrderDesk(put, stop, self._hand_on, trial.why_not)
         self._counter = CounterDesk(scribe.journal, clerk.passed)
         files.callback(self._counter.close)
         paths, at = config.paths, Endpoints(config.bus.events, config.bus.replay, config.bus.orders)

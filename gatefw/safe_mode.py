@@ -118,6 +118,7 @@ class SafeMode:
             "journal_head": 0,
             "memory": {},
             "reloaded": {},
+            "upgrade": None,
             "config": {},
             "health": {"devices": {}, "threads": {}},
         }

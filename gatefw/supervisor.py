@@ -155,6 +155,7 @@ class Supervisor:
             lambda do, heard: self._desk.request(do, heard),
             self._prepared,
             self._edges,
+            office.trial,
             files,
         )
         self._bus, self._orders, self._devices, self._reloader = desks.bus, desks.orders, desks.devices, desks.reloader
@@ -405,5 +406,6 @@ class Supervisor:
             "journal_head": self._scribe.journal.head(),
             "memory": self._memory,
             "reloaded": self._reloader.told,
+            "upgrade": self._office.trial.told(),
             **going_on(self.gate, self._timer, self._face, time.monotonic()),
         }

@@ -79,7 +79,7 @@ class Gate:
 
     left: how many more calls it answers before the power is cut. `starts` is what a version does to the stores when it
     starts; one of `dead` never answers, `lost` is what a version does not find,
-    `bewildered` what it says is wrong with the lane file.
+    `bewildered` what it says is wrong with the lane file, `refused` which orders it did not take while it was tried.
     """
 
     places: Places
@@ -90,6 +90,7 @@ class Gate:
     dead: frozenset[str] = frozenset()
     lost: dict[str, list[str]] = field(default_factory=dict)
     bewildered: dict[str, list[str]] = field(default_factory=dict)
+    refused: dict[str, dict[str, int]] = field(default_factory=dict)
     tested: Callable[[str], list[str]] = lambda _version: []
     starts: Callable[[str], None] = nobody_hears
     left: int = 1_000_000
@@ -113,11 +114,13 @@ class Gate:
         return {
             "version": self.running,
             "phase": self.phase,
-            "in_service": self.phase == "idle",
+            "in_service": self.phase in ("idle", "degraded"),
             "doors": self.doors,
             "occupancy": self.occupancy,
             "missing": self.lost.get(self.running, []),
             "findings": self.bewildered.get(self.running, []),
+            "impaired": {"upgrade": ["closed"]},
+            "upgrade": {"to": self.running, "refused": self.refused.get(self.running, {})},
         }
 
     def order(self, verb: str) -> None:

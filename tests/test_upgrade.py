@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from live_gate import live_gate
+from peers import until
 from stick_bench import LANE, Gate, PowerCut, files, listed, machine, really_tested, stick
 
-from gatefw.errors import SetupError
+from gatefw import trial
+from gatefw.errors import Refusal, SetupError
 from gatefw.installer.machine import Here
 from gatefw.installer.places import Places
 from gatefw.installer.upgrade import STEPS, Record, Upgrade, read
@@ -89,6 +91,7 @@ def is_back(gate: Gate) -> None:
 def nothing_under_way(gate: Gate) -> None:
     assert read(gate.places) is None
     assert not (gate.places.own / "saved").exists(), "a copy of people's data stayed"
+    assert trial.tried(gate.places.vision) == "", "people's stores are closed to orders for ever"
     assert gate.phase == "idle"
 
 
@@ -185,6 +188,61 @@ def test_a_version_whose_daemon_does_not_come_up_goes_away_again_with_what_it_di
     assert gate.install(two / "two").problem == "its daemon does not answer, after 120 s"
     assert (gate.places.root / JOURNAL).read_text() == "started 1.0\nstarted 2.0\nstarted 1.0\n"
     is_back(gate)
+
+
+def marks(gate: Gate) -> list[tuple[str, str]]:
+    """At each start of a daemon from now on: which version it is, and which one it finds to be tried."""
+    found: list[tuple[str, str]] = []
+    gate.starts = lambda version: found.append((version, trial.tried(gate.places.root / "var/lib/gatefw")))
+    return found
+
+
+def test_while_a_version_is_tried_its_daemon_finds_the_mark_by_which_it_changes_nothing(gate: Gate, two: Path) -> None:
+    """What it changed would be undone with its stores: somebody revoked would pass again."""
+    found = marks(gate)
+    gate.install(two / "two")
+    assert found == [("2.0", "2.0")]
+    nothing_under_way(gate)
+
+
+def test_the_version_that_comes_back_takes_orders_again(gate: Gate, two: Path) -> None:
+    found = marks(gate)
+    gate.lost = {"2.0": ["door.exit_door"]}
+    gate.install(two / "two")
+    assert found == [("2.0", "2.0"), ("1.0", "")]
+
+
+@pytest.mark.parametrize("lost", [[], ["door.exit_door"]])
+def test_what_was_refused_in_the_trial_is_told_to_whoever_upgrades(gate: Gate, two: Path, lost: list[str]) -> None:
+    """Somebody's registration must end now, and ends neither now nor later unless somebody hears of it."""
+    gate.lost, gate.refused = {"2.0": lost}, {"2.0": {"revoke": 2}}
+    assert gate.install(two / "two").refused == {"revoke": 2}
+
+
+def test_a_lane_that_the_officer_opens_in_the_trial_is_opened_after_it(gate: Gate, two: Path) -> None:
+    """It was out of service. The officer's button is not refused, and nobody is let in before the trial is over."""
+    gate.phase = "out_of_service"
+
+    def start(version: str) -> None:
+        gate.phase = "degraded"
+
+    gate.starts = start
+    assert gate.install(two / "two").problem == ""
+    assert gate.done[-1] == "open"
+    nothing_under_way(gate)
+
+
+def test_the_keys_of_the_journal_are_not_taken_back_with_the_stores(gate: Gate, two: Path) -> None:
+    """2.0 is the first that signs the journal. It goes; the signature in the journal stays, and so must its key."""
+    signs = gate.places.root / "var/lib/gatefw/keys/journal-sign.key"
+
+    def start(version: str) -> None:
+        if version == "2.0":
+            signs.write_bytes(b"seed")
+
+    gate.starts, gate.dead = start, frozenset({"2.0"})
+    gate.install(two / "two")
+    assert signs.read_bytes() == b"seed"
 
 
 @pytest.mark.parametrize(("cause", "stays"), [("software", False), ("door_forced", True)])
@@ -362,13 +420,29 @@ def test_a_wheel_of_this_tree_passes_its_own_self_test_and_a_broken_one_goes_bac
 
 @pytest.mark.real
 @pytest.mark.models
-def test_a_gate_that_is_tried_lets_nobody_in_until_it_is_ordered(models: Path, photos: Path) -> None:
-    """`gatefw run --out-of-service`, on a lane whose file has it in service; its sensors are asked meanwhile."""
+def test_a_gate_that_is_tried_lets_nobody_in_and_changes_nobody_until_the_trial_is_over(
+    models: Path, photos: Path
+) -> None:
+    """`gatefw run --out-of-service`, on a lane whose file has it in service; its sensors are asked meanwhile. Somebody
+    ends a registration, and somebody opens the lane: neither is done, and both hear why."""
     with live_gate(models, photos) as gate:
+        gate.enrol(photos / "obama.jpg")
+        [subject] = [each["subject"] for each in gate.ask("subjects")["subjects"]]
         gate.kill(signal.SIGTERM)
+        mark = trial.mark(gate.run / "state")
+        mark.write_text("9.1.0")
         gate.daemon = gate.start("run", "--out-of-service")
         gate.await_phase("out_of_service")
         status = gate.ask("status")
         assert (status["occupancy"], set(status["doors"].values())) == ("empty", {"secured"})
+        for verb, args in (("revoke", {"subject": subject}), ("open", {})):
+            with pytest.raises(Refusal, match=rf"{verb}: gatefw 9\.1\.0 is being tried here"):
+                gate.ask(verb, **args)
+        told = {"to": "9.1.0", "refused": {"revoke": 1, "open": 1}}
+        until(lambda: gate.ask("status")["upgrade"] == told, "both to be told to whoever upgrades")
+        assert gate.ask("status")["impaired"] == {"upgrade": ["closed"]}
+        mark.unlink()
         gate.ask("open")
         gate.await_phase("idle")
+        gate.ask("revoke", subject=subject)
+        assert gate.ask("status")["upgrade"] is None

@@ -10,7 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from gatefw import keys
+from gatefw import keys, trial
 from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.gallery_audit import Audit, audit, listed
 from gatefw.cli import command, key_words, place
@@ -96,6 +96,7 @@ def run_audit(arguments: argparse.Namespace) -> int:
 
 def run_compact(arguments: argparse.Namespace) -> int:
     paths = place.paths(arguments)
+    trial.require_none(paths.state, "gallery compact")
     listed(paths.gallery)  # a file that is no gallery is not made one
     before = paths.gallery.stat().st_size
     with (

@@ -140,7 +140,9 @@ def run_install(arguments: argparse.Namespace) -> int:
     install = Install(places, machine, _say, dry=arguments.dry_run)
     with _said(), to_its_end(), nullcontext() if arguments.dry_run else alone(places):
         outcome = install.run(wish)
-    row = {"version": outcome.version, "problem": outcome.problem, "kept": install.kept}
+    row = {"version": outcome.version, "problem": outcome.problem, "kept": install.kept, "refused": outcome.refused}
+    for verb, times in outcome.refused.items():
+        _say(f"refused while it was tried, and not done: {verb}, {times} times; whoever ordered it must order it again")
     return _told(row | {"dry_run": arguments.dry_run}, arguments.json)
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gatefw import trial
 from gatefw.biometrics import card as cards
 from gatefw.biometrics.card import Card
 from gatefw.biometrics.install import install, install_photos
@@ -110,6 +111,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run_install(arguments: argparse.Namespace) -> int:
     state = state_dir(os.environ)
+    trial.require_none(state, "models install")
     install(state, _say, arguments.source)
     if arguments.photos:
         install_photos(state, _say, arguments.source)
@@ -124,6 +126,7 @@ def run_add(arguments: argparse.Namespace) -> int:
     from gatefw.biometrics import admit
     from gatefw.biometrics.runtime import Runtime
 
+    trial.require_none(state_dir(os.environ), "models add")
     models = _models()
     card = admit.add(models, arguments.file, arguments.card, Runtime(arguments.runtime), _say)
     _tell(describe(models, card.name), arguments.json)
@@ -133,6 +136,7 @@ def run_add(arguments: argparse.Namespace) -> int:
 def run_import(arguments: argparse.Namespace) -> int:
     from gatefw.biometrics import dlib_import
 
+    trial.require_none(state_dir(os.environ), "models import-dlib")
     weights = dlib_import.Weights(arguments.dlib_dat, arguments.name, arguments.licence)
     folder, convert = arguments.measure, dlib_import.in_environment(_say, arguments.source)
     with progress(sys.stderr) as tell:
@@ -145,6 +149,7 @@ def run_import(arguments: argparse.Namespace) -> int:
 def run_remove(arguments: argparse.Namespace) -> int:
     from gatefw.biometrics import admit
 
+    trial.require_none(state_dir(os.environ), "models remove")
     admit.remove(_models(), arguments.name, _say)
     _tell({"name": arguments.name, "state": "removed"}, arguments.json)
     return 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import hw
-from gatefw import config, key_audit
+from gatefw import config, key_audit, trial
 from gatefw.cli import command, key_words, place
 from gatefw.config import Paths
 from gatefw.errors import Refusal
@@ -74,6 +74,7 @@ def run_show(arguments: argparse.Namespace) -> int:
 
 def run_migrate(arguments: argparse.Namespace) -> int:
     lane = config.load(arguments.file, hw.schema)
+    trial.require_none(lane.paths.state, "secrets migrate")
     with command.progress(sys.stderr) as told:
         done = []
         for directory in _directories(lane.paths):

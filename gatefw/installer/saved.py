@@ -1,10 +1,11 @@
 """People's stores and the lane file, as they were before a new version touched them.
 
-The journal is not among them. It says what was done at the gate, also by a version that did not stay, and is never
-taken back; whoever reads it finds the rows of both. All else goes back to what the previous version wrote: it would
-refuse the later layout of a store, and nobody was served meanwhile who could miss something. Keys are in these
-directories; of the copies nothing is left but zeros. A fault that the other version latched for its own sake
-(`software`) goes with it; what it found of doors and inputs stays latched.
+The journal is not among them, nor are its keys. It says what was done at the gate, also by a version that did not stay,
+and is never taken back; whoever reads it finds the rows of both, and what signed them. All else goes back to what the
+previous version wrote: it would refuse the later layout of a store. Nobody was served meanwhile, and no order that
+changes any of it was taken (`gatefw.trial`), so nobody misses something. Keys are in these directories; of the copies
+nothing is left but zeros. A fault that the other version latched for its own sake (`software`) goes with it; what it
+found of doors and inputs stays latched.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from gatefw.private_file import sync_directory
 
 DIRECTORIES = (*STATES, "etc/gatefw")
 RECORD = "installed.json"
-JOURNAL = "journal"
+JOURNAL, KEYS = "journal", "keys"
 LATCH = "var/lib/gatefw/journal.sqlite.latch"
 KEY_BYTES = 64 * 1024
 """No key file is larger."""
@@ -86,7 +87,8 @@ def _files(directory: Path) -> list[Path]:
 
 
 def _of_journal(path: Path, directory: Path) -> bool:
-    return path.relative_to(directory).parts[0].startswith(JOURNAL)
+    parts = path.relative_to(directory).parts
+    return parts[0].startswith(JOURNAL) or (parts[0] == KEYS and parts[-1].startswith(JOURNAL))
 
 
 def _copy(source: Path, into: Path) -> None:

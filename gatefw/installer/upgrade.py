@@ -2,7 +2,7 @@
 
     close    the lane out of service; then its sensors must say: nobody inside, doors secured
     stop     every process; the doors are made safe
-    save     people's stores and the lane file are copied
+    save     people's stores and the lane file are copied; from here on nothing in them is changed (`gatefw.trial`)
     switch   units, users, lane file and models of the new version; `current` names it
     test     its self-test: this lane file, these models, a passage in virtual time; nothing moves
     trial    it runs, out of service, and must find every device that the old one had
@@ -15,16 +15,18 @@ It is driven by the proven version, never by the one that is tried.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from gatefw.errors import SetupError
 from gatefw.installer import environment, leave, saved
 from gatefw.installer.machine import Machine
-from gatefw.installer.places import Places, point, write
+from gatefw.installer.places import STATES, Places, point, write
 from gatefw.installer.system import SHARE, System
 from gatefw.model import Phase
+from gatefw.trial import DEVICE, mark
 
 Say = Callable[[str], None]
 STEPS = ("close", "stop", "save", "switch", "test", "trial", "commit", "open")
@@ -47,10 +49,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The version that is there now. `problem`: why it is not the one that was wanted; empty when it is."""
+    """The version that is there now. `problem`: why it is not the one that was wanted; empty when it is.
+
+    refused: orders that were given while it was tried, how often each; who gave them was told to give them again.
+    """
 
     version: str
     problem: str = ""
+    refused: Mapping[str, int] = field(default_factory=dict)
 
 
 class Upgrade:
@@ -58,6 +64,7 @@ class Upgrade:
 
     def __init__(self, places: Places, machine: Machine, say: Say) -> None:
         self._places, self._machine, self._say = places, machine, say
+        self._refused: Mapping[str, int] = {}
 
     def run(self, record: Record, bring: Callable[[], None]) -> Outcome:
         """Raises nothing that a step raises: it goes back, and says why."""
@@ -69,14 +76,15 @@ class Upgrade:
         except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001  the gate is not left lying
             told = str(problem) or type(problem).__name__
             if self._committed:
-                return Outcome(record.to, f"{told}; the version is in place, `gatefw install --recover` finishes it")
+                told = f"{told}; the version is in place, `gatefw install --recover` finishes it"
+                return Outcome(record.to, told, self._refused)
             self._say(f"gatefw {record.to} does not stay: {told}")
             try:
                 self.back(self._record)
             except Exception as worse:  # noqa: BLE001  the record is there still, and --recover goes on
                 told = f"{told}; and on the way back: {worse}"
-            return Outcome(record.before, told)
-        return Outcome(record.to)
+            return Outcome(record.before, told, self._refused)
+        return Outcome(record.to, refused=self._refused)
 
     def recover(self) -> Outcome | None:
         """Finish what was interrupted, forward or back; None where nothing was. Raises SetupError, OSError."""
@@ -101,11 +109,13 @@ class Upgrade:
         """The version before, its units and the stores that it left; then the lane is as it was. May be done again."""
         reached = STEPS.index(record.step)
         if reached > STEPS.index("close"):
+            self._hear(self._machine.status())
             self._machine.stop()
         if reached >= STEPS.index("switch"):
             saved.restore(self._places)
             System(self._places, self._say).lay_out(self._places.programs / record.before / SHARE)
             point(self._places.current, record.before)
+        _mark(self._places).unlink(missing_ok=True)  # after the stores are as they were, before the record goes
         _path(self._places).unlink(missing_ok=True)  # before anybody is served: what they bring is not taken back
         saved.discard(self._places)
         self._machine.settle()
@@ -130,6 +140,7 @@ class Upgrade:
         self._machine.stop()
 
     def _save(self) -> None:
+        write(_mark(self._places), self._record.to.encode())
         saved.save(self._places)
 
     def _switch(self) -> None:
@@ -147,6 +158,7 @@ class Upgrade:
 
     def _why_not_well(self) -> str:
         status = self._machine.status()
+        self._hear(status)
         if status is None:
             if self._machine.gave_up():
                 raise SetupError("its daemon ended, and is not started again; its log says why")
@@ -159,10 +171,19 @@ class Upgrade:
             return f"it does not find {', '.join(lost)}, which gatefw {self._record.before} had"
         if status["phase"] == Phase.FAULT and not self._record.fault:
             raise SetupError(f"its lane is in fault ({status.get('latched')}), and was not before")
-        return "" if status["phase"] in leave.RESTING else f"its lane is in {status['phase']}"
+        if status["in_service"] and not self._record.in_service:  # whoever opened it meant it, whatever comes of this
+            self._note("trial", replace(self._record, in_service=True))
+        kept_out = status["phase"] == Phase.DEGRADED and DEVICE in status["impaired"]
+        return "" if status["phase"] in leave.RESTING or kept_out else f"its lane is in {status['phase']}"
+
+    def _hear(self, status: Mapping[str, Any] | None) -> None:
+        """Which orders were refused because it is tried."""
+        self._refused = ((status or {}).get("upgrade") or {}).get("refused") or self._refused
 
     def _commit(self) -> None:
         point(self._places.proven, self._record.to)
+        self._hear(self._machine.status())
+        _mark(self._places).unlink(missing_ok=True)
         self._machine.settle()
 
     def _open(self) -> None:
@@ -207,3 +228,7 @@ def read(places: Places) -> Record | None:
 
 def _path(places: Places) -> Path:
     return places.own / "upgrade.json"
+
+
+def _mark(places: Places) -> Path:
+    return mark(places.root / STATES[0])
