@@ -1,6 +1,7 @@
 """Runs an application on an address of this machine, until SIGTERM or SIGINT."""
 
 import ipaddress
+import logging
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -55,5 +56,11 @@ def serve(app: ASGIApp, listener: socket.socket, tls: tuple[Path, Path] | None =
         ssl_keyfile=key,
         limit_concurrency=64,
     )
+    logging.getLogger("uvicorn.error").addFilter(_remarkable)
     with closing(listener):
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _remarkable(record: logging.LogRecord) -> bool:
+    """That streams were cut at the end is no error."""
+    return "graceful shutdown" not in str(record.msg)
