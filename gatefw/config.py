@@ -111,7 +111,7 @@ class Paths:
 
     @property
     def display(self) -> Path:
-        return self.run / "display.sock"
+        return self.run / "screen" / "display.sock"
 
     @property
     def vision(self) -> Path:

@@ -238,6 +238,7 @@ class Reading:
         config_gallery.outgrown(
             sections["gallery"], self._asked, sections["clearance"], bool(roles.get("finger")), self.error
         )
+        config_rules.screen(sections["screen"], self.error)
         config_rules.documents(sections["documents"], roles, self.error, self.warn)
         config_rules.authorities(sections["authorities"], roles, self.error, self.warn)
         config_rules.tokens(sections["tokens"], self._face_follows, self.error)

@@ -10,12 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from gatefw import authority_seal, signed_token
-from gatefw.config_tables import ROLES, Authorities, Documents, Doors, Face, Lane, Port, Timers, Tokens, VisionTable
+from gatefw.config_tables import (
+    ROLES,
+    Authorities,
+    Documents,
+    Doors,
+    Face,
+    Lane,
+    Port,
+    ScreenTable,
+    Timers,
+    Tokens,
+    VisionTable,
+)
 from gatefw.errors import SetupError
 from gatefw.events import DEVICE
 from gatefw.ports import Pin
 from gatefw.rule import RULE_TABLE, Rule, objections, time_zone
 from gatefw.toml_document import Place
+from gatefw.words import LANGUAGES
 
 CAMERAS_MAX = 4
 """Each keeps a thread of the vision process busy; more than a lane has heights to look from."""
@@ -79,6 +92,19 @@ def fingers(roles: Roles, schemas: Schemas, error: Tell, warning: Tell) -> None:
                 "is not given: the sensor answers to the password that every one is sold with; name a file, then run "
                 "`gatefw device install`",
             )
+
+
+def screen(given: ScreenTable | None, error: Tell) -> None:
+    """People are spoken to in languages that there are; the site's own file of nationalities is one whole path."""
+    if given is None:
+        return
+    for tag in given.languages.split():
+        if tag not in LANGUAGES:
+            error(("screen", "languages"), f"no language is called {tag}; there are {', '.join(LANGUAGES)}")
+    if given.nationalities and not Path(given.nationalities).is_absolute():
+        error(("screen", "nationalities"), f'is "{given.nationalities}"; the whole path of a file is wanted')
+    if given.nationalities and given.by_nationality == "no":
+        error(("screen", "nationalities"), 'has no use while by_nationality is "no"; say "first" or "alone"')
 
 
 def documents(given: Documents | None, roles: Roles, error: Tell, warning: Tell) -> None:

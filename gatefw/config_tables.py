@@ -293,9 +293,20 @@ class VisionTable:
 
 @dataclass(frozen=True, slots=True)
 class ScreenTable:
-    """`[screen]`: of the traveller. mirror: it shows what the camera sees while it looks at them (`mirror_wire`)."""
+    """`[screen]`: of the traveller. mirror: it shows what the camera sees while it looks at them (`mirror_wire`).
+
+    languages: in the order of display; empty for all that there are. by_nationality: the language of a traveller's
+    document stands first or alone (`tongue`); nationalities: a site's own file of which language that is. audio: a
+    chime for go, for wait and for another way.
+    """
 
     mirror: bool = False
+    languages: Annotated[
+        str, Shape(r"([a-z]{2,3}(_[A-Z][a-z]{3})?( |$))*", "languages with spaces between, en zh_Hant zh_Hans")
+    ] = ""
+    by_nationality: Literal["no", "first", "alone"] = "no"
+    nationalities: str = ""
+    audio: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,19 @@
-"""The display socket: what the traveller's screen must show now, and their touch on it. Its file is 0600.
+"""The display socket: what the traveller's screen must show now, and their touch on it.
+
+Its file is 0660, and its group that of its directory: see systemd/gatefw.tmpfiles.
 
 One JSON object a line. To every screen, at once, whenever it changes, and again each BEAT_S while the lane's loop runs:
 
     {"phase": "token_presented", "reason": null, "hint": "", "asks": ["confirm"], "front": null, "invites": false,
      "mirror": false,
-     "confirm": {"run": "...", "facts": {"document.name": "C** T** M**", "born": "1990"}}}
+     "confirm": {"run": "...", "facts": {"document.name": "C** T** M**", "born": "1990"}},
+     "language": "", "lane": {"begins": ["card"], "behind": "shut", "languages": [], "alone": false, "audio": false}}
 
 From a screen, while it is asked: {"touch": "confirm", "run": "..."} or "decline". `confirm` is null while nobody is.
 `asks` is what the lane wants now of whom it serves (`model.Asked`), `front` of one who waits in front meanwhile, each
 null while there is nobody; `invites`: a token that is shown now begins a passage. `mirror`: a screen may show them what
-the camera sees while their face is wanted, see `mirror_wire`; no picture comes this way.
+the camera sees while their face is wanted, see `mirror_wire`; no picture comes this way. `language`: that of the
+traveller who is served, "" for all; `lane` never changes, see `display_lane`.
 What was read of a document is masked, goes nowhere else, and is forgotten with the question. A screen that does not
 read gets the newest line when it reads again, and nothing of what came between; one that says anything else is sent
 away.
@@ -24,13 +28,19 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from gatefw import unix_socket, wire_json
+from gatefw.display_mask import masked
 from gatefw.errors import BadReply
 from gatefw.gate_terms import Answered, Ask, Asking, GateInput
 from gatefw.model import Answer, Asked, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId
+from gatefw.tongue import Tongue
 from gatefw.work_queue import WorkQueue
 
+SOCKET = Path("screen", "display.sock")
+"""Below the runtime directory, in a directory whose group may look at it and order nothing."""
+MODE = 0o660
 SCREENS = 4
 TOUCH_BYTES = 1024
 READ_BYTES = 4096
@@ -42,25 +52,6 @@ FACES = frozenset({Asked.VERIFY_FACE, Asked.VERIFY_PORTRAIT, Asked.IDENTIFY_FACE
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 _log = logging.getLogger(__name__)
-
-
-def masked(facts: Mapping[str, str]) -> dict[str, str]:
-    """What of a record a screen may show: first letters of a name, the end of a number, the year of a birth.
-
-    A false hit would else show one traveller's data to another. What is none of these is left out.
-    """
-    shown = {}
-    for name, value in facts.items():
-        word = name.rpartition(".")[2]
-        if word == "name" or word.endswith("_name"):
-            shown[name] = " ".join(part[:1] + "*" * (len(part) - 1) for part in value.split())
-        elif word == "number" or word.endswith("_number"):
-            known = min(2, max(0, len(value) - 2))
-            shown[name] = "*" * (len(value) - known) + value[len(value) - known :]
-        elif word == "born":
-            year = value[:4]
-            shown[name] = year if year.isascii() and year.isdigit() else ""
-    return shown
 
 
 @dataclass(eq=False)
@@ -88,7 +79,8 @@ class _Screen:
 class Display:
     """Serves screens from a thread of its own, from construction to `close`. Nothing here makes the caller wait.
 
-    `facts_of` reads a record, on that thread. Raises SetupError when the socket cannot be made.
+    `facts_of` reads a record, on that thread; `spoken` are languages by nationality, `lane` is of `display_lane`.
+    Raises SetupError when the socket cannot be made.
     """
 
     def __init__(
@@ -97,16 +89,20 @@ class Display:
         facts_of: Callable[[SubjectId], Mapping[str, str]],
         put: Callable[[GateInput], None],
         mirror: bool = False,
+        lane: Mapping[str, object] = MappingProxyType({}),
+        spoken: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._path, self._facts_of, self._put, self.progress = path, facts_of, put, 0
-        self._listener = unix_socket.listen(path, SCREENS)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._listener = unix_socket.listen(path, SCREENS, MODE)
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
         self._told = WorkQueue("display")
         self._screens: list[_Screen] = []
         self._phase, self._reason, self._hint = Phase.RECOVERING, "", ""
-        self._asking, self._mirror = Asking(), mirror
+        self._asking, self._mirror, self._lane = Asking(), mirror, dict(lane)
+        self._tongue = Tongue(spoken, facts_of)
         self._asked: Ask | None = None
         self._touchable = False  # one touch is an answer; more of them must not fill the gate's queue
         self._facts: dict[str, str] = {}
@@ -138,9 +134,14 @@ class Display:
             self._beat_s = now_s + BEAT_S
             self._tell(self._repeat)
 
-    def asking(self, asking: Asking) -> None:
-        """What is wanted of people now; a hint is of the face that is looked at, and of no other question."""
-        self._tell(lambda: self._set_asking(asking))
+    def asking(self, asking: Asking, run: RunId | None = None) -> None:
+        """What is wanted of people now, and whom the lane serves. A hint is of the face that is looked at, and of no
+        other question."""
+        self._tell(lambda: self._set_asking(asking, run))
+
+    def met(self, ask: Ask) -> None:
+        """A question about somebody, by whose document a language may be chosen."""
+        self._tell(lambda: self._tongue.met(ask))
 
     def hint(self, hint: str) -> None:
         """What the traveller should do before the camera."""
@@ -168,9 +169,11 @@ class Display:
         self._phase, self._reason, self._hint = phase, reason or "", ""
         if phase is not Phase.TOKEN_PRESENTED:  # they have answered: whoever stands here now is somebody else
             self._asked, self._facts = None, {}
+        self._tongue.shown(phase, reason)
 
-    def _set_asking(self, asking: Asking) -> None:
+    def _set_asking(self, asking: Asking, run: RunId | None) -> None:
         self._asking = asking
+        self._tongue.serves(run)
         if not FACES.intersection(asking.served or ()):
             self._hint = ""
 
@@ -191,6 +194,7 @@ class Display:
             self._asked, self._touchable = ask, True
 
     def _forget(self, run: RunId) -> None:
+        self._tongue.forget(run)
         if self._asked is not None and self._asked.run == run:
             self._asked, self._facts = None, {}
 
@@ -206,6 +210,8 @@ class Display:
                 "invites": self._asking.invites,
                 "mirror": self._mirror,
                 "confirm": confirm,
+                "language": self._tongue.now,
+                "lane": self._lane,
             }
         )
 

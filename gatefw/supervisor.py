@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from types import FrameType
 
 import hw
-from gatefw import __version__, hardening
+from gatefw import __version__, display_lane, hardening
 from gatefw.clearance import load
 from gatefw.config import Config
 from gatefw.control_server import ControlServer
@@ -141,7 +141,14 @@ class Supervisor:
         self._recording = Recording(config.paths.recordings, most_mb, self.gate, settings, about, latch)
         files.callback(self._recording.close)
         self._clerk = office.employ_clerk(self._crew.finger_sensor)
-        self._display = Display(config.paths.display, office.records.facts, self._inbox.put, config.screen.mirror)
+        self._display = Display(
+            config.paths.display,
+            office.records.facts,
+            self._inbox.put,
+            config.screen.mirror,
+            display_lane.about(config, settings.begins),
+            display_lane.spoken(config),
+        )
         files.callback(self._display.close)
         self._hung_up = threading.Event()  # SIGHUP: only told here, and done by the loop
         desks = Reception(
@@ -354,7 +361,8 @@ class Supervisor:
                 self._desk.want_codes(invites)
                 self._publish_status()
             case Asking():
-                self._display.asking(effect)
+                served = self.gate.runs.served
+                self._display.asking(effect, served.run if served else None)
             case Tell():
                 self._publish_status()
                 self._orders.tell(effect, self.gate.state.phase.value)
@@ -368,6 +376,7 @@ class Supervisor:
                 self._scribe.keep_maintenance(False)
 
     def _ask(self, ask: Ask) -> None:
+        self._display.met(ask)
         match ask.request:
             case LookUpRecord():
                 self._clerk.look_up(ask)

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from peers import until
 
 from gatefw import wire_json
-from gatefw.display import SCREENS, Display, masked
+from gatefw.display import MODE, SCREENS, Display
+from gatefw.display_mask import masked
 from gatefw.errors import StoreError
 from gatefw.gate_terms import Answered, Ask, Asking, GateInput
-from gatefw.model import Asked, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId
+from gatefw.model import Asked, CheckEligibility, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId
 
 ANNA = SubjectId("5" * 32)
 RUN, OTHER = RunId("a" * 16), RunId("b" * 16)
@@ -125,7 +126,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def test_a_screen_is_told_at_once_what_it_must_show_and_again_when_that_changes(stage: Stage) -> None:
     screen = stage.screen()
-    nobody = {"asks": None, "front": None, "invites": False, "mirror": False, "confirm": None}
+    nobody = {"asks": None, "front": None, "invites": False, "mirror": False, "confirm": None, "language": "", "lane": {}}
     assert screen.line() == {"phase": "recovering", "reason": None, "hint": "", **nobody}
     stage.display.show(Phase.REFUSED, Reason.FACE_MISMATCH)
     screen.shows(phase="refused", reason="face_mismatch", hint="", confirm=None)
@@ -140,8 +141,8 @@ def test_a_screen_may_show_what_the_camera_sees_where_the_lane_file_says_so(tmp_
         stage.screen().shows(mirror=True)
 
 
-def test_only_its_owner_may_open_the_socket_and_it_is_gone_afterwards(stage: Stage) -> None:
-    assert stat.S_IMODE(stage.path.stat().st_mode) == 0o600
+def test_only_its_owner_and_its_group_may_open_the_socket_and_it_is_gone_afterwards(stage: Stage) -> None:
+    assert stat.S_IMODE(stage.path.stat().st_mode) == MODE
     stage.display.close()
     assert not stage.path.exists()
     stage.display.close()
@@ -249,3 +250,23 @@ def test_a_hint_is_of_the_face_that_is_looked_at_and_goes_with_that_question(sta
     screen.shows(asks=["verify_face", "verify_finger"], hint="too_dark")
     stage.display.asking(Asking((Asked.VERIFY_FINGER,), (Asked.LOOK_UP_RECORD,), invites=True))
     screen.shows(asks=["verify_finger"], front=["look_up_record"], invites=True, hint="")
+
+
+def test_a_screen_is_told_the_language_of_who_is_served_and_never_their_nationality(tmp_path: Path) -> None:
+    def facts(_subject: SubjectId) -> Mapping[str, str]:
+        return {"document.nationality": "CHN"}
+
+    path, lane = tmp_path / "display.sock", {"behind": "shut"}
+    with (
+        closing(Display(path, facts, lambda _said: None, lane=lane, spoken={"CHN": "zh_Hans"})) as display,
+        closing(Screen(path)) as screen,
+    ):
+        assert screen.line()["lane"] == lane
+        display.show(Phase.TOKEN_PRESENTED, None)
+        display.met(Ask(RUN, 1, CheckEligibility(ANNA)))
+        display.asking(Asking((Asked.CHECK_ELIGIBILITY,)), RUN)
+        assert "CHN" not in str(screen.shows(language="zh_Hans"))
+        display.cancel(RUN)
+        display.asking(Asking(None, None, invites=True), None)
+        display.show(Phase.IDLE, None)
+        screen.shows(phase="idle", language="")

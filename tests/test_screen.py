@@ -1,6 +1,7 @@
 """The traveller's screen: what it shows of everything that can be said, its one touch, silence and restarts."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -334,7 +335,8 @@ def test_one_server_is_the_screen_in_front_the_one_inside_and_the_one_that_was_a
 def test_the_command_says_where_the_page_is_and_ends_when_told(tmp_path: Path) -> None:
     main = "import sys; from gatefw.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", main, "screen", "--port", "0", "--dir", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    env = {**os.environ, "GATEFW_STATE": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("http://127.0.0.1:")
         process.terminate()

@@ -1,5 +1,6 @@
 """The traveller's screen in a real browser: Debian's Chromium. Pictures of it go to .screenshots, which git ignores."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from peers import until
 
-from gatefw.display import Display
+from gatefw.display import SOCKET, Display
 from gatefw.gate_terms import Answered, Ask, GateInput
 from gatefw.model import Answer, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId
 from gatefw.screen.signs import PHASES
@@ -37,7 +38,7 @@ class Kiosk:
     def __init__(self, folder: Path, held: ExitStack) -> None:
         self.folder, self.heard, self.port = folder, list[GateInput](), 0
         self.display = held.enter_context(
-            closing(Display(folder / "display.sock", lambda _who: {"document.name": "CHAN TAI MAN"}, self.heard.append))
+            closing(Display(folder / SOCKET, lambda _who: {"document.name": "CHAN TAI MAN"}, self.heard.append))
         )
         self.silent, self._over = threading.Event(), threading.Event()
         beats = threading.Thread(target=self._beats)
@@ -60,7 +61,8 @@ class Kiosk:
 
     def start(self) -> None:
         words = [sys.executable, "-c", SCREEN, "screen", "--port", str(self.port), "--dir", str(self.folder)]
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        env = {**os.environ, "GATEFW_STATE": str(self.folder)}
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env)
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline().rstrip("/\n").rpartition(":")[2])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gatefw.cli import command
-from gatefw.state import runtime_dir
+from gatefw.state import runtime_dir, state_dir
 
 SCREEN = """\
 Serves the traveller's screen to a browser on this machine until it is ended: large pictograms and words in English,
@@ -19,9 +19,13 @@ example:
   gatefw screen --position inside --port 8091
   gatefw screen --lang zh_HK
 
-A lane with two screens has one in front and one inside; without --position the screen is the lane's only one.
+A lane with two screens has one in front and one inside: /front and /inside of the same address. Without --position its
+bare address is the screen of a lane that has one. What the lane lets its door do when its program is dead is kept in
+screen.json in the state directory, so that a screen that is started later is right, too.
 """
 PORT = 8090
+KNOWN = "screen.json"
+"""In the state directory: what a screen was told of its lane, and says still when that is dead."""
 
 
 def add_parser(commands: Any) -> None:
@@ -36,6 +40,7 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from gatefw import hardening, mirror_wire
+    from gatefw.display import SOCKET
     from gatefw.screen.page import screen
     from gatefw.screen.picture import Place
     from gatefw.web.serve import bound, serve
@@ -47,7 +52,11 @@ def run(arguments: argparse.Namespace) -> int:
     hardening.harden()
     tongues = [Words(each) for each in chosen]
     app = screen(
-        directory.absolute() / "display.sock", place, tongues, mirror=directory.absolute() / mirror_wire.SOCKET
+        directory.absolute() / SOCKET,
+        place,
+        tongues,
+        known=state_dir(os.environ) / KNOWN,
+        mirror=directory.absolute() / mirror_wire.SOCKET,
     )
     listener = bound("127.0.0.1", arguments.port)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}/", flush=True)
