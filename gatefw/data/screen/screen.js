@@ -6,6 +6,7 @@ const LOW_MS = 45000;
 const here = location.pathname.replace(/\/$/, "");
 const at = (id) => document.getElementById(id);
 let nothing = null;
+let newest = null;
 let heard = 0;
 let run = "";
 let lowered = 0;
@@ -54,6 +55,7 @@ function lower(low) {
 function listen({ silent, ...picture }) {
   heard = Date.now();
   nothing = silent;
+  newest = picture;
   show(picture);
 }
 
@@ -63,7 +65,8 @@ at("low").addEventListener("click", () => lower(!lowered));
 function follow() {
   const stream = new EventSource(`${here}/shown`);
   stream.addEventListener("message", (event) => listen(JSON.parse(event.data)));
-  stream.addEventListener("beat", () => { heard = Date.now(); });
+  // Nothing new: a server that hung for a while goes on with what it said before.
+  stream.addEventListener("beat", () => { heard = Date.now(); if (newest) show(newest); });
   stream.addEventListener("error", () => {
     if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 500);
   });
