@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from gatefw import wire_json
 from gatefw.bus_keys import Grant, Permission
 from gatefw.control import (
+    ACKNOWLEDGE,
     CLEAR,
     EDGES,
     PENDING,
+    SILENT_ALARM,
     VERBS,
     Answer,
     Done,
@@ -38,14 +40,16 @@ NONCE_S = 60.0
 NONCES = 16  # of one key; more, and the oldest is void
 BURST, REFILL_S = 30, 1.0  # orders of one key that are journalled at once, and how soon there may be another
 LANE = frozenset(verb.value for verb in Verb)
-WRITTEN = LANE | {"device_test", "device_trace", "device_renew_secret", "device_install"}
+WRITTEN = LANE | {SILENT_ALARM, ACKNOWLEDGE, "device_test", "device_trace", "device_renew_secret", "device_install"}
 """Who does these writes down that they were ordered, done or not; `change_facts`, when it was done."""
 
 NEVER = frozenset(("key_new", "key_revoke", "key_rotate", "keys", "device_trace_raw", EDGES, "commission_sign"))
 """Not over the bus, whoever asks: no key makes another; what a wire says in the clear, and when somebody passed which
 beam, stays on the machine; a report that the lane signs comes from who stood at it."""
 READ = frozenset((NONCE, "status", "devices", "cameras"))
-OPERATE = frozenset(("open", "close", "reset", "let_out", CLEAR))
+URGENT = frozenset(("hold", "evacuate", SILENT_ALARM))
+"""What must not be refused because of something else: the lane moved on a moment before, or this key is busy."""
+OPERATE = URGENT | {"open", "close", "reset", "let_out", CLEAR, ACKNOWLEDGE}
 
 
 def needed(verb: str) -> Permission | None:
@@ -86,7 +90,7 @@ def decode(payload: bytes, by: str) -> tuple[RequestId, Asked | Rejected]:
     if name is not None and not TECHNICIAN.fits(name):
         return request_id, Rejected(Rejection.MALFORMED, f"name: who orders it, in a short code: {TECHNICIAN.says}")
     order = understand(message, by if name is None else f"{by}/{name}", 0.0)
-    if isinstance(order, Order) and order.verb in LANE and order.expects is None:
+    if isinstance(order, Order) and order.verb in LANE - URGENT and order.expects is None:
         return request_id, Rejected(Rejection.MALFORMED, "expects: over the bus, the phase that you believe it is in")
     return request_id, order if isinstance(order, Rejected) else Asked(order, nonce)
 
@@ -132,7 +136,7 @@ class OrderBook:
     ) -> None:
         self._handle, self._record, self._later = handle, record, later
         self._nonces: dict[str, OrderedDict[str, float]] = {}
-        self._allowed: dict[str, _Allowance] = {}
+        self._allowed: dict[tuple[str, bool], _Allowance] = {}
         self._waiting: set[Waiting] = set()
 
     def take(self, client: bytes, payload: bytes, grant: Grant, now_s: float) -> bytes | None:
@@ -177,10 +181,9 @@ class OrderBook:
     def _judged(self, order: Order, nonce: str, grant: Grant, now_s: float) -> tuple[Order, Rejected | None]:
         """The order with its deadline, and why it is not to be done."""
         issued_s = self._nonces.get(grant.public, OrderedDict()).pop(nonce, None)
-        permission = needed(order.verb)
-        if order.verb in ORDERS.words and not self._allowed.setdefault(grant.public, _Allowance(at_s=now_s)).spend(
-            now_s
-        ):
+        permission, urgent = needed(order.verb), order.verb in URGENT
+        allowed = self._allowed.setdefault((grant.public, urgent), _Allowance(at_s=now_s))
+        if order.verb in ORDERS.words and not allowed.spend(now_s):
             why = f"more than {BURST} orders at once, and one each {REFILL_S:g} s after that; wait"
             return order, Rejected(Rejection.UNAVAILABLE, why)
         reason, refused = Reason.OK, None
@@ -194,7 +197,7 @@ class OrderBook:
             order = dataclasses.replace(order, deadline_s=issued_s + order.deadline_s)
             if order.deadline_s <= now_s:
                 reason, refused = Reason.ORDER_EXPIRED, Rejected(Rejection.EXPIRED, "it had expired when it came")
-            elif sum(each.key == grant.public for each in self._waiting) >= PENDING:
+            elif not urgent and sum(each.key == grant.public for each in self._waiting) >= PENDING:
                 why = f"{PENDING} orders of this key wait for their answers"
                 reason, refused = Reason.NOT_NOW, Rejected(Rejection.UNAVAILABLE, why)
         if refused is not None:

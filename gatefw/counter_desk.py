@@ -1,22 +1,39 @@
-"""Orders of the counter's officer: somebody whom the lane turned away was cleared by hand.
+"""Orders of the counter's officer that move nothing at the lane, and stand in the journal: each with who gave it.
 
-That opens nothing. It is written down with who says so and why, beside the run that the lane ended, and once only. The
-journal is looked into on a thread of the desk's own.
+Somebody whom the lane turned away was cleared by hand, and why: beside the run that the lane ended, once only. An alarm
+was seen, by its number. A silent alarm: the officer is under duress, which an event says and nothing at the lane does.
+The journal is looked into on a thread of the desk's own; an answer says that it is on disk.
 """
 
+import json
 import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from gatefw.control import Answer, Done, Order, Rejected, Rejection
+from gatefw.control import ACKNOWLEDGE, CLEAR, SILENT_ALARM, Answer, Done, Order, Rejected, Rejection
 from gatefw.errors import GateError, Refusal
-from gatefw.events import BY_HAND, RUN
+from gatefw.events import BY_HAND, RUN, type_of
 from gatefw.journal import Journal
-from gatefw.model import Fact, FactKind, RunId, SubjectId
+from gatefw.model import Fact, FactKind, Phase, RunId, SubjectId, Verdict
 
 Reply = Callable[[Answer], None]
+VERBS = frozenset((CLEAR, ACKNOWLEDGE, SILENT_ALARM))
+ALARMS: Mapping[str, tuple[str, tuple[str, ...]] | None] = {
+    type_of(FactKind.ALARM_RAISED): None,
+    type_of(FactKind.ALARM_SILENT): None,
+    type_of(FactKind.FAULT_LATCHED): None,
+    type_of(FactKind.DEVICE_LOST): None,
+    type_of(FactKind.DEVICE_IMPAIRED): None,
+    type_of(FactKind.PASSAGE_DECIDED): ("verdict", (Verdict.REFER, Verdict.REFUSE)),
+    type_of(FactKind.PHASE_CHANGED): (
+        "phase",
+        (Phase.REFERRED, Phase.REFUSED, Phase.HOLD, Phase.EVACUATED, Phase.FAULT, Phase.DEGRADED),
+    ),
+}
+"""The events that call for somebody, so that somebody may say that they have seen it: all of a type, or those whose
+field has one of these words."""
 JUST_NOW = 256
 
 _log = logging.getLogger(__name__)
@@ -49,12 +66,36 @@ class CounterDesk:
         while (item := self._work.get()) is not None:
             order, reply = item
             try:
-                self._clear(order, reply)
+                self._do(order, reply)
             except GateError as error:
                 reply(Rejected.by(error))
             except Exception as error:  # noqa: BLE001  one order must not take the others with it
                 _log.exception("counter")
                 reply(Rejected(Rejection.FAILED, f"{order.verb}: {type(error).__name__}: the daemon's log says more"))
+
+    def _do(self, order: Order, reply: Reply) -> None:
+        if order.verb == SILENT_ALARM:
+            self._journal.append(Fact(FactKind.ALARM_SILENT, None, (("by", order.by),)), _told(reply, {"sent": True}))
+        elif order.verb == ACKNOWLEDGE:
+            self._acknowledge(order, reply)
+        else:
+            self._clear(order, reply)
+
+    def _acknowledge(self, order: Order, reply: Reply) -> None:
+        """Who has seen an alarm; as often as somebody says so, since two may have."""
+        n = order.args.get("event")
+        if type(n) is not int or n < 1:
+            raise Refusal(f"{order.verb}: event: the number of the alarm is wanted, as its event has it (sequence)")
+        newest = self._journal.head()
+        rows = self._journal.read(n - 1, 1) if n <= newest else []
+        if not rows or rows[0].n != n:
+            raise Refusal(f"{order.verb}: there is no event {n}: the newest is {newest}, and the oldest may be removed")
+        event = json.loads(rows[0].body)
+        if not _calls(rows[0].type, event["data"]):
+            raise Refusal(f"{order.verb}: event {n} is {rows[0].type}, which calls for nobody")
+        run = event.get("run")
+        fact = Fact(FactKind.ALARM_ACKNOWLEDGED, run and RunId(run), (("event", n), ("by", order.by)))
+        self._journal.append(fact, _told(reply, {"acknowledged": n}))
 
     def _clear(self, order: Order, reply: Reply) -> None:
         given, why = order.args.get("run"), order.args.get("why")
@@ -66,7 +107,7 @@ class CounterDesk:
         self._must_be_open(order.verb, run)
         subject = self._journal.referred(run)
         fact = Fact(FactKind.CLEARED_BY_HAND, run, (("by", order.by), ("why", str(why))))
-        self._journal.append(fact, lambda number: reply(Done({"run": run, "cleared": True, "event": number})))
+        self._journal.append(fact, _told(reply, {"run": run, "cleared": True}))
         self._cleared.append(run)
         if subject is not None:
             self._passed(subject)
@@ -80,3 +121,14 @@ class CounterDesk:
             raise Refusal(f"{verb}: the traveller of run {run} passed the lane; there is nothing to clear")
         if FactKind.CLEARED_BY_HAND in ends or run in self._cleared:
             raise Refusal(f"{verb}: the traveller of run {run} was cleared by hand already")
+
+
+def _calls(type_: str, data: Mapping[str, object]) -> bool:
+    """Whether an event calls for somebody."""
+    words = ALARMS.get(type_)
+    return type_ in ALARMS and (words is None or data.get(words[0]) in words[1])
+
+
+def _told(reply: Reply, what: dict[str, object]) -> Callable[[int], None]:
+    """Tells it, with the number of its event, once that is on disk."""
+    return lambda number: reply(Done({**what, "event": number}))

@@ -13,7 +13,7 @@ from pathlib import Path
 from gatefw import asyncapi, health_message
 from gatefw.bus import REPLAY_EVERY_S
 from gatefw.bus_keys import Permission
-from gatefw.bus_orders import BURST, NONCE, NONCE_S
+from gatefw.bus_orders import BURST, NONCE, NONCE_S, URGENT
 from gatefw.bus_socket import CONNECTIONS, SILENT_S
 from gatefw.control import EXPIRES_S
 from gatefw.events import (
@@ -107,9 +107,11 @@ clients are connected.
 A nonce is good for one order of the key that asked for it, {nonce_s:.0f} s at most and until the gate restarts. The
 time of an order, `expires_s` ({expires_s:.0f} where none is given), runs from when its nonce was given out, by the
 gate's clock: an order that was held back or kept has no effect. `expects` is the phase in which you believe the
-lane to be; orders to the lane are refused without it, or in another. Nothing is kept for later, and nothing is done
+lane to be; orders to the lane are refused without it, or in another. {urgent} want
+none: who orders them wants them whatever the lane has come to meanwhile. Nothing is kept for later, and nothing is done
 twice; who hears no answer asks for the `status`. What is ordered is journalled as `operator.ordered` by `bus-NAME`,
-refused or not; of one key {burst} at once, then one each second, the rest being refused unheard. Where
+refused or not; of one key {burst} at once, then one each second, the rest being refused unheard. Those three are
+counted by themselves, so that others do not stand before them. Where
 several people order with one key, `name` says who it is, by initials or badge, and the journal has `bus-NAME/who`.
 `gatefw lane` and `gatefw status` do it with `--key FILE`.
 
@@ -139,6 +141,7 @@ def _introduction() -> str:
         connections=CONNECTIONS,
         nonce_s=NONCE_S,
         expires_s=EXPIRES_S,
+        urgent=_listed(sorted(URGENT)),
         burst=BURST,
         permissions="\n".join(rows),
         never=_listed(by[None]),

@@ -110,10 +110,15 @@ class Gate:
         self._early: Faulted | None = None  # the first fault from before the lane listened
         self._showing: Show | None = None
         self._asking = Asking()
+        self._evacuates = False  # this input is the order to
 
     @property
     def sensed(self) -> Sensed:
-        return self.senses.sensed
+        """What the interlock is asked on. An officer's order to evacuate is told to both minds, as the button is: until
+        the next input it counts as officer_evacuate pressed, so a lane that lost its mind still frees nothing alone.
+        """
+        sensed = self.senses.sensed
+        return replace(sensed, evacuate=Signal.ON) if self._evacuates else sensed
 
     @property
     def between_runs(self) -> bool:
@@ -142,7 +147,7 @@ class Gate:
 
     def handle(self, event: GateInput, now_s: float) -> list[Effect]:
         """Take one input; the effects are in the order in which they should be done."""
-        self._now_s, self._effects = now_s, []
+        self._now_s, self._effects, self._evacuates = now_s, [], False
         match event:
             case DoorSensed():
                 self._follow(self.senses.door(event))
@@ -249,7 +254,7 @@ class Gate:
             reason=Reason.OK if not refusal else Reason.NOT_NOW,
         )
         if not refusal:
-            self._operator = order.by
+            self._operator, self._evacuates = order.by, order.verb is Verb.EVACUATE
             self._effects.extend(kept(order.verb, self.state.phase))  # before its rows: what they say, the disk has
             self._follow(self.maintenance.taken(order, longest_s, self._now_s))
             self._lane(Operated(order.verb))

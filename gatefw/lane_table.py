@@ -166,6 +166,17 @@ ALWAYS: Rows = (
         P.HOLD,
         (end(Reason.STOPPED), alarm(Reason.STOPPED)),
     ),
+    # the same two, ordered from elsewhere: what is there already is not refused, and changes nothing
+    Row(_but(P.EVACUATED), operated(Verb.EVACUATE), ALL, P.EVACUATED, (latch(Reason.EVACUATED),)),
+    Row((P.EVACUATED,), operated(Verb.EVACUATE), ALL, None),
+    Row(
+        _but(P.EVACUATED, P.FAULT, *TECHNICIANS, P.HOLD),
+        operated(Verb.HOLD),
+        ALL,
+        P.HOLD,
+        (end(Reason.HELD), alarm(Reason.HELD)),
+    ),
+    Row((P.HOLD,), operated(Verb.HOLD), ALL, None),
     Row(BEFORE_ADMISSION, HEALTH, ~HEALTHY, P.DEGRADED, (end(Reason.DEVICE_LOST),)),
 )
 

@@ -131,6 +131,7 @@ MEANS: Mapping[Reason, str] = {
     R.FIRE: "The fire contact was on: the doors of the escape plan were freed.",
     R.EVACUATED: "An officer freed the doors of the escape plan.",
     R.STOPPED: "The stop button was on: nothing new moved.",
+    R.HELD: "An officer held the lane: both doors were secured, and nothing new moved.",
     R.CALLED: "The button inside was pressed: the way back was freed.",
     R.TAMPERED: "A case was opened.",
     R.MAINS_LOST: "The site's supply failed.",

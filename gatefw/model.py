@@ -283,6 +283,7 @@ class Reason(StrEnum):
     FIRE = "fire"
     EVACUATED = "evacuated"
     STOPPED = "stopped"
+    HELD = "held"  # by an officer's order
     CALLED = "called"
     TAMPERED = "tampered"
     MAINS_LOST = "mains_lost"
@@ -730,6 +731,8 @@ class Verb(StrEnum):
     CLOSE = "close"
     RESET = "reset"
     LET_OUT = "let_out"
+    HOLD = "hold"
+    EVACUATE = "evacuate"
     MAINTAIN = "maintain"
     MAINTAIN_EXTEND = "maintain_extend"
     MAINTAIN_END = "maintain_end"
@@ -838,6 +841,8 @@ class FactKind(StrEnum):
     DOOR_MOVED = "door.moved"
     INPUT_CHANGED = "input.changed"
     ALARM_RAISED = "alarm.raised"
+    ALARM_SILENT = "alarm.silent"  # somebody is under duress: nothing at the lane may tell of it
+    ALARM_ACKNOWLEDGED = "alarm.acknowledged"
     DEVICE_LOST = "device.lost"
     DEVICE_RECOVERED = "device.recovered"
     DEVICE_IMPAIRED = "device.impaired"

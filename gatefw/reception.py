@@ -6,14 +6,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from gatefw import key_desk
+from gatefw import counter_desk, key_desk
 from gatefw.bus import Bus
 from gatefw.bus_keys import Endpoints, Keyholders
 from gatefw.clerk import Clerk
 from gatefw.commission_desk import VERB as COMMISSION_SIGN
 from gatefw.commission_desk import CommissionDesk
 from gatefw.config import Config
-from gatefw.control import CLEAR, EDGES, RELOAD, Done, Order
+from gatefw.control import EDGES, RELOAD, Done, Order
 from gatefw.counter_desk import CounterDesk
 from gatefw.crew import Crew
 from gatefw.device_desk import VERBS, DeviceDesk, LaneAccess
@@ -71,7 +71,7 @@ class Reception:
 
     def _hand_on(self, order: Order, reply: Reply) -> None:
         """Those that are not the lane's own."""
-        if order.verb == CLEAR:
+        if order.verb in counter_desk.VERBS:
             self._counter.order(order, reply)
         elif order.verb == RELOAD:
             self.reloader.order(order, reply)

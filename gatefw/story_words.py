@@ -235,6 +235,8 @@ WORDS: Mapping[FactKind, Words] = {
     K.DOOR_MOVED: lambda e, _: f"The {door_words(e.data['door'])} was {POSITIONS[Position(e.data['position'])]}.",
     K.INPUT_CHANGED: lambda e, _: f"The input {e.data['input'].replace('_', ' ')} was {e.data['signal']}.",
     K.ALARM_RAISED: lambda e, _: f"Alarm: {_lowered(_means(e))}",
+    K.ALARM_SILENT: lambda e, _: f"{e.data['by']} raised a silent alarm: an officer was under duress.",
+    K.ALARM_ACKNOWLEDGED: lambda e, _: f"{e.data['by']} had seen the alarm that is event {e.data['event']}.",
     K.FAULT_LATCHED: lambda e, _: f"The fault was latched: {_lowered(_means(e))}",
     K.FAULT_RESET: lambda e, _: f"The fault was reset by {e.data['by']}.",
     K.DEVICE_LOST: _device,

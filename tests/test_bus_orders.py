@@ -9,7 +9,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gatefw.bus_keys import Grant, Permission
-from gatefw.bus_orders import BURST, NEVER, NONCE_S, NONCES, READ, WRITTEN, Asked, OrderBook, Waiting, decode, needed
+from gatefw.bus_orders import (
+    BURST,
+    NEVER,
+    NONCE_S,
+    NONCES,
+    READ,
+    URGENT,
+    WRITTEN,
+    Asked,
+    OrderBook,
+    Waiting,
+    decode,
+    needed,
+)
 from gatefw.control import PENDING, VERBS, Answer, Done, Order, Rejected, Rejection
 from gatefw.errors import Refusal
 from gatefw.events import ORDERS, check
@@ -162,6 +175,35 @@ def test_what_the_daemon_refuses_or_breaks_at_is_answered(desk: Desk) -> None:
     assert desk.order(WORKSHOP, "enrol")["error"] == "failed"
     assert desk.order(WORKSHOP, "change_facts")["error"] == "failed"
     assert desk.written == [("enrol", Reason.NOT_NOW), ("change_facts", Reason.NOT_NOW)]
+
+
+# ---------------------------------------------------------------- what must come through
+
+
+@pytest.mark.parametrize("verb", sorted(URGENT & set(Verb)))
+def test_a_hold_or_an_evacuation_comes_whatever_the_lane_has_come_to_meanwhile(desk: Desk, verb: str) -> None:
+    """The officer saw it idle, and somebody stepped in since: any other order to the lane is refused without a word."""
+    told = desk.send(OFFICE, {"id": 2, "verb": verb, "nonce": desk.nonce(OFFICE)})
+    assert told == {"id": 2, "ok": True, "result": {"phase": "idle"}}
+    assert [(order.verb, order.expects) for order in desk.handled] == [(verb, None)]
+    told = desk.send(OFFICE, {"id": 3, "verb": "reset", "nonce": desk.nonce(OFFICE)})
+    assert told is not None and "expects" in told["message"]
+
+
+@pytest.mark.parametrize("verb", sorted(URGENT))
+def test_what_must_come_through_does_not_wait_behind_other_orders_of_the_same_key(desk: Desk, verb: str) -> None:
+    """A console with a row of orders under way, or one that somebody wore out, still evacuates."""
+    desk.answer = None
+    for _ in range(BURST):
+        desk.order(OFFICE, "close")
+    assert desk.order(OFFICE, "close")["error"] == "unavailable"
+    assert desk.order(OFFICE, verb) == {}
+    assert desk.handled[-1].verb == verb
+
+
+def test_what_must_come_through_fills_no_journal_either(desk: Desk) -> None:
+    told = [desk.order(OFFICE, "evacuate").get("error") for _ in range(BURST + 2)]
+    assert told == [None] * BURST + ["unavailable"] * 2
 
 
 # ---------------------------------------------------------------- who may

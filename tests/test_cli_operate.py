@@ -40,6 +40,10 @@ def gate(place: Path) -> Iterator[list[Order]]:
         ("maintain --extend", "maintain_extend", {}),
         ("maintain --extend --minutes 10 --name ab", "maintain_extend", {"name": "ab", "seconds": 600.0}),
         ("maintain-end", "maintain_end", {}),
+        ("hold", "hold", {}),
+        ("evacuate", "evacuate", {}),
+        ("silent-alarm", "silent_alarm", {}),
+        ("acknowledge 2041", "acknowledge", {"event": 2041}),
         ("clear 6d1f0a4c9b72e385 --why child", "clear_by_hand", {"run": "6d1f0a4c9b72e385", "why": "child"}),
     ],
 )
@@ -65,6 +69,11 @@ def test_what_was_typed_is_what_the_gate_is_asked(
         ("maintain --name mk --why repair --minutes nan", "nan is no time"),
         ("clear 6d1f0a4c9b72e385 --why repair", "--why: clear wants one of"),
         ("clear", "RUN and --why"),
+        ("acknowledge", "NUMBER of an event"),
+        ("acknowledge 6d1f0a4c9b72e385", "NUMBER of an event"),
+        ("acknowledge 7 --why child", "NUMBER of an event"),
+        ("evacuate 7", "belong to clear"),
+        ("silent-alarm --name mk", "belong to maintain"),
         ("close --why child", "belong to clear"),
     ],
 )

@@ -1,5 +1,6 @@
 """The counter's officer clears by hand whom the lane turned away: written down once, with who and why."""
 
+import json
 import os
 import queue
 from collections.abc import Iterator
@@ -9,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from gatefw.cli import main
-from gatefw.control import CLEAR, Answer, Done, Order, Rejected, Rejection
+from gatefw.control import ACKNOWLEDGE, CLEAR, SILENT_ALARM, Answer, Done, Order, Rejected, Rejection
 from gatefw.control_server import ControlServer
 from gatefw.counter_desk import CounterDesk
 from gatefw.errors import JournalBroken
 from gatefw.events import BY_HAND, wall_clock
 from gatefw.journal import Journal
-from gatefw.model import Fact, FactKind, Reason, RunId, SubjectId, Verdict
+from gatefw.model import Fact, FactKind, Phase, Reason, RunId, SubjectId, Verdict
 
 RUN, OTHER = RunId("a" * 16), RunId("b" * 16)
 DEADLINE_S = 30.0
@@ -47,13 +48,25 @@ class Desk:
         self.journal.append(fact, numbers.put)
         numbers.get(timeout=DEADLINE_S)
 
+    def commit(self, kind: FactKind, run: RunId | None = None, **fields: str | bool) -> int:
+        self._commit(Fact(kind, run, tuple(fields.items())))
+        return self.journal.head()
+
+    def newest(self) -> dict[str, object]:
+        [row] = self.journal.read(self.journal.head() - 1, 1)
+        event = json.loads(row.body)
+        return {"type": event["type"], "run": event.get("run"), **event["data"]}
+
     def clear(self, **args: object) -> Answer:
+        return self.order(CLEAR, **args)
+
+    def order(self, verb: str, **args: object) -> Answer:
         answers: queue.Queue[Answer] = queue.Queue()
-        self.desk.order(Order(CLEAR, args, "uid-1000", None, 99.0), answers.put)
+        self.desk.order(Order(verb, args, "uid-1000", None, 99.0), answers.put)
         return answers.get(timeout=DEADLINE_S)
 
-    def refusal(self, **args: object) -> str:
-        answer = self.clear(**args)
+    def refusal(self, verb: str = CLEAR, **args: object) -> str:
+        answer = self.order(verb, **args)
         assert isinstance(answer, Rejected)
         assert answer.error is Rejection.REFUSED
         return answer.message
@@ -137,6 +150,53 @@ def test_a_journal_that_takes_nothing_more_is_said_to_be_so(desk: Desk) -> None:
     answer = desk.clear(run=RUN, why="other")
     assert isinstance(answer, Rejected)
     assert answer.error is Rejection.FAILED
+
+
+# ---------------------------------------------------------------- alarms
+
+
+def test_a_silent_alarm_is_an_event_with_who_raised_it_and_nothing_else(desk: Desk) -> None:
+    assert desk.order(SILENT_ALARM) == Done({"sent": True, "event": 1})
+    assert desk.newest() == {"type": "gatefw.alarm.silent.v1", "run": None, "by": "uid-1000"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (FactKind.ALARM_RAISED, {"reason": Reason.CALLED}),
+        (FactKind.ALARM_SILENT, {"by": "bus-office"}),
+        (FactKind.FAULT_LATCHED, {"reason": Reason.FIRE}),
+        (FactKind.DEVICE_LOST, {"device": "vision", "reason": Reason.DEVICE_LOST}),
+        (FactKind.DEVICE_IMPAIRED, {"device": "camera.front", "reason": Reason.CAMERA_DARK}),
+        (FactKind.PASSAGE_DECIDED, {"verdict": Verdict.REFER, "reason": Reason.STOP_LISTED}),
+        (FactKind.PHASE_CHANGED, {"phase": Phase.HOLD, "previous": Phase.VERIFYING}),
+    ],
+)
+def test_who_has_seen_an_alarm_stands_beside_it(desk: Desk, kind: FactKind, fields: dict[str, str]) -> None:
+    """By its number, and of the same passage; two officers may both have seen it."""
+    n = desk.commit(kind, RUN, **fields)
+    for event in (n + 1, n + 2):
+        assert desk.order(ACKNOWLEDGE, event=n) == Done({"acknowledged": n, "event": event})
+        seen = {"type": "gatefw.alarm.acknowledged.v1", "run": RUN, "event": n, "by": "uid-1000"}
+        assert desk.newest() == seen
+
+
+def test_what_is_no_alarm_or_no_event_is_not_acknowledged(desk: Desk) -> None:
+    n = desk.commit(FactKind.PHASE_CHANGED, phase=Phase.IDLE, previous=Phase.RECOVERING)
+    assert "event 1 is gatefw.lane.phase_changed.v1, which calls for nobody" in desk.refusal(ACKNOWLEDGE, event=n)
+    admitted = desk.commit(FactKind.PASSAGE_DECIDED, RUN, verdict=Verdict.ADMIT, reason=Reason.OK)
+    assert "calls for nobody" in desk.refusal(ACKNOWLEDGE, event=admitted)
+    assert "there is no event 99: the newest is 2" in desk.refusal(ACKNOWLEDGE, event=99)
+    assert desk.journal.head() == 2
+
+
+@pytest.mark.parametrize("event", [None, "7", 0, -1, True, 1.0, [], 2**70])
+def test_what_is_no_number_of_an_event_is_named_as_such(desk: Desk, event: object) -> None:
+    assert "event" in desk.refusal(ACKNOWLEDGE, event=event)
+    assert desk.journal.head() == 0
+
+
+# ---------------------------------------------------------------- by hand
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,23 @@ def fire_and_evacuation_always_free_the_escape_plan(s, e, t, c):
 
 
 @invariant
+def an_officers_order_to_evacuate_is_the_button(s, e, t, c):
+    if e != Operated(Verb.EVACUATE) or not s.started:
+        return True
+    pressed, commands = step(s, InputIs(Input.EVACUATE, Signal.ON))
+    return (t, c) == (pressed._replace(evacuate=s.evacuate), commands)
+
+
+@invariant
+def an_officers_order_to_hold_moves_the_doors_as_stop_does_and_is_over_as_it_is(s, e, t, c):
+    if e != Operated(Verb.HOLD) or not s.started:
+        return True
+    pressed, _ = step(s, InputIs(Input.STOP, Signal.ON))
+    technicians = s.phase in (Phase.MAINTENANCE, Phase.EXERCISE)
+    return t == (s if technicians else pressed._replace(stop=s.stop))
+
+
+@invariant
 def the_call_button_never_wants_the_exit(s, e, t, c):
     return e != InputIs(Input.CALL, Signal.ON) or not any(isinstance(x, Release) and x.door is EXIT for x in c)
 

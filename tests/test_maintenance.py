@@ -242,10 +242,11 @@ def test_somebody_inside_when_it_ends_is_let_out_and_that_is_all_that_moves() ->
 
 OFFICERS = {Verb.LET_OUT}
 """What an officer orders for somebody who is inside; not by hand, and to the way out alone."""
+PLAN = {(ENTRY, Purpose.EMERGENCY), (EXIT, Purpose.EMERGENCY)}
 
 
 @pytest.mark.parametrize(("phase", "verb"), list(itertools.product(Phase, Verb)))
-def test_no_order_to_the_lane_moves_a_door_but_an_exercise_in_maintenance(phase: Phase, verb: Verb) -> None:
+def test_no_order_to_the_lane_moves_a_door_but_an_exercise_and_an_evacuation(phase: Phase, verb: Verb) -> None:
     """In every phase, in an empty lane at rest, every order there is: who is released, and for what."""
     bench = Bench().idle().door(ENTRY, Position.SECURED).door(EXIT, Position.SECURED)
     bench.gate.state = bench.gate.state._replace(phase=phase, in_service=False)
@@ -256,6 +257,8 @@ def test_no_order_to_the_lane_moves_a_door_but_an_exercise_in_maintenance(phase:
         assert moved == {(ENTRY if verb is Verb.EXERCISE_ENTRY else EXIT, Purpose.EXERCISE)}
     elif verb in OFFICERS:
         assert moved <= {(ENTRY, Purpose.WAY_OUT)}
+    elif verb is Verb.EVACUATE:
+        assert moved == (set() if phase is Phase.EVACUATED else PLAN)
     else:
         assert moved == set()
 
@@ -283,8 +286,10 @@ def test_every_order_there_is_belongs_to_the_lane_to_its_devices_or_to_nothing_t
     about_people = {"enrol", "enrol_finger", "revoke", "withdraw_consent", "change_facts", "subjects"}
     partitions = {"partition_make", "partition_change", "partition_destroy", "partitions"}
     keys = {"key_new", "key_revoke", "key_rotate", "keys"}
-    others = {"clear_by_hand", "reload", "stop", "status", "edges", "journal_acknowledge", "commission_sign"}
-    assert {verb.value for verb in Verb} | device_desk.VERBS | about_people | partitions | keys | others == VERBS
+    counter = {"clear_by_hand", "silent_alarm", "acknowledge"}
+    others = {"reload", "stop", "status", "edges", "journal_acknowledge", "commission_sign"}
+    lane = {verb.value for verb in Verb}
+    assert lane | device_desk.VERBS | about_people | partitions | keys | counter | others == VERBS
 
 
 # ------------------------------------------------------------ through the end of the process

@@ -24,6 +24,7 @@ from gatefw.model import (
     Presented,
     Reason,
     RunId,
+    Sensed,
     Signal,
     Started,
     Timer,
@@ -34,6 +35,7 @@ from gatefw.simulate.invariants import INVARIANTS
 
 SMALL = Hypothesis("small", inputs=(), **NARROW)
 STOP = Hypothesis("stop", inputs=(Input.STOP,), **NARROW)
+ORDERS = Hypothesis("orders", inputs=(Input.STOP,), **{**NARROW, "verbs": (Verb.RESET, Verb.HOLD, Verb.EVACUATE)})
 
 
 def test_a_small_world_is_searched_to_closure_and_breaks_nothing() -> None:
@@ -164,12 +166,18 @@ class Twin:
         asked = [e for e in self.gate.handle(event, self.now_s) if isinstance(e, Record) and e.ticket is not None]
         self.tickets.update({DoorId(str(dict(e.fact.fields)["door"])): e.ticket for e in asked if e.ticket is not None})
 
-    def sense(self, world: object) -> None:
+    def sense(self, world: object, lane_first: bool = False) -> None:
         sensed = sense(world, self.search.hypothesis)  # type: ignore[arg-type]
         known = self.gate.sensed
+        if lane_first:
+            self._sense_lane(sensed, known)
         for door in DoorId:
             if (sensed.position(door), sensed.beam(door)) != (known.position(door), known.beam(door)):
                 self.take(DoorSensed(door, sensed.position(door), sensed.beam(door)))
+        if not lane_first:
+            self._sense_lane(sensed, known)
+
+    def _sense_lane(self, sensed: Sensed, known: Sensed) -> None:
         if (sensed.occupancy, sensed.stop) != (known.occupancy, known.stop):
             self.take(LaneSensed(sensed.occupancy, (), self._inputs(sensed.stop)))
 
@@ -206,15 +214,17 @@ class Twin:
             self.take(Faulted(Reason.DOOR_UNCONFIRMED))
 
 
+STEPS_IN = ("they step in", "they step back inside")  # and are counted before the beam is clear: see `Move.first`
 UNTOLD = ("somebody stands behind the exit", "the procedure comes to ADMIT")
 
 
+@pytest.mark.parametrize("hypothesis", [STOP, ORDERS], ids=lambda each: each.name)
 @pytest.mark.parametrize("seed", range(12))
-def test_what_the_search_makes_of_a_move_a_real_gate_makes_of_it_too(seed: int) -> None:
+def test_what_the_search_makes_of_a_move_a_real_gate_makes_of_it_too(seed: int, hypothesis: Hypothesis) -> None:
     """Walks through the search by chance, beside a gate that is told the same."""
-    chance, search = Random(seed), Search(STOP)
+    chance, search = Random(seed), Search(hypothesis)
     search.begin()
-    node, twin = next(iter(search.parents)), Twin(search, gate_at_boot(STOP.policy))
+    node, twin = next(iter(search.parents)), Twin(search, gate_at_boot(hypothesis.policy))
     twin.sense(search.worlds.all[node[2]])
     for _ in range(120):
         came = {words: each.node for words, each in search.successors(node).items() if words not in UNTOLD[:1]}
@@ -224,7 +234,7 @@ def test_what_the_search_makes_of_a_move_a_real_gate_makes_of_it_too(seed: int) 
         while "half a second" in words and any(search.machine.leased.all[node[1]].settling):
             also = next(each for each in search.successors(node) if each.startswith("half a second"))
             node = search.successors(node)[also].node
-        twin.sense(search.worlds.all[node[2]])
+        twin.sense(search.worlds.all[node[2]], lane_first=words in STEPS_IN)
         state, leased = search.machine.states.all[node[0]], search.machine.leased.all[node[1]]
         assert twin.gate.state._replace(generation=0) == state, words
         assert tuple(twin.gate.leases.held(door) for door in DoorId) == leased.held, words

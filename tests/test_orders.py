@@ -4,8 +4,8 @@ from gate_bench import ENTRY, EXIT, MATCH, Bench
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatefw.gate_terms import LaneSensed, TokenRead
-from gatefw.model import FactKind, Input, Occupancy, Phase, Position, Reason, Signal, Token, Verb
+from gatefw.gate_terms import LaneSensed, Ordered, Tell, Tick, TokenRead
+from gatefw.model import FactKind, Input, Occupancy, Phase, Position, Purpose, Reason, Signal, Token, Verb
 from gatefw.orders import BUTTONS, Buttons
 
 KEY = Input.OFFICER_KEY
@@ -83,6 +83,72 @@ def test_sensors_that_come_back_with_a_button_on_order_nothing() -> None:
     bench.give(LaneSensed(Occupancy.UNKNOWN, (), unread))
     bench.people(Occupancy.EMPTY, KEY, *BUTTONS)
     assert bench.facts(FactKind.OPERATOR_ORDERED) == []
+
+
+# ---------------------------------------------------------------- hold and evacuate, from elsewhere
+
+
+def ordered(bench: Bench, verb: Verb, expects: Phase | None = None) -> Tell:
+    bench.give(Ordered(7, verb, "bus-office", expects))
+    return [each for each in bench.effects if isinstance(each, Tell) and each.ticket == 7][-1]
+
+
+def test_an_evacuation_frees_the_doors_of_the_plan_although_no_button_is_pressed() -> None:
+    """Somebody collapsed inside; the officer at the console has no button there."""
+    bench = Bench().inside()
+    assert ordered(bench, Verb.EVACUATE).accepted
+    assert (bench.gate.leases.held(ENTRY), bench.gate.leases.held(EXIT)) == (Purpose.EMERGENCY,) * 2
+    assert bench.gate.state.phase is Phase.EVACUATED
+    assert [dict(fact.fields)["reason"] for fact in bench.facts(FactKind.FAULT_LATCHED)] == [Reason.EVACUATED]
+    assert dict(bench.facts(FactKind.PASSAGE_ENDED)[0].fields)["reason"] == Reason.EVACUATED
+
+
+def test_an_evacuation_stays_until_a_reset_finds_the_lane_empty() -> None:
+    bench = Bench().inside()
+    ordered(bench, Verb.EVACUATE)
+    bench.people(Occupancy.ONE).door(EXIT, Position.OPEN).now_s += 60.0
+    bench.give(Tick())
+    assert bench.gate.leases.held(EXIT) is Purpose.EMERGENCY
+    assert not ordered(bench, Verb.RESET).accepted
+    bench.people(Occupancy.EMPTY)
+    assert ordered(bench, Verb.RESET).accepted
+    assert bench.gate.leases.held(EXIT) is None
+
+
+def test_the_order_counts_as_the_button_for_one_input_alone() -> None:
+    """A lane that wants an emergency later, of its own accord, is refused as ever."""
+    bench = Bench().idle()
+    ordered(bench, Verb.EVACUATE)
+    assert bench.gate.sensed.evacuate is Signal.ON
+    bench.give(Tick())
+    assert bench.gate.sensed.evacuate is Signal.OFF
+
+
+def test_an_evacuation_that_is_refused_is_no_button_pressed() -> None:
+    bench = Bench().idle()
+    assert not ordered(bench, Verb.EVACUATE, expects=Phase.FAULT).accepted
+    assert bench.gate.sensed.evacuate is Signal.OFF
+    assert bench.gate.state.phase is Phase.IDLE
+
+
+def test_a_hold_secures_both_doors_and_keeps_whoever_is_inside_until_an_officer_lets_them_out() -> None:
+    bench = Bench().inside()
+    assert ordered(bench, Verb.HOLD).accepted
+    assert (bench.gate.state.phase, bench.gate.leases.held(ENTRY)) == (Phase.HOLD, None)
+    assert dict(bench.facts(FactKind.PASSAGE_ENDED)[0].fields)["reason"] == Reason.HELD
+    assert [dict(fact.fields)["reason"] for fact in bench.facts(FactKind.ALARM_RAISED)] == [Reason.HELD]
+    assert ordered(bench, Verb.LET_OUT).accepted
+    assert bench.gate.leases.held(ENTRY) is Purpose.WAY_OUT
+
+
+def test_what_is_ordered_twice_is_not_refused_and_sets_no_time_anew() -> None:
+    """Two officers see the same: the second is not told no, and nobody is held for longer."""
+    for verb, phase in ((Verb.HOLD, Phase.HOLD), (Verb.EVACUATE, Phase.EVACUATED)):
+        bench = Bench().inside()
+        ordered(bench, verb)
+        generation = bench.gate.state.generation
+        assert ordered(bench, verb).accepted
+        assert (bench.gate.state.phase, bench.gate.state.generation) == (phase, generation)
 
 
 # ---------------------------------------------------------------- the supply

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from gatefw.cli import command
-from gatefw.control import CLEAR
+from gatefw.control import ACKNOWLEDGE, CLEAR
 from gatefw.errors import Refusal
 from gatefw.events import BY_HAND, MAINTAINED_FOR
 from gatefw.model import Phase, Reason, Verb
@@ -22,11 +22,15 @@ example:
 LANE = """\
 Orders to the running lane. `open` takes it into service, `close` out of it (a traveller under way finishes first),
 `reset` ends a fault or an evacuation after somebody looked: it is refused until the lane is empty, the doors are
-secured and the inputs are restored, and the answer says which of these is not so. `let-out` ends a hold. `maintain`
+secured and the inputs are restored, and the answer says which of these is not so. `hold` is the stop button from afar:
+both doors are secured, whoever is inside waits until `let-out`, `reset` or timers.hold_s ends it; an empty lane then
+serves again, so close one that is to stay shut. `evacuate` is the officer's evacuate button: the doors of the escape
+plan (way_out.emergency) are freed until a `reset`. `maintain`
 gives an empty lane to a technician (`gatefw device`, `gatefw commission`), by name and with a reason, for --minutes or
 as long as the lane file allows (`maintenance_s`); --extend sets that time anew. It ends by itself, or with
 `maintain-end`, out of service, and that moves nothing. `clear` opens nothing: the counter's officer cleared a traveller
-whom the lane turned away, which is written down with who and why.
+whom the lane turned away, which is written down with who and why. `acknowledge` says that somebody has seen an alarm,
+by the number of its event. `silent-alarm` tells the bus that an officer is under duress, and nothing at the lane.
 
 example:
   gatefw lane open
@@ -34,14 +38,21 @@ example:
   gatefw lane maintain --name mk --why repair --minutes 30
   gatefw lane maintain --extend --minutes 10
   gatefw lane maintain-end
+  gatefw lane hold
+  gatefw lane evacuate --key office.key
+  gatefw lane acknowledge 2041
   gatefw lane clear 6d1f0a4c9b72e385 --why document_seen
   gatefw lane close --expects idle --key office.key
 
-With --key the order goes over the bus, perhaps from another machine; orders to the lane then want --expects.
+With --key the order goes over the bus, perhaps from another machine; orders to the lane then want --expects, but for
+`hold` and `evacuate`.
 """
 IN_THE_WAY = ("phase", "reason", "latched", "doors", "occupancy", "inputs", "missing")
 """What of a status says why an order was refused."""
-VERBS = ("open", "close", "reset", "let-out", "maintain", "maintain-end", "clear")
+VERBS = (
+    *("open", "close", "reset", "let-out", "hold", "evacuate", "maintain", "maintain-end"),
+    *("clear", "acknowledge", "silent-alarm"),
+)
 
 
 def add_parser(commands: Any) -> None:
@@ -51,7 +62,8 @@ def add_parser(commands: Any) -> None:
     lane = command.add(commands, "lane", "open, close, reset or maintain the lane", LANE)
     lane.add_argument("verb", choices=VERBS)
     lane.add_argument("--expects", type=Phase, choices=list(Phase), metavar="PHASE", help="only if it is in this phase")
-    lane.add_argument("passage", nargs="?", metavar="RUN", help="clear: whose passage, as its events name it")
+    about = "clear: whose passage, as its events name it; acknowledge: the number of the alarm's event"
+    lane.add_argument("about", nargs="?", metavar="RUN|NUMBER", help=about)
     why = f"clear: {', '.join(BY_HAND.words)}; maintain: {', '.join(MAINTAINED_FOR.words)}"
     lane.add_argument("--why", metavar="WHY", help=why)
     who = "maintain: who works there, initials or a badge; with --key the key's own name where none is given"
@@ -100,11 +112,15 @@ def run_lane(arguments: argparse.Namespace) -> int:
     verb, args = arguments.verb.replace("-", "_"), None
     maintains = (arguments.name, arguments.minutes, arguments.extend or None)
     if arguments.verb == "clear":
-        if None in (arguments.passage, arguments.why):
+        if None in (arguments.about, arguments.why):
             arguments.usage_error("clear wants a RUN and --why")
         _one_of(arguments, BY_HAND.words)
-        verb, args = CLEAR, {"run": arguments.passage, "why": arguments.why}
-    elif arguments.passage is not None or (arguments.why is not None and arguments.verb != "maintain"):
+        verb, args = CLEAR, {"run": arguments.about, "why": arguments.why}
+    elif arguments.verb == ACKNOWLEDGE:
+        if arguments.why is not None or not (arguments.about or "").isdecimal():
+            arguments.usage_error("acknowledge wants the NUMBER of an event, and no more")
+        args = {"event": int(arguments.about)}
+    elif arguments.about is not None or (arguments.why is not None and arguments.verb != "maintain"):
         arguments.usage_error(f"RUN and --why belong to clear, not to {arguments.verb}")
     elif arguments.verb == "maintain":
         verb, args = _stay(arguments)

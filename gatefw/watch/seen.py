@@ -16,6 +16,7 @@ from gatefw.model import FactKind, Phase, Reason
 EVENTS_MAX = 200
 _WORD = re.compile(r"(?!.*[0-9]{4})[a-z0-9_.:\-]{1,40}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([0-9]{2}:[0-9]{2}:[0-9]{2})\.[0-9]+Z")
+UNTOLD = (FactKind.ALARM_SILENT, FactKind.ALARM_ACKNOWLEDGED)
 _KINDS = {kind.value: kind for kind in FactKind}
 Table = Mapping[str, Any]
 
@@ -230,10 +231,15 @@ def _device(told: Table, health: Table) -> Device:
 
 
 def _with_event(seen: Seen, told: Table) -> Seen:
-    """An event that does not fit the outward schema is of another version, and only its kind is told."""
+    """An event that does not fit the outward schema is of another version, and only its kind is told.
+
+    Of a silent alarm, and who has seen one, nothing: whom it is about may stand behind whoever watches.
+    """
     kind, time, run = str(told.get("type", "")), _TIME.fullmatch(str(told.get("time", ""))), told.get("run")
     name = kind.removeprefix("gatefw.").removesuffix(".v1")
     fields, n = _table(told.get("data")), str(told.get("sequence", ""))
+    if name in UNTOLD:
+        return seen
     wanted = FIELDS[_KINDS[name]] if name in _KINDS else {}
     words = tuple(f"{key}={_value(fields[key])}" for key, of in wanted.items() if of.fits(fields.get(key)))
     event = Event(

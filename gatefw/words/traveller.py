@@ -134,7 +134,7 @@ ADVICE: dict[Reason, str] = {
     Reason.WILL_NOT_LEAVE: WAY_OUT,
     Reason.WRONG_WAY: TURN,
     **dict.fromkeys((Reason.HELD_OPEN, Reason.OBSTRUCTED), CLEAR),
-    Reason.CALLED: WAIT,
+    **dict.fromkeys((Reason.CALLED, Reason.HELD), WAIT),
     **dict.fromkeys((Reason.CLOSED, Reason.MAINTENANCE), CLOSED),
     **dict.fromkeys((Reason.FIRE, Reason.EVACUATED), EMERGENCY),
 }

@@ -23,10 +23,12 @@ STOP, FIRE, EVACUATE = (Input.STOP,), (Input.FIRE,), (Input.EVACUATE,)
 OF_ONE_DOOR = tuple(name for name in CIRCUITS if not name.startswith("entry"))
 TECHNICIAN = (Verb.RESET, Verb.MAINTAIN, Verb.EXERCISE_ENTRY, Verb.EXERCISE_EXIT)
 NARROW = {"verbs": (Verb.RESET,), "health": False, "crash": False, "bodies": 1}
+CALM = tuple(verb for verb in Verb if verb is not Verb.EVACUATE)
+ORDERS = {"inputs": STOP, **NARROW, "verbs": (Verb.RESET, Verb.LET_OUT, Verb.HOLD, Verb.EVACUATE), "crash": True}
 CLOSING = {**NARROW, "verbs": (Verb.RESET, Verb.MAINTAIN)}
 
 TRUTHFUL = [
-    Hypothesis("an airlock, two bodies, stop, every order", HOLDS, inputs=STOP),
+    Hypothesis("an airlock, two bodies, stop, every order but to evacuate", HOLDS, inputs=STOP, verbs=CALM),
     Hypothesis("an airlock, one body, fire", inputs=FIRE, verbs=(Verb.RESET,), bodies=1),
     Hypothesis(
         "an airlock, one body, officer_evacuate and stop", inputs=(*EVACUATE, *STOP), **{**NARROW, "crash": True}
@@ -34,6 +36,7 @@ TRUTHFUL = [
     Hypothesis("one door, two bodies, everything", ONE_DOOR, inputs=(*FIRE, *STOP)),
     Hypothesis("no door, everything", NO_DOOR),
     Hypothesis("an airlock that lets out whom it refuses", inputs=(), **NARROW),
+    Hypothesis("an airlock, one body, an officer's orders", **ORDERS),
 ]
 TRUTHFUL_LONG = [
     Hypothesis("an airlock, two bodies, fire, stop, every order", HOLDS, inputs=(*FIRE, *STOP)),

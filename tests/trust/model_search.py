@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import NamedTuple
 
@@ -39,11 +39,13 @@ from gatefw.model import (
     LaneCommand,
     LaneEvent,
     OccupancyIs,
+    Operated,
     Phase,
     Position,
     Purpose,
     Reason,
     Signal,
+    Verb,
     Verdict,
 )
 from gatefw.simulate.invariants import INVARIANTS, AtDoor, Moment, Over, Step
@@ -199,7 +201,7 @@ class Search:
             for told in orders:
                 self._react(node, words, then, told, strays)
         for words, events in self._lane_moves(number):
-            self._react(node, words, world_number, [(sensed, words, events)])
+            self._react(node, words, world_number, [(self._ordered(sensed, events), words, events)])
         for words, then, key, events in self._leases_move(state, leased, world):
             self._react(node, words, self.worlds(then), [(sensed, key, events)])
         if may_decide(state, world, self.hypothesis):
@@ -269,6 +271,12 @@ class Search:
             if row is not None or after != state:
                 return True
         return False
+
+    def _ordered(self, sensed: int, events: tuple[LaneEvent, ...]) -> int:
+        """The order to evacuate is the button pressed, for the one input that it is (`Gate.sensed`)."""
+        if events != (Operated(Verb.EVACUATE),):
+            return sensed
+        return self.machine.sensed(replace(self.machine.sensed.all[sensed], evacuate=Signal.ON))
 
     def _senses(self, world_number: int) -> int:
         known = self._sensed.get(world_number)
