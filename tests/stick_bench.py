@@ -96,6 +96,7 @@ class Gate:
     left: int = 1_000_000
     clock_s: float = 0.0
     done: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     def counted(self, what: str = "") -> None:
         self.left -= 1
@@ -104,8 +105,9 @@ class Gate:
         if what:
             self.done.append(what)
 
-    def say(self, _line: str) -> None:
+    def say(self, line: str) -> None:
         self.counted()
+        self.said.append(line)
 
     def status(self) -> dict[str, Any] | None:
         self.counted()

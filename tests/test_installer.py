@@ -15,7 +15,7 @@ from stick_bench import LANE, PYTHON, TARGET, Gate, PowerCut, files, machine, no
 
 from gatefw.cli import main
 from gatefw.cli.install import to_its_end
-from gatefw.errors import SetupError
+from gatefw.errors import DeviceLost, SetupError
 from gatefw.installer import removal, signing, stick_make
 from gatefw.installer import stick as sticks
 from gatefw.installer.environment import target_of
@@ -332,6 +332,25 @@ def test_nothing_is_uninstalled_under_somebody_and_the_lane_is_opened_again(gate
         removal.remove(gate.places, gate, nobody_hears, "")
     assert files(gate.places.root) == before
     assert (gate.running, gate.phase) == ("1.0", "idle")
+
+
+def test_a_lane_whose_daemon_is_lost_while_it_is_closed_for_the_removal_is_opened_again(
+    gate: Gate, first: Path
+) -> None:
+    """The daemon takes the order and its answer is lost: the lane would stay closed, with nobody who knows why."""
+
+    class Losing(Gate):
+        def order(self, verb: str) -> None:
+            super().order(verb)
+            if verb == "close":
+                raise DeviceLost("close got no answer")
+
+    gate.install(first)
+    losing = Losing(gate.places, running="1.0")
+    with pytest.raises(DeviceLost, match="close got no answer"):
+        removal.remove(losing.places, losing, nobody_hears, "")
+    assert losing.done == ["close", "open"]
+    assert (losing.running, losing.phase) == ("1.0", "idle")
 
 
 def test_nobodys_data_is_deleted_without_being_asked_for(first: Path, tmp_path: Path) -> None:

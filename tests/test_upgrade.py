@@ -147,8 +147,37 @@ def test_who_looked_is_not_believed_against_a_sensor(gate: Gate, two: Path) -> N
 
 def test_a_gate_that_does_not_answer_is_upgraded_only_when_somebody_looked(gate: Gate, two: Path) -> None:
     gate.dead = frozenset({"1.0"})
-    assert "look yourself, and say so with --looked NAME" in gate.install(two / "two").problem
+    assert "look yourself that nobody is inside" in gate.install(two / "two").problem
     assert gate.install(two / "two", looked="Chan").version == "2.0"
+
+
+def test_a_gate_in_safe_mode_is_upgraded_when_somebody_looked_and_else_it_is_said_at_once_what_to_do(
+    gate: Gate, two: Path
+) -> None:
+    """Its lane file is one of 2.0, and 1.0 reads no sensor for want of it: no waiting makes that better."""
+    gate.phase, gate.bewildered = "out_of_service", {"1.0": ["/etc/gatefw/lane.toml:7: timers.scan: unknown key"]}
+    gate.occupancy, gate.doors = "unknown", {"entry_door": "unknown", "exit_door": "unknown"}
+    outcome = gate.install(two / "two")
+    assert outcome.problem.startswith("the daemon is in safe mode and reads no sensor (/etc/gatefw/lane.toml:7")
+    assert "say so with --looked NAME" in outcome.problem
+    assert (gate.clock_s, gate.done) == (0.0, [])
+    assert gate.install(two / "two", looked="Chan").version == "2.0"
+    assert gate.phase == "out_of_service"
+    assert gate.said[-1] == "the lane stays out of service; `gatefw lane open` takes it into service"
+
+
+def test_a_daemon_that_begins_anew_while_the_lane_is_emptied_is_not_waited_for(gate: Gate, two: Path) -> None:
+    """It was closed, died, and systemd started it: by its lane file it serves again."""
+
+    class Restarting(Gate):
+        def order(self, verb: str) -> None:
+            super().order(verb)
+            self.phase = "idle"
+
+    restarting = Restarting(gate.places, running="1.0", starts=gate.starts)
+    assert restarting.install(two / "two").problem.startswith("the lane is in service again")
+    assert restarting.clock_s == 0.0
+    is_back(restarting)
 
 
 def test_a_lane_that_was_out_of_service_stays_out_of_service(gate: Gate, two: Path) -> None:

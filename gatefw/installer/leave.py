@@ -12,14 +12,20 @@ RESTING = (Phase.OUT_OF_SERVICE, Phase.FAULT)
 
 
 def asked(machine: Machine, looked: str) -> dict[str, Any] | None:
-    """What the daemon says; None where it does not answer and somebody looked. Raises Refusal."""
+    """What the daemon says of its lane; None where it can say nothing and somebody looked. Raises Refusal, at once.
+
+    A daemon in safe mode reads no sensor: of people and doors it knows as little as one that is dead.
+    """
     status = machine.status()
-    if status is None and not looked:
-        raise Refusal(
-            "the daemon does not answer, so no sensor says that the lane is empty; look yourself, and say so with "
-            "--looked NAME"
-        )
-    return status
+    if status is not None and not status.get("findings"):
+        return status
+    if looked:
+        return None
+    why = "does not answer" if status is None else f"is in safe mode and reads no sensor ({status['findings'][0]})"
+    raise Refusal(
+        f"the daemon {why}, so nothing says that the lane is empty; look yourself that nobody is inside and that the "
+        "doors are closed, and say so with --looked NAME"
+    )
 
 
 def close(machine: Machine, looked: str, *, in_service: bool) -> None:
@@ -30,10 +36,15 @@ def close(machine: Machine, looked: str, *, in_service: bool) -> None:
 
 
 def why_not_empty(machine: Machine, looked: str) -> str:
-    """Why the lane cannot be taken away; empty when it can. Who `looked` is believed where no sensor knows."""
+    """Why the lane cannot be taken away yet; empty when it can. Who `looked` is believed where no sensor knows.
+
+    Raises Refusal where waiting helps nothing: it serves again.
+    """
     status = machine.status()
     if status is None:
         return "the daemon stopped answering"
+    if status["in_service"]:
+        raise Refusal("the lane is in service again: somebody opened it, or its daemon ended and began anew; try again")
     if status["phase"] not in RESTING:
         return f"the lane is in {status['phase']}, and must be out of service"
     if not_secured := [door for door, position in status["doors"].items() if position != Position.SECURED]:

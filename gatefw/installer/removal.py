@@ -2,10 +2,11 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatefw.errors import Refusal
+from gatefw.errors import GateError
 from gatefw.installer import leave
 from gatefw.installer.machine import Machine
 from gatefw.installer.places import STATES, Places
@@ -67,12 +68,14 @@ def purge(places: Places, say: Say) -> None:
 
 
 def _leave(machine: Machine, looked: str) -> None:
+    """Whatever goes wrong meanwhile, a lane that served is opened again, if it can be: a lost answer is no answer."""
     status = leave.asked(machine, looked)
     if status is None:
         return
     try:
         leave.close(machine, looked, in_service=bool(status["in_service"]))
-    except Refusal:
+    except BaseException:
         if status["in_service"]:
-            machine.order("open")
+            with suppress(GateError, OSError):  # what went wrong first is what is told
+                machine.order("open")
         raise

@@ -189,6 +189,8 @@ class Upgrade:
     def _open(self) -> None:
         if self._record.in_service:
             self._machine.order("open")
+        else:
+            self._say("the lane stays out of service; `gatefw lane open` takes it into service")
         self._clear(self._record)
 
     # ---------------------------------------------------------------- in common
