@@ -1,6 +1,8 @@
 """The ways to break a gate: what there is, and one of them played; `make break-it` plays them all."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,14 @@ def test_a_gate_whose_wire_is_on_the_wrong_side_of_a_contact_is_named_by_the_rea
     came = broken(way, models, photos)
     assert came.named, came.first
     assert came.silent
+
+
+@pytest.mark.parametrize("runner", ["break_it/run", "systems/run", "kernel/run", "trust/kills", "trust/storm"])
+def test_a_runner_that_is_started_outside_of_its_environment_says_where_that_is(runner: str) -> None:
+    """By its first line, with a Python that has nothing of what gatefw wants."""
+    tests = Path(__file__).parent
+    bare = [str(Path(sys.executable).resolve()), "-S", str(tests / runner), "--help"]
+    done = subprocess.run(bare, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == 2
+    assert f".venv/bin/python tests/{runner}" in done.stderr
+    assert "Traceback" not in done.stderr
