@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gatefw.mirror_wire import SOCKET
 from gatefw.reboot_request import WANTED
 
 UNITS = Path(__file__).parent.parent / "systemd"
@@ -121,6 +122,14 @@ def test_vision_reaches_no_door_no_serial_port_and_no_network() -> None:
     allowed = {line.split("=")[1].split()[0] for line in lines if line.startswith("DeviceAllow=")}
     assert allowed == {"char-video4linux", "char-media", "char-dma_heap"}
     assert {"User=gatefw-vision", "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX"} <= set(lines)
+
+
+def test_what_the_camera_sees_lies_where_vision_and_the_screen_come_and_no_other_process_of_the_gate() -> None:
+    assert f"d /run/gatefw/{SOCKET.parent} 2750 gatefw-vision gatefw-screen -" in settings("gatefw.tmpfiles")
+    assert any(line.startswith("u gatefw-screen ") for line in settings("gatefw.sysusers"))
+    assert "ReadWritePaths=/run/gatefw" in settings("gatefw-vision.service")
+    members = {line for name in SERVICES for line in settings(name) if line.startswith(("Group=", "Supplementary"))}
+    assert not any("gatefw-screen" in line for line in members - {"Group=gatefw-screen"})
 
 
 def test_the_bus_reaches_a_network_through_a_relay_that_has_neither_network_nor_key_nor_file() -> None:
