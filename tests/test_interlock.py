@@ -1,11 +1,12 @@
 """The interlock's truth table, over every combination of what can be sensed and every command."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
-from gatefw.interlock import Keep, permits
+from gatefw.interlock import Keep, Permit, permits
 from gatefw.model import Beam, DoorId, Occupancy, Position, Purpose, Reason, Release, Secure, Sensed, Signal
 
 EVERYTHING = [
@@ -108,3 +109,55 @@ def test_a_door_that_is_not_there_stands_in_nobody_s_way_and_asks_for_no_row_of_
 def test_securing_asks_nothing_of_the_other_door() -> None:
     closed_in = {sensed.exit for sensed in permitted(Secure(DoorId.ENTRY))}
     assert closed_in == set(Position)
+
+
+# ---------------------------------------------------------------- why not
+
+ENTRY, EXIT = DoorId.ENTRY, DoorId.EXIT
+REST = Sensed(Position.SECURED, Position.SECURED, Beam.CLEAR, Beam.CLEAR, Occupancy.EMPTY, *[Signal.OFF] * 3)
+INSIDE = replace(REST, occupancy=Occupancy.ONE)
+PASSAGES = [
+    *(kind(ENTRY, purpose) for kind in (Release, Keep) for purpose in (Purpose.ENTER, Purpose.EXERCISE)),
+    *(kind(EXIT, Purpose.ADMIT) for kind in (Release, Keep)),
+]
+REFUSED = [
+    *((each, {input_: level}, Reason.EMERGENCY_INPUT)
+      for each in PASSAGES for input_ in ("fire", "evacuate", "stop") for level in (Signal.ON, Signal.UNKNOWN)),
+    *((each, {"entry" if each.door is EXIT else "exit": at}, Reason.OTHER_DOOR_NOT_SECURED)
+      for each in PASSAGES for at in (Position.CLOSED, Position.OPEN, Position.UNKNOWN)),
+    *((Release(ENTRY, Purpose.WAY_OUT), {"exit": at}, Reason.OTHER_DOOR_NOT_SECURED)
+      for at in (Position.CLOSED, Position.OPEN)),
+    (Release(EXIT, Purpose.ENTER), {}, Reason.NOT_THIS_DOOR),
+    (Release(ENTRY, Purpose.ADMIT), {}, Reason.NOT_THIS_DOOR),
+    *((each, {"exit" if each.door is EXIT else "entry": Position.UNKNOWN}, Reason.OWN_DOOR_UNKNOWN)
+      for each in PASSAGES if isinstance(each, Release)),
+    *((each, {"occupancy": count}, Reason.NOT_EMPTY)
+      for each in (Release(ENTRY, Purpose.ENTER), Release(ENTRY, Purpose.EXERCISE), Keep(ENTRY, Purpose.EXERCISE))
+      for count in Occupancy if count is not Occupancy.EMPTY),
+    *((Release(EXIT, Purpose.ADMIT), {"occupancy": count}, Reason.NOT_EXACTLY_ONE)
+      for count in Occupancy if count is not Occupancy.ONE),
+    *((Release(door, Purpose.EMERGENCY), {}, Reason.NO_EMERGENCY) for door in DoorId),
+    *((Secure(ENTRY), {"entry_beam": beam}, Reason.OBSTRUCTED) for beam in (Beam.BROKEN, Beam.UNKNOWN)),
+    *((Secure(EXIT), {"exit_beam": beam}, Reason.OBSTRUCTED) for beam in (Beam.BROKEN, Beam.UNKNOWN)),
+    *((Secure(door), {"stop": Signal.ON}, Reason.STOPPED) for door in DoorId),
+    *((Secure(door), {input_: Signal.ON}, Reason.EMERGENCY_INPUT)
+      for door in DoorId for input_ in ("fire", "evacuate")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "sensed", "why"), REFUSED)
+def test_what_is_refused_for_one_thing_alone_is_refused_by_its_name(
+    command: Release | Keep | Secure, sensed: dict[str, object], why: Reason
+) -> None:
+    """In a lane at rest, or with the one inside who is admitted, and but for that one thing."""
+    lane = INSIDE if getattr(command, "purpose", None) is Purpose.ADMIT else REST
+    assert permits(command, replace(lane, **sensed)) == Permit(False, why)
+
+
+def test_what_is_permitted_has_no_reason_but_for_a_way_out_beside_a_door_that_nobody_can_read() -> None:
+    for command in (*PASSAGES, *(Secure(door) for door in DoorId), *(Release(d, Purpose.WAY_OUT) for d in DoorId)):
+        lane = INSIDE if getattr(command, "purpose", None) is Purpose.ADMIT else REST
+        assert permits(command, lane) == Permit(True)
+    unread = permits(Release(ENTRY, Purpose.WAY_OUT), replace(REST, exit=Position.UNKNOWN))
+    assert unread == Permit(True, Reason.OTHER_DOOR_UNKNOWN)
+    assert unread.alarm
