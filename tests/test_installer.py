@@ -433,6 +433,18 @@ def test_the_gates_users_may_read_what_a_careful_or_a_careless_root_installs_and
     assert modes == {0o044}
 
 
+def test_a_screen_is_started_where_the_lane_file_has_a_table_for_it_and_nobody_disabled_it(
+    gate: Gate, first: Path
+) -> None:
+    gate.install(first)
+    assert not (gate.places.root / WANTS / "gatefw-screen.service").exists()
+    gate.places.lane.write_text(f"{LANE}\n[screen]\n")
+    gate.install(first)
+    assert started(gate.places)[-1] == "gatefw-screen"
+    (gate.places.root / WANTS / "gatefw-screen.service").unlink()
+    assert "gatefw-screen" not in started(gate.places)
+
+
 def test_an_exporter_that_somebody_disabled_or_masked_is_not_started_by_an_upgrade(gate: Gate, first: Path) -> None:
     gate.install(first)
     assert started(gate.places) == ["gatefw-watcher", "gatefw", "gatefw-web", "gatefw-vision"]

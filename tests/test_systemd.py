@@ -79,7 +79,7 @@ def test_every_command_of_a_unit_is_one_that_the_program_has() -> None:
     commands = {
         match[1] for name in SERVICES for line in settings(name) if (match := re.search(r"bin/gatefw (\S+)", line))
     }
-    for command in commands - {"models", "metrics", "install"}:
+    for command in commands - {"models", "metrics", "install", "screen"}:
         shown = subprocess.run(
             [Path(sys.executable).with_name("gatefw"), command, "--help"], capture_output=True, text=True, timeout=60
         )
@@ -106,6 +106,18 @@ def test_the_exporter_is_of_a_user_of_its_own_and_reaches_this_machine_and_one_s
     ]
     assert not any("SupplementaryGroups" in line or "StateDirectory" in line for line in lines)
     assert "d /run/gatefw/metrics 2750 gatefw gatefw-web -" in settings("gatefw.tmpfiles")
+
+
+def test_the_screen_is_of_a_user_of_its_own_and_reaches_this_machine_and_what_may_be_seen_alone() -> None:
+    lines = settings("gatefw-screen.service")
+    assert {"User=gatefw-screen", "IPAddressDeny=any", "IPAddressAllow=localhost", "PrivateDevices=yes"} <= set(lines)
+    assert [line for line in lines if line.startswith("Bind")] == [
+        "BindReadOnlyPaths=/run/gatefw/screen:/run/gatefw-screen/screen /run/gatefw/mirror:/run/gatefw-screen/mirror"
+    ]
+    assert {"LimitCORE=0", "StateDirectory=gatefw-screen", "StateDirectoryMode=0700"} <= set(lines)
+    assert not any("SupplementaryGroups" in line for line in lines)
+    assert "d /run/gatefw/screen 2750 gatefw gatefw-screen -" in settings("gatefw.tmpfiles")
+    assert "d /run/gatefw/mirror 2750 gatefw-vision gatefw-screen -" in settings("gatefw.tmpfiles")
 
 
 def test_a_restart_of_the_machine_is_asked_for_where_only_the_supervisor_can_make_a_file() -> None:

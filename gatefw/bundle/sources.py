@@ -28,7 +28,13 @@ from gatefw.errors import DeviceLost, StoreError
 from gatefw.metrics_server import read as read_metrics
 from gatefw.recording import segments
 
-UNITS = ("gatefw.service", "gatefw-vision.service", "gatefw-watcher.service", "gatefw-web.service")
+UNITS = (
+    "gatefw.service",
+    "gatefw-vision.service",
+    "gatefw-watcher.service",
+    "gatefw-web.service",
+    "gatefw-screen.service",
+)
 UNIT_PROPERTIES = (
     "Id", "LoadState", "ActiveState", "SubState", "Result", "NRestarts", "ExecMainStatus", "ExecMainCode",
     "ActiveEnterTimestampMonotonic", "WatchdogUSec", "MemoryCurrent", "UnitFileState",

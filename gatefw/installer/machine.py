@@ -17,7 +17,13 @@ from gatefw.model import Phase
 SOCKET = Path("/run/gatefw/control.sock")
 TRIAL = Path("/run/systemd/system/gatefw.service.d/trial.conf")
 STOPPED_S, SELF_TEST_S = 120.0, 600.0
-FAMILY = ("gatefw.service", "gatefw-vision.service", "gatefw-watcher.service", "gatefw-web.service")
+FAMILY = (
+    "gatefw.service",
+    "gatefw-vision.service",
+    "gatefw-watcher.service",
+    "gatefw-web.service",
+    "gatefw-screen.service",
+)
 """In the order in which they stop: the watcher stands by until the supervisor is gone."""
 
 

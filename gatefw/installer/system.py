@@ -35,6 +35,8 @@ SINGLE = {
     "gatefw-hardware-watchdog.conf": f"{LOCAL}/systemd/system.conf.d/gatefw-hardware-watchdog.conf",
 }
 ALWAYS = ("gatefw-watcher", "gatefw", "gatefw-web", "gatefw-upgrade")
+SPARED = ("gatefw-web", "gatefw-screen")
+"""What a site may do without."""
 
 
 @dataclass(slots=True)
@@ -205,16 +207,22 @@ class System:
 
 
 def units(places: Places) -> list[str]:
-    """The units that the lane file wants running; vision is one where it is not the supervisor's child."""
+    """The units that the lane file wants running: vision where it is not the supervisor's child, a screen where the
+    file has a table for one.
+    """
     own_vision = _table(places, "vision").get("start") == "unit"
-    return [*ALWAYS, *(("gatefw-vision",) if own_vision else ())]
+    vision, screen = ("gatefw-vision",) if own_vision else (), ("gatefw-screen",) if _has(places, "screen") else ()
+    return [*ALWAYS, *vision, *screen]
 
 
 def started(places: Places) -> list[str]:
-    """The units that run when the gate does; not the exporter, where somebody disabled or masked it."""
-    masked = places.root / "etc/systemd/system/gatefw-web.service"
-    exports = (places.root / WANTS / "gatefw-web.service").is_symlink() and not masked.is_symlink()
-    left = {"gatefw-upgrade"} if exports else {"gatefw-upgrade", "gatefw-web"}
+    """The units that run when the gate does; not exporter or screen, where somebody disabled or masked it."""
+
+    def wanted(unit: str) -> bool:
+        masked = places.root / f"etc/systemd/system/{unit}.service"
+        return (places.root / WANTS / f"{unit}.service").is_symlink() and not masked.is_symlink()
+
+    left = {"gatefw-upgrade", *(unit for unit in SPARED if not wanted(unit))}
     return [unit for unit in units(places) if unit not in left]
 
 
@@ -238,12 +246,21 @@ def give(path: Path, who: tuple[int, int]) -> None:
 
 
 def _table(places: Places, name: str) -> dict[str, Any]:
-    """One table of the lane file; empty where there is none, or none that can be read: the self-test says why."""
+    """One table of the lane file; empty where there is none."""
+    table = _lane(places).get(name, {})
+    return table if isinstance(table, dict) else {}
+
+
+def _has(places: Places, name: str) -> bool:
+    return name in _lane(places)
+
+
+def _lane(places: Places) -> dict[str, Any]:
+    """Empty where there is none, or none that can be read: the self-test says why."""
     try:
-        table = tomllib.loads(places.lane.read_text("utf-8")).get(name, {})
+        return tomllib.loads(places.lane.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return table if isinstance(table, dict) else {}
 
 
 def _sha256(path: Path) -> str | None:
