@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gatefw import whole_file
 from gatefw.cli import album_options, command
 from gatefw.errors import SetupError
 
@@ -96,7 +97,7 @@ def _draw(path: Path, model: str, album: "Album", found: "Measurement") -> None:
     title = f"{model}: {album.people:,} people, {len(album.shots):,} pictures"
     groups = found.differences.groups if found.differences else ()
     try:
-        path.write_text(det_plot.svg(title, found.rates, groups), "utf-8")
+        whole_file.write(path, det_plot.svg(title, found.rates, groups).encode())
     except OSError as error:
         raise SetupError(f"--plot {path}: cannot be written: {error.strerror}; name another file") from error
 

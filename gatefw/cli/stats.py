@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gatefw import passage_stats as stats
-from gatefw import passage_tally, stats_chart, store
+from gatefw import passage_tally, stats_chart, store, whole_file
 from gatefw.cli import command
 from gatefw.errors import Refusal, StoreError
 from gatefw.journal import own
@@ -134,8 +134,9 @@ def _draw(path: Path, by: tuple[str, ...], lines: list[stats.Line], sentences: l
     if path.suffix != ".svg":
         raise Refusal(f"--chart {path}: charts are drawn as SVG; name a file that ends in .svg")
     names = [" ".join(str(line[each]) for each in by) or "all" for line in lines]
+    drawn = stats_chart.svg("; ".join(sentences)[:110] or "no passages", names, lines)
     try:
-        path.write_text(stats_chart.svg("; ".join(sentences)[:110] or "no passages", names, lines), encoding="utf-8")
+        whole_file.write(path, drawn.encode())
     except OSError as error:
         raise Refusal(f"--chart {path}: cannot be written: {error.strerror}") from error
 

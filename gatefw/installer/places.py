@@ -103,14 +103,19 @@ def write(path: Path, content: bytes, mode: int = 0o644, who: tuple[int, int] | 
     fresh = path.with_name(f".{path.name}.new")
     with suppress(FileNotFoundError):
         fresh.unlink()
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
-        os.fchmod(file.fileno(), mode)
-        if who is not None and os.geteuid() == 0:
-            os.fchown(file.fileno(), *who)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            if who is not None and os.geteuid() == 0:
+                os.fchown(file.fileno(), *who)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        error.filename = str(path)  # a disk that is full does not say of which file
+        raise
     sync_directory(path.parent)
 
 

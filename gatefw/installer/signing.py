@@ -6,7 +6,7 @@ the version that is in place checks, before anything of the new one runs.
 
 from pathlib import Path
 
-from gatefw import private_file
+from gatefw import private_file, whole_file
 from gatefw.errors import SetupError
 from gatefw.installer.stick import PUBLIC, SIGNATURE, Stick
 
@@ -29,9 +29,9 @@ def sign(place: Path, manifest: bytes, key_file: Path) -> str:
         key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(private_file.read(key_file, 128).decode()))
     except ValueError as error:
         raise SetupError(f"{key_file}: not a key of `gatefw stick new-key`: {error}") from error
-    (place / SIGNATURE).write_text(key.sign(manifest).hex() + "\n")
+    whole_file.write(place / SIGNATURE, key.sign(manifest).hex().encode() + b"\n")
     public = key.public_key().public_bytes_raw().hex()
-    (place / PUBLIC).write_text(public + "\n")
+    whole_file.write(place / PUBLIC, public.encode() + b"\n")
     return public
 
 

@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from gatefw import whole_file
 from gatefw.errors import SetupError
 
 MANIFEST, SIGNATURE, PUBLIC, PROGRAM = "manifest.json", "manifest.sig", "stick.pub", "install"
@@ -90,8 +91,9 @@ def seal(place: Path, version: str, target: str) -> bytes:
     program = hashlib.sha256((place.parent / PROGRAM).read_bytes()).hexdigest()
     told = {"gatefw": version, "target": target, "install": program, "files": files}
     manifest = json.dumps(told, indent=1).encode()
-    (place / MANIFEST).write_bytes(manifest)
-    (place / SIGNATURE).unlink(missing_ok=True)
+    for name in (SIGNATURE, PUBLIC):  # of another list
+        (place / name).unlink(missing_ok=True)
+    whole_file.write(place / MANIFEST, manifest)
     return manifest
 
 

@@ -5,8 +5,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from gatefw import whole_file
 from gatefw.errors import SetupError
 from gatefw.installer import stick
 
@@ -43,9 +45,19 @@ def make(directory: Path, wheel: Path, target: str, models: Path | None, lane: P
     version = version_of(wheel)
     place = directory / target
     shutil.rmtree(place, ignore_errors=True)
+    try:
+        return _fill(place, wheel, version, match, models, lane, say)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)  # half a stick is none
+        raise
+
+
+def _fill(
+    place: Path, wheel: Path, version: str, target: re.Match[str], models: Path | None, lane: Path | None, say: Say
+) -> bytes:
     (place / "wheels").mkdir(parents=True)
-    say(f"fetching the wheels of gatefw {version} for {target}")
-    _download(wheel, place / "wheels", match[1], match[2])
+    say(f"fetching the wheels of gatefw {version} for {target[0]}")
+    _download(wheel, place / "wheels", target[1], target[2])
     if models is not None:
         (place / "models").mkdir()
         for path in sorted(models.glob("*")):
@@ -53,13 +65,14 @@ def make(directory: Path, wheel: Path, target: str, models: Path | None, lane: P
                 shutil.copyfile(path, place / "models" / path.name)
     if lane is not None:
         shutil.copyfile(lane, place / "lane.toml")
-    return finish(directory, version, target)
+    return finish(place.parent, version, target[0])
 
 
 def finish(directory: Path, version: str, target: str) -> bytes:
     """The list of what is there, and the program that installs it."""
-    (directory / stick.PROGRAM).write_text(SCRIPT)
-    (directory / stick.PROGRAM).chmod(0o755)
+    whole_file.write(directory / stick.PROGRAM, SCRIPT.encode())
+    with suppress(PermissionError):  # a stick's file system may know no modes; `sh install` wants none
+        (directory / stick.PROGRAM).chmod(0o755)
     return stick.seal(directory / target, version, target)
 
 
