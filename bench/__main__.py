@@ -15,6 +15,7 @@ BENCHES = (
     "edge_to_door",
     "start",
     "memory",
+    "screen",
     "journal",
     "journal_start",
     "stats",

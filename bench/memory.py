@@ -38,7 +38,7 @@ def _sizes_bytes() -> dict[str, int]:
         (vision,) = gate.children()
         pids = {"supervisor": gate.daemon, "vision": vision, "watcher": gate.watcher}
         sizes = {
-            f"{name} {kind}": _rollup_bytes(pid, kind)
+            f"{name} {kind}": rollup_bytes(pid, kind)
             for name, pid in {**pids, "bare": bare, "libraries": libraries}.items()
             for kind in ("pss", "rss")
         }
@@ -55,7 +55,7 @@ def _let_somebody_pass(gate: LiveGate) -> None:
     assert outcome == "passed", f"the traveller was to pass and is {outcome}"
 
 
-def _rollup_bytes(pid: int, kind: str) -> int:
+def rollup_bytes(pid: int, kind: str) -> int:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith(f"{kind.capitalize()}:"):
             return int(line.split()[1]) * 1024

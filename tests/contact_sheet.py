@@ -11,6 +11,7 @@ browser tests left of console and technician's page stands below. Exit status 2:
 import argparse
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from gatefw import unix_socket, wire_json  # noqa: E402
+from gatefw.display import SOCKET  # noqa: E402
 from gatefw.screen.album import lines  # noqa: E402
 from gatefw.screen.picture import Picture, Place, picture  # noqa: E402
 from gatefw.words import LANGUAGES, Words  # noqa: E402
@@ -132,11 +134,13 @@ def take(page: Any, path: Path, wanted: Picture) -> None:
 
 def begun(held: ExitStack, browser: Any) -> Screens:
     folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="sheet-")))
-    lane, addresses = held.enter_context(closing(Lane(folder / "display.sock"))), {}
+    (folder / SOCKET).parent.mkdir()
+    lane, addresses = held.enter_context(closing(Lane(folder / SOCKET))), {}
     for column, tongues in COLUMNS.items():
         words = [sys.executable, "-m", "gatefw", "screen", "--port", "0", "--dir", str(folder)]
         words += ["--lang", column] if len(tongues) == 1 else []
-        process = subprocess.Popen(words, cwd=HERE.parent, stdout=subprocess.PIPE, text=True)
+        env = {**os.environ, "GATEFW_STATE": str(folder)}
+        process = subprocess.Popen(words, cwd=HERE.parent, env=env, stdout=subprocess.PIPE, text=True)
         held.callback(process.wait)
         held.callback(process.terminate)
         assert process.stdout is not None

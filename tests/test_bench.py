@@ -1,5 +1,6 @@
 """`python -m bench` in its shortest form. No time is judged here: a busy machine is slow, not wrong."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -11,6 +12,11 @@ from peers import without_coverage
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ("copy", "resize", "decode", "detect", "align", "quality", "embed", "mirror", "verify", "whole")
 EDGES = ("echo", "fire entry", "fire both")
+PIXELS = (
+    ("line to pixel", "bare to pixel", "frame")
+    if importlib.util.find_spec("playwright") and Path("/usr/bin/chromium").exists()
+    else ()
+)
 ROWS = {
     "stages": {f"{kind} {stage}" for kind in ("frame", "photo") for stage in STAGES},
     "edge_to_door": {
@@ -23,6 +29,15 @@ ROWS = {
         f"{process} {kind}"
         for process in ("bare", "libraries", "supervisor", "vision", "watcher", "gate")
         for kind in ("pss", "rss")
+    },
+    "screen": {
+        *PIXELS,
+        *(
+            f"{server} {kind} {how}"
+            for server in ("screen", "bare")
+            for kind in ("pss", "cpu")
+            for how in ("idle", "busy")
+        ),
     },
     "journal": {"sync", "insert", "insert 20", "1 in flight", "20 in flight"},
     "journal_start": {"new rows", "all rows"},
