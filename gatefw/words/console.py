@@ -1,8 +1,8 @@
 """What the officer's console says, in English, the source of all translations. The page asks for all of it at once.
 
 A key's first part says where it stands: `login`, `page`, `card`, `state` (a phase, or `silent`, in the few letters that
-a card has), `alarm`, `order` (what a button does), `ask` (the second step before a dangerous order), `why` (its answers),
-`said` (what became of an order), `case`. `{lane}` and other words in braces are put in by the page.
+a card has), `alarm`, `order` (what a button does), `ask` (the second step before a dangerous order), `why` (its
+answers), `said` (what became of an order), `case`. The page puts in what stands in braces.
 """
 
 from gatefw.model import Phase
@@ -20,7 +20,7 @@ STATES: dict[Phase, str] = {
     Phase.REFERRED: "Referred to counter",
     Phase.HOLD: "Held: go there",
     Phase.EVACUATED: "Evacuated",
-    Phase.DEGRADED: "Closed: part missing",
+    Phase.DEGRADED: "Closed: no device",
     Phase.FAULT: "Fault",
     Phase.MAINTENANCE: "Maintenance",
     Phase.EXERCISE: "Door test",

@@ -1,0 +1,72 @@
+// What an officer needs of the case that is open: asked for when it is opened, gone from the page with the case, when it
+// is closed, when another lane is chosen and when the console hears nothing. It is never kept anywhere.
+import { age, at, first, make, say, sign, write } from "/static/words.js";
+
+const PLAIN = ["run", "procedure", "phase", "reason"];
+let shown = null;  // {lane, run} of what is on the page or asked for
+let asking = null;
+
+export const open = () => shown !== null;
+
+/** lane: a row with a case. officer: whose session it is, so that an answer after its end is thrown away. */
+export async function show(lane) {
+  close();
+  const mine = shown = { lane: lane.id, run: lane.case };
+  asking = new AbortController();
+  frame(lane, make("p", {}, say("case.asking")));
+  let inside;
+  try {
+    const answer = await fetch(`/lanes/${encodeURIComponent(lane.id)}/case`, { cache: "no-store", signal: asking.signal });
+    inside = answer.ok ? parts(await answer.json()) : [make("p", {}, say(answer.status === 404 ? "case.none" : "case.unreachable"))];
+  } catch {
+    inside = [make("p", {}, say("case.unreachable"))];
+  }
+  if (shown === mine) frame(lane, ...inside);
+}
+
+export function close() {
+  asking?.abort();
+  asking = shown = null;
+  const had = at("case").contains(document.activeElement);
+  at("case").replaceChildren();
+  at("case").hidden = true;
+  if (had) at("row").querySelector('[tabindex="0"]')?.focus();
+}
+
+/** As the row changes: a case that ended, or of which nobody knows whether it did, is not shown any more. */
+export function check(lane, stale) {
+  if (shown && (stale || !lane || lane.id !== shown.lane || lane.case !== shown.run)) close();
+}
+
+function frame(lane, ...inside) {
+  const shut = make("button", { type: "button" }, make("kbd", {}, "Esc"), make("span", {}, say("case.close")));
+  shut.addEventListener("click", close);
+  at("case").replaceChildren(make("h3", { id: "case-title", tabindex: "-1" }, say("case.title", { lane: lane.name })),
+    ...inside, make("p", { class: "hint" }, say("case.private")), shut);
+  at("case").hidden = false;
+}
+
+function parts(told) {
+  const rows = PLAIN.filter((key) => told[key]).map((key) => [say(`case.${key}`), word(key, told[key])]);
+  if (typeof told.since_s === "number") rows.push([say("case.since"), age(told.since_s)]);
+  const facts = Object.entries(told.facts ?? {}).map(([name, value]) => [fact(name), String(value)]);
+  const needs = (told.requirements ?? []).map(requirement);
+  return [table(facts, "facts"), table(rows, ""),
+    ...(needs.length ? [make("h4", {}, say("case.requirements")), make("ul", { class: "needs" }, ...needs)] : [])];
+}
+
+const word = (key, value) => (key === "phase" || key === "reason" ? first(say(`${key}.${value}`)) : String(value));
+const fact = (name) => say(`fact.${name}`);
+
+function table(rows, name) {
+  return make("dl", { class: name }, ...rows.flatMap(([key, value]) => [make("dt", {}, key), make("dd", {}, value)]));
+}
+
+function requirement(need) {
+  const outcome = need.outcome ?? "open";
+  const line = make("li", { "data-outcome": outcome }, sign(outcome === "met" ? "ready" : outcome === "open" ? "wait" : "high"),
+    make("span", {}, `${say(`need.${need.name}`)}: ${say(`case.${outcome}`)}`));
+  if (need.reason) line.append(make("span", {}, first(say(`reason.${need.reason}`))));
+  if (need.score !== undefined) line.append(make("span", {}, say("case.score", need)));
+  return line;
+}
