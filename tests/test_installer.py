@@ -20,6 +20,7 @@ from gatefw.installer import removal, signing, stick_make
 from gatefw.installer import stick as sticks
 from gatefw.installer.environment import target_of
 from gatefw.installer.install import Install, Wish
+from gatefw.installer.machine import family
 from gatefw.installer.places import Places, alone
 from gatefw.installer.system import started
 
@@ -443,6 +444,15 @@ def test_a_screen_is_started_where_the_lane_file_has_a_table_for_it_and_nobody_d
     assert started(gate.places)[-1] == "gatefw-screen"
     (gate.places.root / WANTS / "gatefw-screen.service").unlink()
     assert "gatefw-screen" not in started(gate.places)
+
+
+def test_a_unit_that_an_older_version_did_not_bring_is_not_stopped_by_its_upgrade(gate: Gate, first: Path) -> None:
+    gate.install(first)
+    assert family(gate.places)[-1] == "gatefw-screen.service"
+    (gate.places.root / UNITS / "gatefw-screen.service").unlink()
+    (gate.places.root / UNITS / "gatefw.service").unlink()
+    assert family(gate.places)[-1] == "gatefw-web.service"
+    assert "gatefw.service" in family(gate.places), "one that runs without its file is stopped all the same"
 
 
 def test_an_exporter_that_somebody_disabled_or_masked_is_not_started_by_an_upgrade(gate: Gate, first: Path) -> None:

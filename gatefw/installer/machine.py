@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from gatefw.control import call
 from gatefw.errors import DeviceError, SetupError
 from gatefw.installer.places import LANE, PROGRAMS, Places, write
-from gatefw.installer.system import started
+from gatefw.installer.system import SPARED, UNITS, started
 from gatefw.model import Phase
 
 SOCKET = Path("/run/gatefw/control.sock")
@@ -73,7 +73,7 @@ class Here:
 
     def stop(self) -> None:
         if not self._booting:
-            systemctl("stop", "--", *FAMILY)
+            systemctl("stop", "--", *family(self._places))
 
     def start(self, *, in_service: bool) -> None:
         if not in_service and not self._booting:
@@ -156,6 +156,14 @@ def problems(command: list[str], surroundings: dict[str, str]) -> list[str]:
     except (ValueError, KeyError, TypeError):
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return [f"its self-test ends with {done.returncode}: {last}"]
+
+
+def family(places: Places) -> list[str]:
+    """What is to be stopped: systemd refuses a name that it never heard of, as that of a unit which an older version
+    did not bring.
+    """
+    spared = {f"{unit}.service" for unit in SPARED}
+    return [unit for unit in FAMILY if unit not in spared or (places.root / UNITS / unit).is_file()]
 
 
 def systemctl(*arguments: str, may_fail: bool = False) -> int:

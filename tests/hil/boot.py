@@ -157,7 +157,8 @@ def _lay_out(root: Path, models: Path) -> None:
     (etc / "lane.toml").write_text(lane)
     wants = units / "multi-user.target.wants"
     wants.mkdir(exist_ok=True)
-    for name in ("gatefw-world", "gatefw-probe", "gatefw", "gatefw-watcher", "gatefw-vision", "gatefw-web"):
+    ours = ("gatefw", "gatefw-watcher", "gatefw-vision", "gatefw-web", "gatefw-screen")
+    for name in ("gatefw-world", "gatefw-probe", *ours):
         link = wants / f"{name}.service"
         link.unlink(missing_ok=True)
         link.symlink_to(f"../{name}.service")

@@ -25,8 +25,16 @@ from hw.sim.client import WorldClient
 RUN = Path("/run/gatefw")
 PHOTOS = Path("/gate/photos")
 PATIENCE_S = 120.0
-UNITS = {"gatefw": "gatefw", "gatefw-watcher": "gatefw", "gatefw-vision": "gatefw-vision", "gatefw-web": "gatefw-web"}
+UNITS = {
+    "gatefw": "gatefw",
+    "gatefw-watcher": "gatefw",
+    "gatefw-vision": "gatefw-vision",
+    "gatefw-web": "gatefw-web",
+    "gatefw-screen": "gatefw-screen",
+}
+ON_THE_LOOPBACK = ("gatefw-web", "gatefw-screen")
 METRICS = "http://127.0.0.1:9464/metrics"
+SHOWN = "http://127.0.0.1:8090/front/shown"
 EXPOSURE = 2.0
 FOUND: list[dict[str, Any]] = []
 
@@ -99,7 +107,7 @@ def runs_as_little() -> None:
         rights = {key: status[key] for key in ("CapEff", "CapBnd", "NoNewPrivs", "Seccomp")}
         bare = {"CapEff": "0" * 16, "CapBnd": "0" * 16, "NoNewPrivs": "1", "Seccomp": "2"}
         note(f"{unit} has no capability and a filter of calls", rights, ok=rights == bare)
-        if unit != "gatefw-web":
+        if unit not in ON_THE_LOOPBACK:
             own = Path(f"/proc/{pid}/ns/net").readlink() != Path("/proc/1/ns/net").readlink()
             links = Path(f"/proc/{pid}/net/dev").read_text().splitlines()[2:]
             names = [line.split(":")[0].strip() for line in links]
@@ -155,6 +163,13 @@ def tells() -> None:
     with urllib.request.urlopen(METRICS, timeout=PATIENCE_S) as answer:
         lines = [line for line in answer.read().decode().splitlines() if not line.startswith("#")]
     note("the exporter tells how the gate is", f"{len(lines)} samples", ok=len(lines) > 10)
+    with urllib.request.urlopen(SHOWN, timeout=PATIENCE_S) as answer:
+        picture = next(json.loads(line[6:]) for line in answer if line.startswith(b'data: {"sign'))
+    note("the screen in front asks for a code", picture["sign"], ok=picture["sign"] == "code")
+    kept = Path("/var/lib/gatefw-screen/screen.json")
+    note("the screen keeps what it was told of its lane", kept.is_file(), ok=kept.is_file())
+    for path in ("/run/gatefw/control.sock", "/var/lib/gatefw/journal.sqlite"):
+        note(f"the screen cannot open {path}", opens("gatefw-screen", path), ok=not opens("gatefw-screen", path))
 
 
 def dies(unit: str, how: signal.Signals, ends_in: str, what: str) -> None:
