@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -304,3 +305,37 @@ def test_a_daemon_that_was_taken_over_sends_root_into_no_directory_that_is_not_i
         assert gather.gather(None, None, Machine(), env).paths.state == state
         os.chown(etc, 1234, 1234)
         assert gather.gather(None, None, Machine(), env).paths.state == etc
+
+
+RIGHTLESS = """\
+import importlib, os, pkgutil, sys
+import gatefw.doctor.areas as areas
+from gatefw.cli import main
+from gatefw.cli import doctor
+from gatefw.doctor import examine, gather, ranking, report
+for each in pkgutil.iter_modules(areas.__path__):
+    importlib.import_module(f"{areas.__name__}.{each.name}")
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+sys.exit(main(["doctor", "--root", sys.argv[1]]))
+"""
+
+
+def test_whoever_may_not_look_is_told_first_to_come_back_with_the_rights() -> None:
+    """A technician forgets `sudo`: what is found without the lane file and the keys is not what is the matter."""
+    with tempfile.TemporaryDirectory(prefix="gate-", dir="/tmp") as name:
+        root = Path(name)
+        root.chmod(0o755)
+        for place in ("etc/gatefw", "var/lib/gatefw", "run/gatefw"):
+            (root / place).mkdir(parents=True)
+        (root / "etc/gatefw/lane.toml").write_text("[lane]\n")
+        (root / "etc/gatefw/lane.toml").chmod(0)
+        (root / "var/lib/gatefw").chmod(0)
+        done = subprocess.run([sys.executable, "-c", RIGHTLESS, name], capture_output=True, text=True)
+        (root / "var/lib/gatefw").chmod(0o700)
+    first, second, *_ = done.stdout.splitlines()
+    assert "could not be made with the rights of this user" in first, done
+    assert second.strip() == "mend: run it again with sudo"
+    assert ", as far as this user may look:" in done.stdout.splitlines()[-1]

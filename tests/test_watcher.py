@@ -157,7 +157,9 @@ def test_a_mistake_in_one_doors_driver_does_not_keep_the_other_from_being_made_s
         assert _driven(world) == []
 
 
-def test_pins_that_cannot_be_had_do_not_keep_a_door_on_another_wire_from_being_made_safe(tmp_path: Path) -> None:
+def test_pins_that_cannot_be_had_do_not_keep_a_door_on_another_wire_from_being_made_safe(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     config = load(SIM, hw.schema, {"GATEFW_RUN": str(tmp_path), "GATEFW_STATE": str(tmp_path)})
     peer = InMemory(tmp_path)
     try:
@@ -170,6 +172,7 @@ def test_pins_that_cannot_be_had_do_not_keep_a_door_on_another_wire_from_being_m
         no_pins = dataclasses.replace(config.gpio, factory="nowhere:")
         with pytest.raises(SetupError, match="nowhere"):
             make_safe(dataclasses.replace(config, devices=devices, gpio=no_pins))
+        assert "indicator.lamps: may still say what is not so: pins: this process has none; `[gpio] fact" in caplog.text
         assert peer.line.units[OTHER_DOOR_UNIT].registers[MAP["timeout_register"]] == 100
     finally:
         peer.close()

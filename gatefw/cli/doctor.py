@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import textwrap
@@ -116,19 +117,25 @@ def _print(findings: "Sequence[Finding]", state: str) -> None:
     """The cause first; of what follows from it a line each."""
     from gatefw.doctor.finding import Severity
     from gatefw.doctor.ranking import ranked
-    from gatefw.doctor.report import UNSEEN
+    from gatefw.doctor.report import OWN, UNSEEN
 
     unseen = [each for each in findings if each.code == UNSEEN]
+    rightless = os.geteuid() != 0 and any(each.where.partition(".")[0] in OWN for each in unseen)
+    if rightless:  # before anything else: the cause may be among them
+        _say(f"{UNSEEN} note {len(unseen)} checks could not be made with the rights of this user, --json has each")
+        _say("      mend: run it again with sudo")
     for group in ranked(each for each in findings if each.code != UNSEEN):
         cause = group.cause
         _say(f"{cause.code} {cause.severity.word} {cause.where}: {cause.cause}")
         _say(f"      mend: {cause.remedy}")
         for each in group.follows:
             _say(f"      from it follows {each.code} {each.where}: {each.cause}")
-    if unseen:
+    if unseen and not rightless:
         _say(f"{UNSEEN} note {len(unseen)} checks could not be made here, --json has each:")
         _say(f"      {'; '.join(each.cause.removeprefix('not looked at: ') for each in unseen)}")
         _say(f"      mend: {unseen[0].remedy}")
+    if rightless:
+        state = f"{state}, as far as this user may look"
     counted = {each: sum(finding.severity is each for finding in findings) for each in reversed(Severity)}
     told = ", ".join(f"{number} {each.word}{'' if number == 1 else 's'}" for each, number in counted.items() if number)
     print(f"{state}: {told or 'nothing was found'}{'; `gatefw explain CODE` says more' if findings else ''}")

@@ -54,7 +54,7 @@ def factory() -> PinFactory:
     """The process's pin factory. Raises SetupError before `open_factory`."""
     with _lock:
         if _opened is None:
-            raise SetupError("no pins: open_factory(url) comes before the first driver on GPIO")
+            raise SetupError("pins: this process has none; `[gpio] factory` of the lane file is missing, or could not be opened")
         return _opened[1]
 
 
