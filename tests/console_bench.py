@@ -11,7 +11,7 @@ from typing import Any
 from bus_bench import BusBench, Reply
 from web_bench import Asked, ask
 
-from gatefw.bus_keys import Permission
+from gatefw.bus_keys import ClientKey, Permission
 from gatefw.console.lanes import Named
 from gatefw.console.officers import Officer, hashed
 from gatefw.console.row import Row
@@ -45,9 +45,9 @@ def fact(kind: FactKind, run: str | None = None, **fields: object) -> Fact:
     return Fact(kind, run, tuple(fields.items()))  # type: ignore[arg-type]
 
 
-def event(kind: str, n: int = 1, run: str = "", epoch: str = "e" * 16, **data: object) -> dict[str, object]:
+def event(kind: str, n: int = 1, run: str = "", *, epoch: str = "e" * 16, data: object = None) -> dict[str, object]:
     """As it comes over the bus."""
-    told = {"type": f"gatefw.{kind}.v1", "sequence": f"{n:020d}", "epoch": epoch, "data": data}
+    told: dict[str, object] = {"type": f"gatefw.{kind}.v1", "sequence": f"{n:020d}", "epoch": epoch, "data": data}
     return {**told, "run": run} if run else told
 
 
@@ -61,7 +61,10 @@ class PlayedLane(BusBench):
         self.answers: dict[str, Answer] = {}
         self.given: list[Order] = []
         self.deaf = threading.Event()
-        self.console = self.new_key("console", READ, OPERATE)
+        granted = [each for each in self.holders.listed() if each.name == "console"]
+        if not granted:
+            self.new_key("console", READ, OPERATE).write(directory / "console.key")
+        self.console = ClientKey.read(directory / "console.key")
 
     def close(self) -> None:
         """Others may be there still."""

@@ -9,7 +9,7 @@ from gatefw.cli import command
 
 CONSOLE = """\
 Serves the officer's console to browsers until it is ended: a row of lanes, what each waits for, alarms by priority, and
-orders to them. CONFIG names the lanes with the console's key to each (`gatefw keys new NAME --may read --may operate`),
+orders to them. CONFIG names the lanes with the console's key to each (`gatefw keys new console --may read,operate`),
 the officers with hashes of their passwords, and where it listens: on this machine alone, or with TLS. It is its owner's
 alone (mode 0600). After a change of officers: kill -HUP.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from gatefw.model import FactKind, Phase, Reason, Verdict
+from gatefw.model import FactKind, Phase, Reason
 
 KEPT = 64
 """Of one lane; more, and of the least urgent the oldest goes."""
@@ -67,14 +67,15 @@ RAISED: Mapping[str, Priority] = {
 }
 """Of a reason that is not here: MEDIUM."""
 AT_REST = {Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.MAINTENANCE}
-SILENT_ALARM, ACKNOWLEDGED = "alarm.silent", "alarm.acknowledged"
-RESET, REST, COUNTER, SEEN = "reset", "rest", "counter", "seen"
+RESET, REST, LET_OUT, COUNTER, SEEN = "reset", "rest", "let_out", "counter", "seen"
+ENDS = {RESET, REST, LET_OUT, COUNTER, SEEN}
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """number: of the event that raised it. by: who acknowledged it. ends: RESET of what is latched, REST of the lane,
-    COUNTER (its run is cleared), SEEN (acknowledged), or the name of the device that is lost.
+    LET_OUT (the lane holds nobody any more), COUNTER (its run is cleared), SEEN (acknowledged), or the name of a device
+    that is lost.
     """
 
     number: int
@@ -91,11 +92,16 @@ class Alarm:
         return not self.over or (self.by is None and self.priority in (Priority.EMERGENCY, Priority.HIGH))
 
 
-def after(alarms: tuple[Alarm, ...], kind: str, number: int, run: str, data: Table, at_s: float) -> tuple[Alarm, ...]:
-    """The alarms after one more event, whose kind is one of `model.FactKind` or of another version's."""
+def after(
+    alarms: tuple[Alarm, ...], kind: str, number: int, run: str, data: Table, at_s: float, calls: Alarm | None = None
+) -> tuple[Alarm, ...]:
+    """The alarms after one more event, whose kind is one of `model.FactKind` or of another version's.
+
+    `calls`: what it is an alarm for because of what was before, if it is one.
+    """
     now = [_changed(each, kind, run, data) for each in alarms]
-    if (raised := _raised(kind, number, run, data, at_s)) is not None:
-        now.append(raised)
+    if (raised := calls or _raised(kind, number, run, data, at_s)) is not None:
+        now = [each for each in now if each.number != number] + [raised]  # who lost the bus may hear some of it again
     kept = [each for each in now if each.stays]
     while len(kept) > KEPT:
         kept.remove(max(kept, key=lambda each: (RANK[each.priority], -each.at_s)))
@@ -121,16 +127,14 @@ def told(alarm: Alarm, now_s: float, referred_s: float) -> dict[str, object] | N
 def _raised(kind: str, number: int, run: str, data: Table, at_s: float) -> Alarm | None:
     reason = data.get("reason")
     reason = reason if isinstance(reason, str) and reason in set(Reason) else "unknown"
-    if kind == SILENT_ALARM:
-        return Alarm(number, "silent_alarm", Priority.EMERGENCY, at_s, SEEN)
     match kind:
+        case FactKind.ALARM_SILENT:
+            return Alarm(number, "silent_alarm", Priority.EMERGENCY, at_s, SEEN)
         case FactKind.FAULT_LATCHED:
             urgent = reason in (Reason.FIRE, Reason.EVACUATED)
             return Alarm(number, reason, Priority.EMERGENCY if urgent else Priority.HIGH, at_s, RESET, run)
         case FactKind.ALARM_RAISED:
             return Alarm(number, reason, RAISED.get(reason, Priority.MEDIUM), at_s, REST, run)
-        case FactKind.PASSAGE_DECIDED if data.get("verdict") == Verdict.REFER and run:
-            return Alarm(number, reason, Priority.MEDIUM, at_s, COUNTER, run)
         case FactKind.DEVICE_LOST:
             return Alarm(number, reason, Priority.LOW, at_s, str(data.get("device"))[:40])
     return None
@@ -138,14 +142,15 @@ def _raised(kind: str, number: int, run: str, data: Table, at_s: float) -> Alarm
 
 def _changed(alarm: Alarm, kind: str, run: str, data: Table) -> Alarm:
     """The alarm after an event that is about it, perhaps."""
-    if kind == ACKNOWLEDGED and data.get("event") == alarm.number:
+    if kind == FactKind.ALARM_ACKNOWLEDGED and data.get("event") == alarm.number:
         by = str(data.get("by"))[:64]
         return replace(alarm, by=by.rpartition("/")[2] or by, over=alarm.over or alarm.ends == SEEN)
     over = (
         (kind == FactKind.FAULT_RESET and alarm.ends == RESET)
         or (kind == FactKind.PHASE_CHANGED and alarm.ends == REST and data.get("phase") in AT_REST)
+        or (kind == FactKind.PHASE_CHANGED and alarm.ends == LET_OUT and data.get("phase") != Phase.HOLD)
         or (kind == FactKind.CLEARED_BY_HAND and alarm.ends == COUNTER and run == alarm.run)
         or (kind == FactKind.DEVICE_RECOVERED and alarm.ends == data.get("device"))
-        or (kind == FactKind.SERVICE_STARTED and alarm.ends not in (RESET, REST, COUNTER, SEEN))
+        or (kind == FactKind.SERVICE_STARTED and alarm.ends not in ENDS)
     )
     return replace(alarm, over=True) if over else alarm

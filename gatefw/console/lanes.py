@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gatefw.console.alarms import Alarm, after, told
+from gatefw.console.alarms import COUNTER, LET_OUT, Alarm, Priority, after, told
 from gatefw.events import RUN
-from gatefw.model import FactKind, Phase, Verdict
+from gatefw.model import FactKind, Phase, Reason, Verdict
 
 SILENT_S = 2.0
 REFERRED_S = 600.0
@@ -116,8 +116,15 @@ def _with_event(lane: Lane, event: Table, at_s: float) -> Lane:
     kind, data = str(event.get("type")).removeprefix("gatefw.").removesuffix(".v1"), table(event.get("data"))
     run = event.get("run")
     run = str(run) if RUN.fits(run) else ""
-    lane = _with_passage(lane, kind, run, data, at_s)
-    return replace(lane, alarms=after(lane.alarms, kind, number(event.get("sequence")), run, data, at_s))
+    n = number(event.get("sequence"))
+    before, lane = lane, _with_passage(lane, kind, run, data, at_s)
+    held = kind == FactKind.PHASE_CHANGED and data.get("phase") == Phase.HOLD
+    calls: Alarm | None = None
+    if lane.referral is not None and lane.referral is not before.referral:
+        calls = Alarm(n, lane.referral.reason, Priority.MEDIUM, at_s, COUNTER, run)
+    elif held and run and lane.ended[0] == run and lane.ended[1] != Reason.OK:  # turned away, and shut in
+        calls = Alarm(n, lane.ended[1], Priority.HIGH, at_s, LET_OUT, run)
+    return replace(lane, alarms=after(lane.alarms, kind, n, run, data, at_s, calls))
 
 
 def _with_passage(lane: Lane, kind: str, run: str, data: Table, at_s: float) -> Lane:
@@ -187,7 +194,7 @@ _NOTHING: Mapping[str, object] = {
 
 
 def alarms(named: Named, lane: Lane, now_s: float) -> Iterable[dict[str, object]]:
-    """Those of one lane. That it is silent is one itself, which nobody can acknowledge there."""
+    """Those of one lane. That it is silent is one itself, without a number: no event says so."""
     if lane.silent(now_s):
         since_s = None if lane.heard_s is None else _ago(now_s, lane.heard_s)
         yield {

@@ -62,8 +62,8 @@ class Link:
                 self._ask.clear()
                 try:
                     status = orders.give("status", timeout_s=STATUS_S)
-                    if self._head is None and isinstance(status.get("journal_head"), int):
-                        self._head = status["journal_head"]
+                    if isinstance(head := status.get("journal_head"), int):
+                        self._head = head
                     self._heard(StatusCame(status))
                 except DeviceLost:
                     continue  # that took its time
@@ -75,7 +75,7 @@ class Link:
         while self._head is None:
             if self._closing.wait(EVERY_S):
                 return
-        since = max(0, self._head - EARLIER)
+        since = self._earlier()
         while not self._closing.is_set():
             try:
                 for event in bus_client.follow(self._key, since, self._closing.is_set):
@@ -83,10 +83,13 @@ class Link:
                     self._heard(EventCame(event, age_s(event)))
                     self._ask.set()
             except BadReply:  # the journal was cut or restored
-                since = 0
+                since = self._earlier()
                 self._closing.wait(AGAIN_S)
             except (GateError, OSError, ValueError, KeyError):
                 self._closing.wait(AGAIN_S)
+
+    def _earlier(self) -> int:
+        return max(0, (self._head or 0) - EARLIER)
 
 
 def age_s(event: Mapping[str, Any]) -> float:

@@ -21,13 +21,13 @@ from starlette.routing import Route
 
 from gatefw import wire_json
 from gatefw.bus_keys import Permission
-from gatefw.bus_orders import needed
+from gatefw.bus_orders import LANE, URGENT, needed
 from gatefw.console import FILES
 from gatefw.console.officers import Officer, Officers, Throttle
 from gatefw.console.row import ORDER_S, STOP_S, Came, Row
 from gatefw.console.sessions import Session, Sessions
 from gatefw.console.setting import Reader, Setting
-from gatefw.control import VERBS
+from gatefw.control import ACKNOWLEDGE, VERBS
 from gatefw.errors import BadReply, GateError
 from gatefw.model import Phase
 from gatefw.web.board import RETRY_MS
@@ -38,7 +38,6 @@ BODY_BYTES = 16 * 1024
 BEAT_S, SOON_S = 0.5, 0.1
 """The row is sent so often at least, and never twice within SOON_S."""
 COOKIE = "gatefw_console"
-LONGEST_WHY = 200
 
 _log = logging.getLogger(__name__)
 Answer = Callable[[Request, Officer], Awaitable[Response]]
@@ -206,7 +205,9 @@ class Console:
             return _no(400, "malformed", "verb: one of the lane's; expects: a phase or nothing")
         if not may(officer, verb):
             return _no(403, "not_permitted", f"{officer.name} may not order {verb}")
-        phase = self.row.phase(lane) if expects is None else Phase(expects)
+        if verb == ACKNOWLEDGE:
+            told = {"event": told.get("event", told.get("number"))}
+        phase = Phase(expects) if expects else self.row.phase(lane) if verb in LANE - URGENT else None
         return _answer(await self.row.order(lane, verb, told, phase, officer.name, ORDER_S))
 
     async def _case(self, request: Request, officer: Officer) -> Response:
