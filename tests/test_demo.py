@@ -7,6 +7,7 @@ import string
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from gatefw.demo.pages import Pages
 from gatefw.demo.play import Result, perform
 from gatefw.demo.scene import Scene
 from gatefw.demo.screen import WIDTH, WORDS, Screen
@@ -67,7 +69,8 @@ def test_one_story_is_told_live_and_its_logs_are_kept_where_that_was_asked(
     assert "decision: refuse (token_unknown)" in done.stdout
     assert done.stdout.splitlines()[-1] == "1 of 1 stories ended as they should"
     assert "\x1b" not in done.stdout  # colours are for terminals
-    assert {path.stem for path in (kept / "logs").iterdir()} == {"world", "watcher", "daemon", "events"}
+    logs = {path.stem for path in (kept / "logs").iterdir()}
+    assert logs == {"world", "watcher", "daemon", "events", "screen", "console"}
     assert (kept / "state" / "journal.sqlite").exists() or list((kept / "state").glob("journal*"))
     assert list(short.iterdir()) == []
 
@@ -82,12 +85,30 @@ def test_a_demo_that_is_interrupted_ends_every_process_and_leaves_nothing_behind
         assert process.stdout is not None
         next(line for line in process.stdout if "entry_released" in line)
         started = _children(process.pid)
-        assert len(started) >= 4
+        assert len(started) >= 6
         process.send_signal(number)
         process.stdout.read()
     assert process.returncode == status
     assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
     assert list(short.iterdir()) == []
+
+
+@pytest.mark.real
+def test_a_demo_prints_where_its_pages_are_and_serves_them_until_it_ends(
+    models: Path, photos: Path, short: Path
+) -> None:
+    env = os.environ | {"TMPDIR": str(short), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen([*DEMO, "--only", "unknown"], env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = [next(line for line in process.stdout if what in line).split() for what in ("front:", "inside:", "cons")]
+        addresses = [words[-1] for words in told]
+        for address in addresses:
+            with urllib.request.urlopen(address, timeout=60.0) as answer:
+                assert b"<!doctype html>" in answer.read()
+        assert "1 of 1 stories ended as they should" in process.stdout.read()
+    assert process.returncode == 0
+    with pytest.raises(OSError):
+        urllib.request.urlopen(addresses[0], timeout=60.0)
 
 
 def _children(pid: int) -> list[int]:
@@ -288,6 +309,7 @@ def test_nothing_that_is_shown_is_wider_than_the_screen() -> None:
     out = StringIO()
     screen = Screen(out, colour=False)
     screen.opens()
+    screen.pages(Pages(*(f"http://127.0.0.1:65535/{each}" for each in ("front", "inside", "")), "0123456789"))
     run = new_run()
     lines = [
         *passage(False, Reason.OTHER_DOOR_NOT_SECURED),

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Shows a day at a lane, live: the real daemon, watcher and vision process on a simulated gate, in a directory of their
 own that is removed afterwards. Takes about 80 seconds; needs the models and photographs of
-`gatefw models install --photos`. Exit status 0 only if every story ended as it should and no process died.
+`gatefw models install --photos`. Where a browser finds the traveller's screen and the officer's console is printed;
+--headless and --json serve no pages. Exit status 0 only if every story ended as it should and no process died.
 
 example:
   gatefw demo
   gatefw demo --only impostor
+  gatefw demo --port 8090
   gatefw demo --headless --json
 """
 
@@ -33,11 +35,14 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--headless", action="store_true", help="only what it came to")
     parser.add_argument("--only", metavar="STORY", help="one story; the table names them")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave state and logs in this new directory")
+    pages = "serve the screen at this port, the console at the next (default: at any that are free)"
+    parser.add_argument("--port", type=int, default=0, help=pages)
     command.add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from gatefw.demo.pages import opened
     from gatefw.demo.play import perform
     from gatefw.demo.screen import Screen
     from gatefw.demo.stage import staged
@@ -50,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not quiet:
         screen.opens()
     with staged(_unheard if quiet else screen.event, arguments.keep) as stage:
+        if not quiet:
+            screen.pages(opened(stage, arguments.port))
         stage.await_idle()
         results = perform(stage, stories, _unheard if quiet else screen.begins, _unheard if quiet else screen.ends)
         dead = stage.end()

@@ -19,13 +19,13 @@ it means. It renews itself; the doctor looks once a minute while somebody reads.
 and nobody who passes is named. FILE is the lane file for the doctor, as in `gatefw doctor`.
 
 It sees what its user may see, and whoever can reach the port sees that too: start it when you come, end it when you go.
-From your own machine: ssh -L 8092:127.0.0.1:8092 GATE, and start it there.
+From your own machine: ssh -L 8093:127.0.0.1:8093 GATE, and start it there.
 
 example:
   gatefw status-page
-  gatefw status-page --port 8092 --lang zh_HK
+  gatefw status-page --port 8093 --lang zh_HK
 """
-PORT = 8092
+PORT = 8093
 ANSWER_S = 2.0
 EVERY_S = 1.0
 

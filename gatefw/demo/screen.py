@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
+from gatefw.demo.pages import OFFICER, Pages
 from gatefw.demo.play import Result
 from gatefw.demo.stories import Story
 from gatefw.demo.witness import Event
@@ -56,6 +57,14 @@ class Screen:
         self._say(self._paint("gatefw demo: a day at a simulated lane", BOLD))
         self._say("Real processes and real time; only the gate and its people are simulated.")
         self._say("First the lane comes into service, and travellers are registered.")
+        self._say()
+
+    def pages(self, pages: Pages) -> None:
+        """Where to look at it in a browser."""
+        self._say(f"The traveller's screen in front:  {pages.front}")
+        self._say(f"The traveller's screen inside:    {pages.inside}")
+        self._say(f"The officer's console:            {pages.console}")
+        self._say(f"                                  as {OFFICER}, password {pages.password}")
         self._say()
 
     def begins(self, story: Story) -> None:

@@ -28,6 +28,8 @@ START_S = 120.0  # a machine that is busy is slow, not broken: nothing waits for
 END_S = 30.0
 COMMAND_S = 70.0
 LOOK_S = 0.02
+ENDS = ("console", "screen", "events", "daemon", "watcher", "world")
+"""In this order, so that nobody misses whom it follows."""
 _LINUX_SET_DEATH_SIGNAL = 1  # prctl(2)
 _LIBC = ctypes.CDLL(None)  # loaded before any fork
 
@@ -59,7 +61,7 @@ class Stage:
 
     def __init__(self, directory: Path, run: Path, belongings: Belongings) -> None:
         self.photos, self.logs = belongings.photos, directory / "logs"
-        self._run = run
+        self.run = run
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._files = ExitStack()
         self._env = {key: value for key, value in os.environ.items() if key not in _SYSTEMD}
@@ -70,14 +72,26 @@ class Stage:
 
     def start(self, tell: Callable[[Event], None]) -> None:
         """World, watcher, daemon, events, each when the one before is there. `tell` is told every event."""
-        world = ("hw.sim", "--dir", str(self._run), "--config", str(LANE_FILE), "--photos", str(self.photos))
+        world = ("hw.sim", "--dir", str(self.run), "--config", str(LANE_FILE), "--photos", str(self.photos))
         self._begin("world", world, CONTROL)
-        self.world = self._files.enter_context(WorldClient(self._run))
+        self.world = self._files.enter_context(WorldClient(self.run))
         self._begin("watcher", ("gatefw", "-v", "watcher", str(LANE_FILE)), "watcher.sock")
         self._begin("daemon", ("gatefw", "-v", "run", str(LANE_FILE)), "events.sock")
         events = self._begin("events", ("gatefw", "events", "tail", "--since", "0", "--json"))
         assert events.stdout is not None
         self.witness = Witness(self._files.enter_context(events.stdout), tell)
+
+    def serve(self, name: str, *command: str) -> str:
+        """Start a command that prints one line, its address, and serves until it is ended; its address.
+
+        Raises SetupError: it did not start.
+        """
+        process = self._begin(name, ("gatefw", *command))
+        assert process.stdout is not None
+        address = self._files.enter_context(process.stdout).readline().strip()
+        if not address:
+            raise SetupError(f"demo: {name} did not start; its log ends: {self._end_of_log(name)}")
+        return address
 
     def await_idle(self) -> None:
         """The lane has come into service. Raises TimeoutError."""
@@ -110,7 +124,7 @@ class Stage:
     def end(self) -> list[str]:
         """End every process in order, each by SIGTERM; which did not end as it should."""
         wrong = self.dead()
-        for name in ("events", "daemon", "watcher", "world"):
+        for name in [each for each in ENDS if each in self._processes]:
             process = self._processes.pop(name)
             process.terminate()
             try:
@@ -145,7 +159,7 @@ class Stage:
             preexec_fn=_die_with_parent,
         )
         ends_s = time.monotonic() + START_S
-        while socket and not (self._run / socket).exists():
+        while socket and not (self.run / socket).exists():
             if process.poll() is not None or time.monotonic() > ends_s:
                 raise SetupError(f"demo: {name} did not start; its log ends: {self._end_of_log(name)}")
             time.sleep(LOOK_S)  # until the socket is there; nobody tells when
