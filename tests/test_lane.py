@@ -605,6 +605,15 @@ def test_booting_with_somebody_inside_frees_the_way_out_and_serves_nobody() -> N
     assert step(state, Presented())[0].phase is Phase.RECOVERING
 
 
+def test_a_lane_that_a_technician_had_does_not_serve_by_itself_afterwards() -> None:
+    """Somebody is in it when the maintenance ends, and leaves: it is seen at rest again, and waits to be opened."""
+    stay = (Operated(Verb.MAINTAIN), OccupancyIs(Occupancy.ONE), Operated(Verb.MAINTAIN_END))
+    state, _ = play(*stay, OccupancyIs(Occupancy.EMPTY), Elapsed(Timer.SCAN, -1))
+    assert (state.phase, state.in_service) == (Phase.OUT_OF_SERVICE, False)
+    state, _ = play(Operated(Verb.MAINTAIN), Operated(Verb.MAINTAIN_EXTEND), Operated(Verb.MAINTAIN_END))
+    assert (state.phase, state.in_service) == (Phase.OUT_OF_SERVICE, False)
+
+
 def test_the_call_button_works_in_maintenance_too() -> None:
     state, said = play(Operated(Verb.MAINTAIN), InputIs(Input.CALL, Signal.ON))
     assert (state.phase, state.wants_entry) == (Phase.MAINTENANCE, Purpose.WAY_OUT)
