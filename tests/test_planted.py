@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from live_gate import DEADLINE_S, LiveGate, live_gate
+from mirror_watched import watched
 from peers import until
 from planted import files, leaks, spelt
 
@@ -22,7 +23,7 @@ from gatefw.model import SubjectId
 
 NAME, NUMBER, BORN = "ZEBEDEE QUILLFEATHER", "XQ9988776", "1931-07-19"
 NOW = 1e9
-SIGNED_SOON = "[journal]\ncheckpoint_s = 1.0\n[recording]\nmost_mb = 4\n"
+TABLES = "[journal]\ncheckpoint_s = 1.0\n[recording]\nmost_mb = 4\n[screen]\nmirror = true\n"
 
 
 @pytest.mark.parametrize(
@@ -98,12 +99,13 @@ def templates(state: Path, subject: str) -> dict[str, bytes]:
 @pytest.mark.models
 @pytest.mark.timeout(600)
 def test_a_gate_that_registered_cleared_refused_and_crashed_has_told_nothing(models: Path, photos: Path) -> None:
-    """Somebody with an unlikely name registers and passes; a stranger's code is refused; a technician traces the
-    scanner; the daemon is asked for all it tells, and then dies of SIGABRT. Whatever is on the disk then is searched:
-    stores and their logs, journal and its export, events, log files, the trace, status and numbers, crash output."""
+    """Somebody with an unlikely name registers and passes; a stranger's code is refused; whoever has another one's code
+    sees themselves on the screen; a technician traces the scanner; the daemon is asked for all it tells, and then dies of
+    SIGABRT. Whatever is on the disk then is searched: stores and their logs, journal and its export, events, log files,
+    the trace, status and numbers, crash output."""
     photo, code, strange = photos / "obama.jpg", new_identifier().decode(), new_identifier().decode()
     facts = {"name": NAME, "document.number": NUMBER, "born": BORN}
-    with live_gate(models, photos, tables=SIGNED_SOON) as gate:
+    with live_gate(models, photos, tables=TABLES) as gate:
         state = gate.run / "state"
         gate.ask("partition_make", name="flight-cx100", facts={"journey.name": "cx100"})
         for partition, token in (("main", code), ("flight-cx100", new_identifier().decode())):
@@ -115,6 +117,10 @@ def test_a_gate_that_registered_cleared_refused_and_crashed_has_told_nothing(mod
         gate.world.traveller("bert", code=strange)
         assert gate.world.outcome("bert", DEADLINE_S) == "not_admitted"
         gate.await_phase("idle")
+        with watched(gate) as browser:
+            gate.world.traveller("carl", code=code, photo="biden.jpg")
+            assert gate.world.outcome("carl", DEADLINE_S) == "turned_back"
+            gate.await_phase("idle")
         traced(gate, code)
         for out, *words in (
             ("status.json", "status", "--json"),
@@ -140,7 +146,7 @@ def test_a_gate_that_registered_cleared_refused_and_crashed_has_told_nothing(mod
         with tarfile.open(gate.run / "b.tgz") as bundle:
             bundle.extractall(gate.run, filter="data")
         (gate.run / "events.jsonl").write_text("\n".join(map(json.dumps, gate.events())))
-        assert json.loads((gate.run / "replay.json").read_bytes())["passages"] == 2
+        assert json.loads((gate.run / "replay.json").read_bytes())["passages"] == 3
         gate.kill(signal.SIGABRT)
 
         key_files = {path.stem: path for path in (state / "keys").rglob("*.key")}
@@ -148,8 +154,10 @@ def test_a_gate_that_registered_cleared_refused_and_crashed_has_told_nothing(mod
         planted = {
             "name": NAME.encode(), "number": NUMBER.encode(), "born": BORN.encode(), "code": code.encode(),
             "strange code": strange.encode(), "photo": photo.read_bytes(), **templates(state, str(subject)),
+            "mirror": browser.seen[-1].grey,
             **{f"key {name}": path.read_bytes() for name, path in key_files.items()},
         }  # fmt: skip
+        assert len(set(dict(spelt(planted["mirror"]))["as it is"])) > 8, "no bare wall, which might be anywhere"
         at_home = {f"key {name}": [path] for name, path in key_files.items()}
         searched = {path.name for path in files(gate.run)}
         assert leaks(gate.run, planted, at_home) == []
@@ -158,6 +166,7 @@ def test_a_gate_that_registered_cleared_refused_and_crashed_has_told_nothing(mod
             "records.sqlite",
             "gallery.sqlite",
             "run.log",
+            "screen.log",
             "watcher.log",
             "scanner.txt",
             "00000001.jsonl",

@@ -8,6 +8,7 @@ import pytest
 from live_gate import live_gate
 from peers import until
 
+from gatefw import mirror_wire
 from gatefw.display import SOCKET
 from gatefw.screen.link import Link
 from gatefw.screen.picture import Line
@@ -22,6 +23,7 @@ def test_a_daemon_that_is_stopped_with_its_socket_open_is_silent_and_one_that_go
     with live_gate(models, photos) as gate, closing(Link(gate.run / SOCKET, lines.append)):
         gate.await_phase("idle")
         until(lambda: lines and lines[-1] is not None, "the lane's line")
+        assert not (gate.run / mirror_wire.SOCKET).exists(), "a mirror that no lane file asked for"
         gate.daemon.send_signal(signal.SIGSTOP)
         until(lambda: lines[-1] is None, "that nobody says it any more")
         gate.daemon.send_signal(signal.SIGCONT)
