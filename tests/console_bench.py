@@ -36,7 +36,6 @@ IDLE: dict[str, Any] = {
     "missing": [],
     "impaired": {},
     "runs": [],
-    "health": {"devices": {"camera.face": {"state": "there"}}, "threads": {}},
 }
 RUN = "0123456789abcdef"
 

@@ -125,8 +125,8 @@ def test_why_a_lane_is_as_it_is(said: dict[str, Any], reason: str | None) -> Non
         ({"missing": ["vision"]}, "lost"),
         ({"impaired": {"camera.face": ["camera_dark"]}}, "degraded"),
         ({"impaired": {"reader.front": ["device_away"]}}, "ok"),
-        ({"health": {"devices": {"reader.front": {}}}}, "unknown"),
-        ({"health": 7}, "unknown"),
+        ({"missing": 7}, "unknown"),
+        ({"impaired": 7}, "ok"),
     ],
 )
 def test_the_camera_of_a_lane(said: dict[str, Any], camera: str) -> None:

@@ -247,6 +247,8 @@ def _reason(lane: Lane) -> str | None:
 
 
 def _camera(status: Table) -> str:
+    """`ok`: the lane misses no camera, and says nothing against one."""
+
     def seen(names: Iterable[str]) -> bool:
         return any(name == "vision" or name.startswith("camera.") for name in names)
 
@@ -254,7 +256,7 @@ def _camera(status: Table) -> str:
         return "lost"
     if seen(name for name, reasons in table(status.get("impaired")).items() if reasons):
         return "degraded"
-    return "ok" if seen(table(table(status.get("health")).get("devices"))) else UNKNOWN
+    return "ok" if isinstance(status.get("missing"), list) else UNKNOWN
 
 
 def _orders(lane: Lane, referral: Referral | None) -> Iterable[str]:
