@@ -14,7 +14,7 @@ import pytest
 from live_gate import DEADLINE_S, LiveGate, live_gate
 from mirror_watched import watched
 from peers import until
-from planted import files, leaks, spelt
+from planted import WINDOW_BYTES, files, leaks, spelt
 
 from gatefw.biometrics.gallery import Gallery, keys_of
 from gatefw.identifier import new_identifier
@@ -82,6 +82,14 @@ def traced(gate: LiveGate, code: str) -> None:
         trace.wait(DEADLINE_S)
 
 
+def liveliest(grey: bytes) -> bytes:
+    """The piece of a picture with most levels in it: what could lie in a file by chance says nothing."""
+    pieces = [grey[at : at + WINDOW_BYTES] for at in range(0, len(grey), WINDOW_BYTES)]
+    found = max(pieces, key=lambda piece: len(set(piece)))
+    assert len(set(found)) > WINDOW_BYTES // 3
+    return found
+
+
 def reader(gate: LiveGate) -> list[str]:
     """What became of the scanner, one after the other."""
     told = [event for event in gate.events() if event["data"].get("device") == "reader.front"]
@@ -100,9 +108,9 @@ def templates(state: Path, subject: str) -> dict[str, bytes]:
 @pytest.mark.timeout(600)
 def test_a_gate_that_registered_cleared_refused_and_crashed_has_told_nothing(models: Path, photos: Path) -> None:
     """Somebody with an unlikely name registers and passes; a stranger's code is refused; whoever has another one's code
-    sees themselves on the screen; a technician traces the scanner; the daemon is asked for all it tells, and then dies of
-    SIGABRT. Whatever is on the disk then is searched: stores and their logs, journal and its export, events, log files,
-    the trace, status and numbers, crash output."""
+    sees themselves on the screen; a technician traces the scanner; the daemon is asked for all it tells, and then dies
+    of SIGABRT. Whatever is on the disk then is searched: stores and their logs, journal and its export, events, log
+    files, the trace, status and numbers, crash output."""
     photo, code, strange = photos / "obama.jpg", new_identifier().decode(), new_identifier().decode()
     facts = {"name": NAME, "document.number": NUMBER, "born": BORN}
     with live_gate(models, photos, tables=TABLES) as gate:
@@ -154,10 +162,9 @@ def test_a_gate_that_registered_cleared_refused_and_crashed_has_told_nothing(mod
         planted = {
             "name": NAME.encode(), "number": NUMBER.encode(), "born": BORN.encode(), "code": code.encode(),
             "strange code": strange.encode(), "photo": photo.read_bytes(), **templates(state, str(subject)),
-            "mirror": browser.seen[-1].grey,
+            "mirror": liveliest(browser.seen[-1].grey),
             **{f"key {name}": path.read_bytes() for name, path in key_files.items()},
         }  # fmt: skip
-        assert len(set(dict(spelt(planted["mirror"]))["as it is"])) > 8, "no bare wall, which might be anywhere"
         at_home = {f"key {name}": [path] for name, path in key_files.items()}
         searched = {path.name for path in files(gate.run)}
         assert leaks(gate.run, planted, at_home) == []
