@@ -605,6 +605,29 @@ def test_booting_with_somebody_inside_frees_the_way_out_and_serves_nobody() -> N
     assert step(state, Presented())[0].phase is Phase.RECOVERING
 
 
+def test_a_fault_outlasts_the_technician_until_a_reset_after_a_sweep() -> None:
+    stay = (Operated(Verb.MAINTAIN), Operated(Verb.MAINTAIN_END))
+    fault, _ = play(Faulted(Reason.SOFTWARE), *stay)
+    assert (fault.phase, fault.latched) == (Phase.FAULT, True)
+    reset, _ = play(Faulted(Reason.SOFTWARE), Operated(Verb.RESET), *stay)
+    assert (reset.phase, reset.latched) == (Phase.OUT_OF_SERVICE, False)
+
+
+@pytest.mark.parametrize("door", DoorId)
+def test_a_lock_is_late_only_after_its_release_and_until_it_is_seen_secured(door: DoorId) -> None:
+    """While it is wanted released nothing about it is late; taken back it may still give way, once."""
+    released = (Operated(Verb.MAINTAIN), Operated(Verb.EXERCISE_ENTRY if door is ENTRY else Verb.EXERCISE_EXIT))
+    state, said = play(*released)
+    assert Release(door, Purpose.EXERCISE) in said
+    assert not state.settling(door)
+    taken_back = (*released, Elapsed(Timer.EXERCISE, -1))
+    state, said = play(*taken_back)
+    assert Secure(door) in said
+    assert (state.settling(door), state.settling(door.other)) == (True, False)
+    state, _ = play(*taken_back, DoorIs(door, Position.SECURED))
+    assert not state.settling(door)
+
+
 def test_a_lane_that_a_technician_had_does_not_serve_by_itself_afterwards() -> None:
     """Somebody is in it when the maintenance ends, and leaves: it is seen at rest again, and waits to be opened."""
     stay = (Operated(Verb.MAINTAIN), OccupancyIs(Occupancy.ONE), Operated(Verb.MAINTAIN_END))
