@@ -15,6 +15,7 @@ from gatefw import wire_json
 from gatefw.bus_keys import Grant, Permission
 from gatefw.control import (
     ACKNOWLEDGE,
+    CASE,
     CLEAR,
     EDGES,
     PENDING,
@@ -40,7 +41,15 @@ NONCE_S = 60.0
 NONCES = 16  # of one key; more, and the oldest is void
 BURST, REFILL_S = 30, 1.0  # orders of one key that are journalled at once, and how soon there may be another
 LANE = frozenset(verb.value for verb in Verb)
-WRITTEN = LANE | {SILENT_ALARM, ACKNOWLEDGE, "device_test", "device_trace", "device_renew_secret", "device_install"}
+WRITTEN = LANE | {
+    SILENT_ALARM,
+    ACKNOWLEDGE,
+    CASE,
+    "device_test",
+    "device_trace",
+    "device_renew_secret",
+    "device_install",
+}
 """Who does these writes down that they were ordered, done or not; `change_facts`, when it was done."""
 
 NEVER = frozenset(("key_new", "key_revoke", "key_rotate", "keys", "device_trace_raw", EDGES, "commission_sign"))
@@ -49,7 +58,7 @@ beam, stays on the machine; a report that the lane signs comes from who stood at
 READ = frozenset((NONCE, "status", "devices", "cameras"))
 URGENT = frozenset(("hold", "evacuate", SILENT_ALARM))
 """What must not be refused because of something else: the lane moved on a moment before, or this key is busy."""
-OPERATE = URGENT | {"open", "close", "reset", "let_out", CLEAR, ACKNOWLEDGE}
+OPERATE = URGENT | {"open", "close", "reset", "let_out", CLEAR, ACKNOWLEDGE, CASE}
 
 
 def needed(verb: str) -> Permission | None:

@@ -23,7 +23,7 @@ from gatefw.events import ORDERS
 from gatefw.model import Phase
 
 CLEAR, RELOAD, EDGES = "clear_by_hand", "reload", "edges"
-SILENT_ALARM, ACKNOWLEDGE = "silent_alarm", "acknowledge"
+SILENT_ALARM, ACKNOWLEDGE, CASE = "silent_alarm", "acknowledge", "case"
 VERBS = frozenset((*ORDERS.words, "status", "subjects", "partitions", "devices", "cameras", "keys", EDGES))
 EXPIRES_S = 10.0
 LONGEST_S = 3600.0

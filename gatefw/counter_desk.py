@@ -2,6 +2,7 @@
 
 Somebody whom the lane turned away was cleared by hand, and why: beside the run that the lane ended, once only. An alarm
 was seen, by its number. A silent alarm: the officer is under duress, which an event says and nothing at the lane does.
+Somebody's case was shown, the one order that answers with whom it is about: to who asked, and nowhere else.
 The journal is looked into on a thread of the desk's own; an answer says that it is on disk.
 """
 
@@ -9,17 +10,19 @@ import json
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from gatefw.control import ACKNOWLEDGE, CLEAR, SILENT_ALARM, Answer, Done, Order, Rejected, Rejection
+from gatefw.cases import Case, Cases
+from gatefw.control import ACKNOWLEDGE, CASE, CLEAR, SILENT_ALARM, Answer, Done, Order, Rejected, Rejection
 from gatefw.errors import GateError, Refusal
 from gatefw.events import BY_HAND, RUN, type_of
 from gatefw.journal import Journal
 from gatefw.model import Fact, FactKind, Phase, RunId, SubjectId, Verdict
 
 Reply = Callable[[Answer], None]
-VERBS = frozenset((CLEAR, ACKNOWLEDGE, SILENT_ALARM))
+VERBS = frozenset((CLEAR, ACKNOWLEDGE, SILENT_ALARM, CASE))
 ALARMS: Mapping[str, tuple[str, tuple[str, ...]] | None] = {
     type_of(FactKind.ALARM_RAISED): None,
     type_of(FactKind.ALARM_SILENT): None,
@@ -43,11 +46,21 @@ class CounterDesk:
     """Works off orders one after the other, from construction to `close`.
 
     `passed` is told of a registered traveller whom the lane had referred: they are behind this touchpoint now. Who was
-    refused may be somebody else than whom the lane found, so nothing is noted of them.
+    refused may be somebody else than whom the lane found, so nothing is noted of them. `facts_of` reads a record;
+    `procedure` is the lane's.
     """
 
-    def __init__(self, journal: Journal, passed: Callable[[SubjectId], None]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        passed: Callable[[SubjectId], None],
+        cases: Cases,
+        facts_of: Callable[[SubjectId], Mapping[str, str]],
+        procedure: str,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._journal, self._passed = journal, passed
+        self._cases, self._facts_of, self._procedure, self._now_s = cases, facts_of, procedure, now_s
         self._cleared: deque[RunId] = deque(maxlen=JUST_NOW)  # by us: some of it may not be on disk yet
         self._work: queue.SimpleQueue[tuple[Order, Reply] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="counter", daemon=True)
@@ -78,6 +91,8 @@ class CounterDesk:
             self._journal.append(Fact(FactKind.ALARM_SILENT, None, (("by", order.by),)), _told(reply, {"sent": True}))
         elif order.verb == ACKNOWLEDGE:
             self._acknowledge(order, reply)
+        elif order.verb == CASE:
+            self._show(order, reply)
         else:
             self._clear(order, reply)
 
@@ -97,6 +112,27 @@ class CounterDesk:
         fact = Fact(FactKind.ALARM_ACKNOWLEDGED, run and RunId(run), (("event", n), ("by", order.by)))
         self._journal.append(fact, _told(reply, {"acknowledged": n}))
 
+    def _show(self, order: Order, reply: Reply) -> None:
+        """The case of a run, or of whom the lane is about; first it is on disk who looks."""
+        given = order.args.get("run")
+        if not (given is None or RUN.fits(given)):
+            raise Refusal(f"{order.verb}: run: 16 hex digits are wanted, as the events of the passage have them")
+        found = self._cases.open(given)
+        if found is None:
+            whose = f"of run {given} " if given else ""
+            raise Refusal(f"{order.verb}: no case {whose}is open: it ended, was cleared, or was before a restart")
+        case, phase = found
+        told = {"procedure": self._procedure, **case.told(self._now_s(), phase, self._record_of(case))}
+        self._journal.append(Fact(FactKind.CASE_SEEN, case.run, (("by", order.by),)), _told(reply, told))
+
+    def _record_of(self, case: Case) -> Mapping[str, str]:
+        """What the store knows; nothing of somebody whose record was erased meanwhile, or cannot be read."""
+        try:
+            return {} if case.subject is None else self._facts_of(case.subject)
+        except GateError as error:
+            _log.error("counter: %s: the case is shown without the record", type(error).__name__)
+            return {}
+
     def _clear(self, order: Order, reply: Reply) -> None:
         given, why = order.args.get("run"), order.args.get("why")
         if not (isinstance(given, str) and RUN.fits(given)):
@@ -109,6 +145,7 @@ class CounterDesk:
         fact = Fact(FactKind.CLEARED_BY_HAND, run, (("by", order.by), ("why", str(why))))
         self._journal.append(fact, _told(reply, {"run": run, "cleared": True}))
         self._cleared.append(run)
+        self._cases.forget(run)
         if subject is not None:
             self._passed(subject)
 

@@ -137,7 +137,7 @@ RECEIPT = Code(
     rf"(gatefw-receipt-1 {_ROW} {_SIGNED})?", "what the archive signed; empty where its word is an operator's"
 )
 VERSION = Code(r"[0-9]{1,3}(\.[0-9]{1,3}){2}((a|b|rc|\.dev|\.post)[0-9]{1,3})?", "the version of gatefw")
-# Every order over the control socket that changes something: those of the lane, and the others.
+# Every order over the control socket that changes something, or shows a person: those of the lane, and the others.
 ORDERS = Word(
     "Order",
     (
@@ -153,6 +153,7 @@ ORDERS = Word(
         "clear_by_hand",
         "silent_alarm",
         "acknowledge",
+        "case",
         "reload",
         "stop",
         "device_test",
@@ -215,6 +216,7 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.CONFIRMED: {},
     FactKind.AUTHORITIES_CLEARED: {"authorities": Number(0, 8, whole=True)},
     FactKind.CLEARED_BY_HAND: {"by": OPERATOR, "why": BY_HAND},
+    FactKind.CASE_SEEN: {"by": OPERATOR},
     FactKind.PASSAGE_DECIDED: {"verdict": _any(Verdict), "reason": _REASON},
     FactKind.PASSAGE_ENDED: {"passed": Truth(), "reason": _REASON, "seconds": Number(0, 10_000_000)},
     FactKind.DOOR_RELEASED: {"door": _DOOR, "purpose": _any(Purpose), "alarm": Truth()},

@@ -833,6 +833,7 @@ class FactKind(StrEnum):
     CONFIRMED = "passage.confirmed"
     AUTHORITIES_CLEARED = "passage.authorities_cleared"
     CLEARED_BY_HAND = "passage.cleared_by_hand"
+    CASE_SEEN = "passage.case_seen"  # an officer was shown whom it is about
     PASSAGE_DECIDED = "passage.decided"
     PASSAGE_ENDED = "passage.ended"
     DOOR_RELEASED = "door.released"

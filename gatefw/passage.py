@@ -74,6 +74,8 @@ class Passage:
     """Of what is asked now, by the number of the question; None while there is none."""
     _asked: dict[int, Asked] = field(default_factory=dict)
     """Every question there was, by its number; a procedure has few."""
+    _given: dict[int, Answer] = field(default_factory=dict, repr=False)
+    """Every answer there was, but for pictures."""
 
     def go_on(self, reply: Reply | None) -> Request | Decision:
         """Hand the procedure its reply (None to begin). A procedure that breaks refers its traveller to the counter."""
@@ -104,6 +106,7 @@ class Passage:
     def answered(self, number: int, answer: Answer) -> Reply | None:
         """The reply, once the last answer is there. None too for an answer that nobody waits for: see `waits_for`."""
         self._answers[number] = answer
+        self._given[number] = replace(answer, portrait=b"") if isinstance(answer, DocumentRead) else answer
         there = tuple(each for each in self._answers.values() if each is not None)
         if len(there) < len(self._answers):
             return None
@@ -124,6 +127,11 @@ class Passage:
     def asking(self) -> tuple[Asked, ...]:
         """What `asks` holds, by kind, each once."""
         return tuple(dict.fromkeys(ASKED[type(each)] for each in self.asks))
+
+    @property
+    def requirements(self) -> tuple[tuple[Asked, Answer | None], ...]:
+        """Everything that was asked, with its answer; None while there is none."""
+        return tuple((asked, self._given.get(number)) for number, asked in self._asked.items())
 
     @property
     def open(self) -> tuple[int, ...]:

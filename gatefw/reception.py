@@ -2,13 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
 from gatefw import counter_desk, key_desk
 from gatefw.bus import Bus
 from gatefw.bus_keys import Endpoints, Keyholders
+from gatefw.cases import Cases
 from gatefw.clerk import Clerk
 from gatefw.commission_desk import VERB as COMMISSION_SIGN
 from gatefw.commission_desk import CommissionDesk
@@ -23,6 +24,7 @@ from gatefw.gate import Gate
 from gatefw.gate_terms import GateInput
 from gatefw.key_desk import KeyDesk
 from gatefw.keys import read
+from gatefw.model import SubjectId
 from gatefw.order_desk import OrderDesk, Reply
 from gatefw.reload import Reloader
 from gatefw.scribe import ACKNOWLEDGE, Scribe
@@ -49,12 +51,14 @@ class Reception:
         ask_vision: Callable[[str, Callable[[Any], None]], None],
         prepared: Callable[[Config], Callable[[], None]],
         edges: Edges,
+        cases: Cases,
+        facts_of: Callable[[SubjectId], Mapping[str, str]],
         trial: Trial,
         files: ExitStack,
     ) -> None:
         self._scribe, self._clerk, self._edges = scribe, clerk, edges
         self.orders = OrderDesk(put, stop, self._hand_on, trial.why_not)
-        self._counter = CounterDesk(scribe.journal, clerk.passed)
+        self._counter = CounterDesk(scribe.journal, clerk.passed, cases, facts_of, config.lane.procedure)
         files.callback(self._counter.close)
         paths, at = config.paths, Endpoints(config.bus.events, config.bus.replay, config.bus.orders)
         holders = Keyholders(paths.key("bus").parent, paths.bus_keys, paths.bus_key, at)

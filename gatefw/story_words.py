@@ -226,6 +226,7 @@ WORDS: Mapping[FactKind, Words] = {
     K.CONFIRMED: lambda _e, _a: "Shown what was read, the traveller said that it is them.",
     K.AUTHORITIES_CLEARED: lambda e, _: f"Every authority asked said yes ({e.data['authorities']}).",
     K.CLEARED_BY_HAND: _by_hand,
+    K.CASE_SEEN: lambda e, _: f"{e.data['by']} was shown the case: what is known of the traveller.",
     K.PASSAGE_DECIDED: _decided,
     K.PASSAGE_ENDED: _ended,
     K.PHASE_CHANGED: lambda e, _: PHASES[Phase(e.data["phase"])],

@@ -17,6 +17,7 @@ from types import FrameType
 
 import hw
 from gatefw import __version__, display_lane, hardening
+from gatefw.cases import Cases
 from gatefw.clearance import load
 from gatefw.config import Config
 from gatefw.control_server import ControlServer
@@ -111,7 +112,7 @@ class Supervisor:
         self._stop_by_s: float | None = None
         self._face = Face()
         self._memory = asdict(hardening.found())
-        self._edges = Edges(time.monotonic())
+        self._edges, self._cases = Edges(time.monotonic()), Cases()
         self._files = ExitStack()
         try:
             self._open()
@@ -162,6 +163,8 @@ class Supervisor:
             lambda do, heard: self._desk.request(do, heard),
             self._prepared,
             self._edges,
+            self._cases,
+            office.records.facts,
             office.trial,
             files,
         )
@@ -331,7 +334,8 @@ class Supervisor:
                 if not isinstance(event, Faulted):
                     self._inbox.put(Faulted(Reason.SOFTWARE))
         self._edges.saw(event, effects, now_s, self.gate.state.phase)
-        self._recording.took(given, effects, now_s)  # both after they were brought about: they keep no door waiting
+        self._cases.saw(self.gate, effects, now_s)
+        self._recording.took(given, effects, now_s)  # all after they were brought about: they keep no door waiting
 
     # ------------------------------------------------------------ effects
 

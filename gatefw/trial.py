@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from gatefw.control import RELOAD, Order
+from gatefw.control import ACKNOWLEDGE, CASE, RELOAD, SILENT_ALARM, Order
 from gatefw.errors import Refusal
 from gatefw.events import ORDERS
 from gatefw.gate_terms import DeviceImpaired
@@ -29,11 +29,11 @@ DEVICE = "upgrade"
 """Its name among what ails the lane, in events and status."""
 HARMLESS = frozenset(
     (
-        *(verb.value for verb in (Verb.CLOSE, Verb.RESET, Verb.LET_OUT, Verb.MAINTAIN_END)),
-        *("stop", RELOAD, "journal_acknowledge", "commission_sign"),
+        *(verb.value for verb in (Verb.CLOSE, Verb.RESET, Verb.LET_OUT, Verb.HOLD, Verb.EVACUATE, Verb.MAINTAIN_END)),
+        *("stop", RELOAD, SILENT_ALARM, ACKNOWLEDGE, CASE, "journal_acknowledge", "commission_sign"),
     )
 )
-"""What lets somebody out or changes the journal alone; a question is no order. A new order is none of these."""
+"""What lets out or holds, or changes the journal alone; a question is no order. A new order is none of these."""
 VERSION_BYTES = 64
 
 

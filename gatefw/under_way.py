@@ -56,6 +56,11 @@ class UnderWay:
         self._confirming = Confirming()
         self._turned_away: tuple[Reason, float] | None = None  # the newest that did not pass, until when it is shown
 
+    @property
+    def passages(self) -> list[Passage]:
+        """The one that is served first."""
+        return [each for each in (self.served, self.waiting) if each is not None]
+
     # ------------------------------------------------------------ in front
 
     def sensed(self, event: LaneSensed) -> None:

@@ -8,15 +8,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cases_bench import Followed
+from gate_bench import ANNA
 
+from gatefw.cases import Cases
 from gatefw.cli import main
-from gatefw.control import ACKNOWLEDGE, CLEAR, SILENT_ALARM, Answer, Done, Order, Rejected, Rejection
+from gatefw.control import ACKNOWLEDGE, CASE, CLEAR, SILENT_ALARM, Answer, Done, Order, Rejected, Rejection
 from gatefw.control_server import ControlServer
 from gatefw.counter_desk import CounterDesk
-from gatefw.errors import JournalBroken
+from gatefw.errors import JournalBroken, Refusal
 from gatefw.events import BY_HAND, wall_clock
 from gatefw.journal import Journal
-from gatefw.model import Fact, FactKind, Phase, Reason, RunId, SubjectId, Verdict
+from gatefw.model import Fact, FactKind, Phase, Reason, RunId, SubjectId, Timer, Verdict
 
 RUN, OTHER = RunId("a" * 16), RunId("b" * 16)
 DEADLINE_S = 30.0
@@ -25,7 +28,16 @@ DEADLINE_S = 30.0
 class Desk:
     def __init__(self, journal: Journal) -> None:
         self.journal, self.passed = journal, list[SubjectId]()
-        self.desk = CounterDesk(journal, self.passed.append)
+        self.cases, self.records = Cases(), dict[SubjectId, dict[str, str]]()
+        self.open()
+
+    def open(self) -> None:
+        self.desk = CounterDesk(self.journal, self.passed.append, self.cases, self._facts_of, "contactless")
+
+    def _facts_of(self, subject: SubjectId) -> dict[str, str]:
+        if subject not in self.records:
+            raise Refusal("record: there is none")
+        return self.records[subject]
 
     def passage(
         self,
@@ -95,9 +107,6 @@ def test_a_traveller_whom_the_lane_turned_away_is_cleared_with_who_and_why(desk:
     assert desk.journal.endings(RUN)[FactKind.CLEARED_BY_HAND] == {"by": "uid-1000", "why": why}
 
 
-ANNA = SubjectId("c" * 32)
-
-
 @pytest.mark.parametrize(
     ("decided", "passed"),
     [
@@ -121,7 +130,7 @@ def test_nobody_is_cleared_twice_whether_the_first_time_is_on_disk_yet_or_long_a
     desk.clear(run=RUN, why="child")
     assert "already" in desk.refusal(run=RUN, why="child")
     desk.desk.close()
-    desk.desk = CounterDesk(desk.journal, desk.passed.append)
+    desk.open()
     assert "already" in desk.refusal(run=RUN, why="face_seen")
     assert desk.journal.head() == 3
 
@@ -194,6 +203,71 @@ def test_what_is_no_alarm_or_no_event_is_not_acknowledged(desk: Desk) -> None:
 def test_what_is_no_number_of_an_event_is_named_as_such(desk: Desk, event: object) -> None:
     assert "event" in desk.refusal(ACKNOWLEDGE, event=event)
     assert desk.journal.head() == 0
+
+
+# ---------------------------------------------------------------- the case
+
+
+def referred(desk: Desk) -> RunId:
+    """Anna's face was not compared in time; the lane lets her out and refers her to the counter."""
+    bench = Followed(desk.cases)
+    bench.inside().over(Timer.VERIFY)
+    return bench.runs[0]
+
+
+ANNA_IS = {"document.name": "CHAN TAI MAN", "document.number": "K01234567", "born": "1984-02-03", "permit.kind": "A1"}
+
+
+def test_an_officer_is_shown_the_case_once_it_is_on_disk_that_they_looked(desk: Desk) -> None:
+    run, desk.records[ANNA] = referred(desk), ANNA_IS
+    answer = desk.order(CASE)
+    assert isinstance(answer, Done)
+    facts = {"document.name": "CHAN TAI MAN", "document.number": "K01234567", "born": "1984-02-03"}
+    assert answer.result["facts"] == facts
+    said = [answer.result[key] for key in ("run", "procedure", "phase", "reason", "ended", "event")]
+    assert said == [run, "contactless", "referred", "verify_timeout", True, desk.journal.head()]
+    assert desk.newest() == {"type": "gatefw.passage.case_seen.v1", "run": run, "by": "uid-1000"}
+
+
+def test_each_look_is_written_down_and_nothing_of_what_was_seen(desk: Desk) -> None:
+    run, desk.records[ANNA] = referred(desk), ANNA_IS
+    before = desk.journal.head()
+    for _ in range(3):
+        assert isinstance(desk.order(CASE, run=run), Done)
+    rows = desk.journal.read(before, 100)
+    assert [row.type for row in rows] == ["gatefw.passage.case_seen.v1"] * 3
+    written = b"".join(row.body for row in desk.journal.read(0, 1000))
+    assert not any(secret.encode() in written for secret in (*ANNA_IS.values(), ANNA))
+
+
+def test_who_was_cleared_by_hand_is_forgotten(desk: Desk) -> None:
+    run = referred(desk)
+    desk.passage(run, passed=False)
+    assert isinstance(desk.clear(run=run, why="document_seen"), Done)
+    assert f"no case of run {run} is open" in desk.refusal(CASE, run=run)
+    assert "no case is open" in desk.refusal(CASE)
+
+
+def test_a_case_whose_record_is_gone_is_shown_without_it(desk: Desk) -> None:
+    referred(desk)
+    answer = desk.order(CASE)
+    assert isinstance(answer, Done)
+    assert answer.result["facts"] == {}
+
+
+@pytest.mark.parametrize("run", [7, "", "A" * 16, [RUN]])
+def test_a_case_is_asked_for_by_a_run_or_not_at_all(desk: Desk, run: object) -> None:
+    assert "16 hex digits" in desk.refusal(CASE, run=run)
+
+
+def test_a_case_that_nobody_could_write_down_is_not_shown(desk: Desk) -> None:
+    """Whoever asked hears that their order expired, and nothing else."""
+    referred(desk)
+    desk.journal.close()
+    answers: list[Answer] = []
+    desk.desk.order(Order(CASE, {}, "uid-1000", None, 99.0), answers.append)
+    desk.desk.close()
+    assert answers == []
 
 
 # ---------------------------------------------------------------- by hand

@@ -286,7 +286,7 @@ def test_every_order_there_is_belongs_to_the_lane_to_its_devices_or_to_nothing_t
     about_people = {"enrol", "enrol_finger", "revoke", "withdraw_consent", "change_facts", "subjects"}
     partitions = {"partition_make", "partition_change", "partition_destroy", "partitions"}
     keys = {"key_new", "key_revoke", "key_rotate", "keys"}
-    counter = {"clear_by_hand", "silent_alarm", "acknowledge"}
+    counter = {"clear_by_hand", "silent_alarm", "acknowledge", "case"}
     others = {"reload", "stop", "status", "edges", "journal_acknowledge", "commission_sign"}
     lane = {verb.value for verb in Verb}
     assert lane | device_desk.VERBS | about_people | partitions | keys | counter | others == VERBS

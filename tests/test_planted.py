@@ -17,6 +17,7 @@ from peers import until
 from planted import WINDOW_BYTES, files, leaks, spelt
 
 from gatefw.biometrics.gallery import Gallery, keys_of
+from gatefw.errors import Refusal
 from gatefw.identifier import new_identifier
 from gatefw.keys import read
 from gatefw.model import SubjectId
@@ -96,6 +97,14 @@ def reader(gate: LiveGate) -> list[str]:
     return [str(event["type"]).split(".")[-2] for event in told]
 
 
+def looked_at(gate: LiveGate) -> dict[str, str]:
+    """The facts of the case that is open; none while there is none, or nobody was found yet."""
+    try:
+        return dict(gate.ask("case")["facts"])
+    except Refusal:
+        return {}
+
+
 def templates(state: Path, subject: str) -> dict[str, bytes]:
     with closing(Gallery(state / "gallery.sqlite", read(state / "keys" / "gallery.key"))) as gallery:
         found = gallery.get(SubjectId(subject), NOW)
@@ -120,6 +129,7 @@ def test_a_gate_that_registered_cleared_refused_and_crashed_has_told_nothing(mod
             subject = gate.ask("enrol", tokens=[token], photos=[str(photo)], days=1, consent=True, facts=facts,
                                partition=partition)["subject"]  # fmt: skip
         gate.world.traveller("anna", code=code, photo="obama2.jpg")
+        until(lambda: looked_at(gate) == facts, "an officer to be shown her case", DEADLINE_S)
         assert gate.world.outcome("anna", DEADLINE_S) == "passed"
         gate.await_phase("idle")
         gate.world.traveller("bert", code=strange)

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from gatefw.cli import command
-from gatefw.control import ACKNOWLEDGE, CLEAR
+from gatefw.control import ACKNOWLEDGE, CASE, CLEAR
 from gatefw.errors import Refusal
 from gatefw.events import BY_HAND, MAINTAINED_FOR
 from gatefw.model import Phase, Reason, Verb
@@ -29,8 +29,10 @@ plan (way_out.emergency) are freed until a `reset`. `maintain`
 gives an empty lane to a technician (`gatefw device`, `gatefw commission`), by name and with a reason, for --minutes or
 as long as the lane file allows (`maintenance_s`); --extend sets that time anew. It ends by itself, or with
 `maintain-end`, out of service, and that moves nothing. `clear` opens nothing: the counter's officer cleared a traveller
-whom the lane turned away, which is written down with who and why. `acknowledge` says that somebody has seen an alarm,
-by the number of its event. `silent-alarm` tells the bus that an officer is under duress, and nothing at the lane.
+whom the lane turned away, which is written down with who and why. `case` shows what is known of whom the lane serves,
+or turned away last: requirements, name, number, nationality, birth; that you looked is written down, with the run.
+`acknowledge` says that somebody has seen an alarm, by the number of its event. `silent-alarm` tells the bus that an
+officer is under duress, and nothing at the lane.
 
 example:
   gatefw lane open
@@ -40,6 +42,7 @@ example:
   gatefw lane maintain-end
   gatefw lane hold
   gatefw lane evacuate --key office.key
+  gatefw lane case
   gatefw lane acknowledge 2041
   gatefw lane clear 6d1f0a4c9b72e385 --why document_seen
   gatefw lane close --expects idle --key office.key
@@ -51,7 +54,7 @@ IN_THE_WAY = ("phase", "reason", "latched", "doors", "occupancy", "inputs", "mis
 """What of a status says why an order was refused."""
 VERBS = (
     *("open", "close", "reset", "let-out", "hold", "evacuate", "maintain", "maintain-end"),
-    *("clear", "acknowledge", "silent-alarm"),
+    *("case", "clear", "acknowledge", "silent-alarm"),
 )
 
 
@@ -60,9 +63,9 @@ def add_parser(commands: Any) -> None:
     status = command.add(commands, "status", "what the lane does now", STATUS)
     status.set_defaults(run=run_status)
     lane = command.add(commands, "lane", "open, close, reset or maintain the lane", LANE)
-    lane.add_argument("verb", choices=VERBS)
+    lane.add_argument("verb", choices=VERBS, metavar="ORDER", help=", ".join(VERBS))
     lane.add_argument("--expects", type=Phase, choices=list(Phase), metavar="PHASE", help="only if it is in this phase")
-    about = "clear: whose passage, as its events name it; acknowledge: the number of the alarm's event"
+    about = "clear, case: whose passage, as its events name it; acknowledge: the number of the alarm's event"
     lane.add_argument("about", nargs="?", metavar="RUN|NUMBER", help=about)
     why = f"clear: {', '.join(BY_HAND.words)}; maintain: {', '.join(MAINTAINED_FOR.words)}"
     lane.add_argument("--why", metavar="WHY", help=why)
@@ -116,6 +119,8 @@ def run_lane(arguments: argparse.Namespace) -> int:
             arguments.usage_error("clear wants a RUN and --why")
         _one_of(arguments, BY_HAND.words)
         verb, args = CLEAR, {"run": arguments.about, "why": arguments.why}
+    elif arguments.verb == CASE and arguments.why is None:
+        args = {"run": arguments.about} if arguments.about else {}
     elif arguments.verb == ACKNOWLEDGE:
         if arguments.why is not None or not (arguments.about or "").isdecimal():
             arguments.usage_error("acknowledge wants the NUMBER of an event, and no more")
@@ -131,8 +136,18 @@ def run_lane(arguments: argparse.Namespace) -> int:
     except Refusal:
         _tell_why(arguments, verb)
         raise
-    _show(arguments, told)
+    _show(arguments, told if arguments.json or verb != CASE else _of_case(told))
     return 0
+
+
+def _of_case(told: dict[str, Any]) -> dict[str, Any]:
+    """A requirement in a few words: what was asked, what came of it, and how alike by which limit."""
+    needs = []
+    for each in told["requirements"]:
+        why = "+".join(f"{rule['rule']} {rule['reason']}" for rule in each.get("rules", ())) or each.get("reason")
+        by = f"{each['score']} of {each['threshold']}" if "score" in each else ""
+        needs.append(" ".join(filter(None, (each["name"], each["outcome"], why, by))))
+    return {**told, "requirements": needs}
 
 
 def _tell_why(arguments: argparse.Namespace, verb: str) -> None:
