@@ -1,4 +1,4 @@
-"""The real console before thirty lanes that nobody runs: their rows are what a test says, orders are what it answers."""
+"""The real console before thirty lanes that nobody runs: a test says what each row is, and what becomes of orders."""
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping

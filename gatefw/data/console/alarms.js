@@ -76,10 +76,12 @@ export class Alarms {
 
   line(alarm) {
     const line = make("li", {}, sign(alarm.priority));
-    const part = { priority: make("strong"), reason: make("span"), lane: make("button", { type: "button" }), age: make("span"), done: make("button", { type: "button" }) };
-    line.append(make("span", { class: "what" }, part.priority, part.reason, part.age), part.lane, part.done);
-    part.lane.className = "go";
-    part.age.className = "age";
+    const part = {
+      reason: make("b"), priority: make("span"), age: make("span", { class: "age" }),
+      lane: make("button", { type: "button", class: "go" }),
+      done: make("button", { type: "button", class: "done" }, sign("ready"), make("span")),
+    };
+    line.append(make("span", { class: "what" }, part.reason, part.priority, " ", part.age), part.lane, part.done);
     part.lane.addEventListener("click", () => this.go(alarm.lane));
     part.done.addEventListener("click", () => this.acknowledge(alarm));
     line.parts = part;
@@ -99,7 +101,7 @@ export class Alarms {
     write(part.age, [alarm.over ? say("alarm.over") : say("alarm.since", { age: age(alarm.since_s + elapsed) }), ...state].join(" · "));
     write(part.lane, lane);
     part.lane.setAttribute("aria-label", say("alarm.go_to", { lane }));
-    write(part.done, say("alarm.acknowledge"));
+    write(part.done.lastElementChild, say("alarm.acknowledge"));
     part.done.setAttribute("aria-label", say("alarm.acknowledge_of", { lane, reason }));
     if (alarm.by !== null && part.done === document.activeElement) part.lane.focus();
     part.done.setAttribute("aria-disabled", String(stale !== null));

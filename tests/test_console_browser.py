@@ -1,0 +1,440 @@
+"""The officer's console in a real browser: Debian's Chromium, thirty lanes. Pictures go to .screenshots."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from console_bench import PASSWORD
+from console_played import COUNT, HELD, REFERRAL, RUN, Hall, alarm, every_state, hall, lane
+from peers import until
+
+from gatefw.console.row import Came
+from gatefw.model import Phase
+
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install gatefw[browser]")
+pytest.importorskip("axe_playwright_python", reason="pip install gatefw[browser]")
+CHROMIUM = Path("/usr/bin/chromium")
+AXE = resources.files("axe_playwright_python") / "axe.min.js"
+PICTURES = Path(__file__).parents[1] / ".screenshots"
+LANGUAGES = ("en", "zh_HK", "zh_CN")
+WIDE, MIDDLE, SMALL = (1920, 1080), (1280, 720), (1024, 768)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium here: apt install chromium"),
+]
+WAIT_MS = 30_000
+COUNT_TONES = "const start = OscillatorNode.prototype.start; window.tones = []; OscillatorNode.prototype.start ="
+COUNT_TONES += " function (at) { window.tones.push(this.frequency.value); return start.call(this, at); };"
+
+
+class Desk:
+    """An officer before a browser. `wait` is longer than anything takes on a busy machine."""
+
+    def __init__(self, hall: Hall, browser: Any, size: tuple[int, int] = WIDE) -> None:
+        self.hall, self.row = hall, hall.row
+        self.page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+        self.broken: list[str] = []
+        self.page.on("pageerror", lambda error: self.broken.append(str(error)))
+        self.page.set_default_timeout(WAIT_MS)
+        self.page.add_init_script(COUNT_TONES)
+        self.open()
+
+    def open(self) -> None:
+        self.page.goto(f"http://127.0.0.1:{self.hall.port}/")
+
+    def login(self, name: str = "mk") -> None:
+        self.sees("#login")
+        self.page.fill("#name", name)
+        self.page.fill("#password", PASSWORD)
+        self.page.keyboard.press("Enter")
+        self.sees(".card")
+
+    def sees(self, what: str) -> None:
+        self.page.wait_for_selector(f"{what}:visible", timeout=WAIT_MS)
+
+    def sees_no(self, what: str) -> None:
+        self.page.wait_for_selector(what, state="hidden", timeout=WAIT_MS)
+
+    def says(self, text: str, where: str = "#said") -> None:
+        self.page.wait_for_function(
+            "([where, text]) => document.querySelector(where).textContent.includes(text)", arg=[where, text]
+        )
+
+    def says_exactly(self, text: str, where: str) -> None:
+        self.page.wait_for_function(
+            "([where, text]) => document.querySelector(where)?.textContent === text", arg=[where, text]
+        )
+
+    def type(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def choose(self, n: int) -> None:
+        self.type(*str(n))
+        self.says_exactly(f"Lane {n}", '.card[aria-current="true"] .name')
+
+    def focused(self) -> str:
+        return str(self.page.evaluate("document.activeElement.textContent"))
+
+    def ordered(self) -> Any:
+        return until(lambda: self.row.given, "the order")[-1]
+
+    def picture(self, name: str) -> None:
+        PICTURES.mkdir(exist_ok=True)
+        (PICTURES / f"console-{name}.png").write_bytes(self.page.screenshot())  # with a path, it would leave a thread
+
+    def violations(self) -> list[Any]:
+        found: dict[str, Any] = self.page.evaluate(AXE.read_text() + "; axe.run()")
+        return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        made = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def desk(browser: Any) -> Iterator[Desk]:
+    with ExitStack() as held:
+        made = Desk(held.enter_context(hall()), browser)
+        held.callback(made.page.close)
+        yield made
+        assert made.broken == []
+
+
+@pytest.fixture
+def seated(desk: Desk) -> Desk:
+    """With every state that a lane has in the row."""
+    lanes, alarms = every_state()
+    desk.row.show(*lanes, alarms=alarms)
+    desk.login()
+    return desk
+
+
+# ---------------------------------------------------------------- at a glance
+
+
+def test_every_page_is_accessible_in_every_language(desk: Desk) -> None:
+    lanes, alarms = every_state()
+    desk.row.show(*lanes, alarms=alarms)
+    desk.sees("#login")
+    for tongue in LANGUAGES:
+        desk.page.select_option("#language", tongue)
+        desk.page.wait_for_function("lang => document.documentElement.lang.startsWith(lang)", arg=tongue[:2])
+        assert desk.violations() == [], ("login", tongue)
+        desk.picture(f"login-{tongue}")
+    desk.login()
+    for tongue in LANGUAGES:
+        desk.page.select_option("#language", tongue)
+        desk.page.focus("#work")
+        desk.type("4")
+        desk.sees('.card[aria-current="true"]')
+        desk.picture(f"row-{tongue}")
+        assert desk.violations() == [], ("row", tongue)
+        for key in "ceg":
+            desk.type(key)
+            desk.sees("dialog")
+            desk.picture(f"ask-{key}-{tongue}")
+            assert desk.violations() == [], (key, tongue)
+            desk.type("Escape")
+            desk.sees_no("dialog")
+
+
+def test_each_state_is_a_sign_and_words_besides_a_colour(seated: Desk) -> None:
+    told = {each["id"]: each for each in seated.row.lanes}
+    shown = seated.page.eval_on_selector_all(
+        ".card", "all => all.map(one => [one.dataset.phase, one.querySelector('.middle use').getAttribute('href'),"
+        " one.querySelector('.state').textContent, one.dataset.tone])"
+    )  # fmt: skip
+    assert [phase for phase, *_ in shown] == [each["phase"] for each in told.values()]
+    assert all(sign.startswith("#sign-") and words for _, sign, words, _ in shown)
+    assert {phase for phase, *_ in shown} == {*Phase, "silent"}
+
+
+def test_thirty_lanes_fit_a_large_screen_and_a_small_one_scrolls_down_only(seated: Desk) -> None:
+    tall = "id => { const it = document.getElementById(id); return it.scrollHeight <= it.clientHeight; }"
+    wide = "document.documentElement.scrollWidth <= innerWidth"
+    assert seated.page.locator(".card").count() == COUNT
+    assert seated.page.evaluate(tall, "row") and seated.page.evaluate(wide)
+    for width, height in (MIDDLE, SMALL):
+        seated.page.set_viewport_size({"width": width, "height": height})
+        assert seated.page.evaluate(wide)
+        seated.choose(30)
+        box = seated.page.locator(".card").nth(29).bounding_box()
+        assert box is not None and box["y"] + box["height"] <= height
+        seated.picture(f"row-{width}")
+
+
+def test_everything_that_is_touched_is_large_enough_for_a_finger(seated: Desk) -> None:
+    seated.choose(4)
+    for each in seated.page.locator("button:visible, select:visible").all():
+        box = each.bounding_box()
+        assert box and box["width"] >= 44 and box["height"] >= 44, each.inner_text()
+
+
+def test_a_lane_stands_where_it_stood_whatever_happens(seated: Desk) -> None:
+    order = [each["name"] for each in seated.row.lanes]
+    names = "all => all.map(one => one.textContent)"
+    places = "all => all.map(one => [one.getBoundingClientRect().x, one.getBoundingClientRect().y])"
+    before = seated.page.eval_on_selector_all(".card", places)
+    seated.row.show(lane(1, "fault", reason="door_forced"), lane(12), alarms=[])
+    seated.says_exactly("Lane 1", '.card[data-phase="fault"] .name')
+    assert seated.page.eval_on_selector_all(".card .name", names) == order
+    assert seated.page.eval_on_selector_all(".card", places) == before
+
+
+# ---------------------------------------------------------------- alarms
+
+
+def test_alarms_stand_by_priority_and_of_one_priority_the_newest_first(seated: Desk) -> None:
+    lanes = "all => all.map(one => one.querySelector('.go').textContent)"
+    listed = seated.page.eval_on_selector_all("#alarm-list li", lanes)
+    assert listed == [f"Lane {n}" for n in (22, 12, 17, 4, 18, 27, 3)]  # 3 was acknowledged by somebody
+
+
+def test_an_alarm_is_acknowledged_at_its_lane_and_sounds_until_then(desk: Desk) -> None:
+    """Silence, a referral: two tones again and again; the fire of another lane rings over it."""
+    desk.login()
+    assert desk.page.evaluate("window.tones") == []
+    desk.row.show(alarms=[alarm(4, 44, "medium", "permit_expired")])
+    desk.sees('#sound[data-sounds="medium"]')
+    desk.page.wait_for_function("() => window.tones.length >= 4")
+    assert set(desk.page.evaluate("window.tones")) == {660}
+    desk.row.show(alarms=[alarm(4, 44, "medium", "permit_expired"), alarm(22, 71, "emergency", "fire")])
+    desk.sees('#sound[data-sounds="emergency"]')
+    desk.type("n", "a")
+    given = desk.ordered()
+    assert (given.lane, given.verb, given.args, given.by) == ("lane-22", "acknowledge", {"event": 71}, "mk")
+    desk.row.show(alarms=[alarm(22, 71, "emergency", "fire", by="mk"), alarm(4, 44, "medium", "x", over=True)])
+    desk.sees('#sound[data-sounds=""]')
+    desk.says("acknowledged: mk", "#alarm-list")
+
+
+def test_that_a_lane_is_silent_is_acknowledged_here_as_the_lane_cannot_note_it(desk: Desk) -> None:
+    desk.row.show(lane(12, "silent", orders=[]), alarms=[alarm(12, None, "high", "silent")])
+    desk.login()
+    desk.page.click("#alarm-list li >> text=Acknowledge")
+    desk.says("acknowledged: mk", "#alarm-list")
+    assert desk.row.given == []
+
+
+def test_a_browser_that_plays_nothing_says_so_until_it_is_allowed(desk: Desk) -> None:
+    desk.login()
+    desk.open()
+    desk.sees(".card")
+    desk.row.show(alarms=[alarm(22, 71, "emergency", "fire")])
+    desk.sees("#sound.blocked")
+    desk.says("SOUND IS OFF", "#sound")
+    desk.picture("sound-blocked")
+    desk.page.click("#sound")
+    desk.sees('#sound[data-sounds="emergency"]')
+
+
+def test_a_silent_alarm_is_not_to_be_seen_or_heard_where_it_was_given(desk: Desk) -> None:
+    """Whoever stands beside the officer must not learn of it; another console shows it, without a sound."""
+    desk.login()
+    desk.choose(5)
+    desk.type("s")
+    assert desk.ordered().verb == "silent_alarm"
+    desk.says("Noted")
+    desk.row.show(lane(5, "hold"), alarms=[alarm(5, 50, "emergency", "silent_alarm")])
+    desk.sees('.card[data-phase="hold"]')
+    assert desk.page.locator("#alarm-list li").count() == 0
+    desk.open()
+    desk.says("Silent alarm", "#alarm-list")
+    desk.page.click("#sound")
+    desk.sees('#sound[data-sounds=""]')
+
+
+# ---------------------------------------------------------------- orders
+
+
+@pytest.mark.parametrize(
+    ("key", "verb", "phase", "expects"),
+    [("h", "hold", "idle", None), ("o", "let_out", "hold", Phase.HOLD), ("x", "close", "idle", Phase.IDLE)],
+)
+def test_an_order_is_one_key_at_the_lane_that_is_chosen(
+    desk: Desk, key: str, verb: str, phase: str, expects: Phase | None
+) -> None:
+    desk.row.show(lane(17, phase, orders=["hold", "let_out", "close"]))
+    desk.login()
+    desk.choose(17)
+    desk.type(key)
+    given = desk.ordered()
+    assert (given.lane, given.verb, given.expects, given.by) == ("lane-17", verb, expects, "mk")
+    desk.says("Lane 17: done")
+
+
+def test_a_letter_orders_nothing_before_a_lane_is_chosen_or_where_it_is_not_possible(desk: Desk) -> None:
+    desk.login()
+    desk.type("h")
+    desk.choose(3)
+    desk.type("r", "o", "i")
+    desk.page.focus("#logout")
+    desk.type("h")
+    desk.page.focus("#work")
+    desk.type("x")
+    assert [each.verb for each in until(lambda: desk.row.given, "the order")] == ["close"]
+
+
+def test_arrows_go_through_the_row_as_it_stands(desk: Desk) -> None:
+    desk.login()
+    desk.choose(1)
+    desk.type("ArrowRight", "ArrowRight", "ArrowLeft")
+    assert "Lane 2" in desk.focused()
+    below = desk.page.locator(".card").nth(1).bounding_box()["x"]
+    desk.type("ArrowDown")
+    assert desk.page.evaluate("document.activeElement.getBoundingClientRect().x") == below
+    desk.type("End")
+    assert "Lane 30" in desk.focused()
+
+
+def test_an_evacuation_wants_a_reason_and_then_enter(desk: Desk) -> None:
+    desk.login()
+    desk.choose(8)
+    desk.type("e", "Enter", "Enter")
+    desk.sees("dialog")
+    assert desk.row.given == []
+    desk.row.show(lane(8, "verifying"))
+    desk.says("has changed", "dialog")
+    desk.type("2", "Enter")
+    desk.sees_no("dialog")
+    given = desk.ordered()
+    assert (given.lane, given.verb, given.args["why"], given.expects) == ("lane-8", "evacuate", "medical", None)
+    assert "Lane 8" in desk.focused()
+
+
+def test_escape_takes_back_what_was_begun_and_the_focus_is_where_it_was(desk: Desk) -> None:
+    desk.login()
+    desk.choose(8)
+    for key in ("e", "g"):
+        desk.type(key, "1", "Escape")
+        desk.sees_no("dialog")
+        assert "Lane 8" in desk.focused()
+    assert desk.row.given == []
+
+
+def test_a_traveller_is_cleared_by_hand_with_the_run_that_was_referred(desk: Desk) -> None:
+    desk.row.show(lane(4, "referred", referral=REFERRAL, case=RUN, orders=HELD))
+    desk.login()
+    desk.choose(4)
+    desk.type("c", "1", "Enter")
+    given = desk.ordered()
+    assert (given.verb, given.args) == ("clear_by_hand", {"run": RUN, "why": "document_seen"})
+
+
+def test_a_group_is_stopped_and_the_lane_that_did_not_answer_is_named(desk: Desk) -> None:
+    told = {"outcome": "unknown", "error": "no_answer", "message": "the lane did not answer"}
+    desk.row.answers["lane-13", "hold"] = Came(504, told)
+    desk.login()
+    desk.choose(12)
+    desk.type("g", "1", "Enter")
+    desk.says("9 of 10 lanes are held", "dialog")
+    desk.says("Lane 13: the lane did not answer", "dialog")
+    desk.picture("stopped")
+    assert sorted(each.lane for each in desk.row.given) == [f"lane-{n}" for n in range(11, 21)]
+    desk.type("Enter")
+    desk.sees_no("dialog")
+
+
+@pytest.mark.parametrize(
+    ("came", "said"),
+    [
+        (Came(409, {"error": "refused", "message": "lane is fault"}), "refused: lane is fault"),
+        (Came(504, {"outcome": "unknown", "error": "no_answer", "message": ""}), "look at the lane"),
+        (Came(403, {"error": "not_permitted", "message": "no"}), "may not order"),
+    ],
+)
+def test_an_order_that_was_not_done_says_why(desk: Desk, came: Came, said: str) -> None:
+    desk.row.answers["lane-2", "hold"] = came
+    desk.login()
+    desk.choose(2)
+    desk.type("h")
+    desk.says(said)
+
+
+def test_who_may_only_look_is_offered_no_order(desk: Desk) -> None:
+    desk.row.show(alarms=[alarm(22, 71, "emergency", "fire")])
+    desk.login("visitor")
+    desk.page.select_option("#language", "en")
+    desk.says("You may look", "#who")
+    desk.page.focus("#work")
+    desk.choose(2)
+    assert desk.page.locator("#orders button:visible, .stop:visible").count() == 0
+    assert desk.page.locator("#alarm-list button:visible").count() == 1  # to the lane
+
+
+# ---------------------------------------------------------------- the page and its session
+
+
+def test_a_console_that_hears_nothing_says_so_at_every_lane_and_orders_nothing(desk: Desk) -> None:
+    """The console is restarted: it knows nobody then, and the page asks who is there."""
+    desk.login()
+    desk.choose(5)
+    desk.type("e", "1")
+    desk.hall.stop()
+    desk.sees("#stale")
+    assert desk.page.locator('.card[data-phase="silent"]').count() == COUNT
+    desk.picture("stale")
+    desk.type("Enter")
+    desk.sees("dialog")
+    desk.type("Escape", "h", "x")
+    desk.hall.start()
+    desk.sees("#login")
+    assert desk.page.locator(".card").count() == 0 and desk.row.given == []
+    desk.login()
+    desk.sees_no("#stale")
+
+
+def test_a_session_that_is_over_takes_everything_with_it(desk: Desk) -> None:
+    desk.row.show(
+        lane(4, "referred", referral=REFERRAL, case=RUN, orders=HELD), alarms=[alarm(4, 44, "high", "called")]
+    )
+    desk.login()
+    desk.choose(4)
+    desk.type("c")
+    desk.sees("dialog")
+    desk.hall.clock.now_s += 24 * 3600.0
+    desk.sees("#ended")
+    for gone in (".card", "#alarm-list li", "dialog *", "#case *"):
+        assert desk.page.locator(gone).count() == 0, gone
+    assert "Lane 4" not in desk.page.content()
+    desk.picture("ended")
+
+
+def test_signing_out_ends_the_session_at_the_server_too(desk: Desk) -> None:
+    desk.login()
+    desk.page.click("#logout")
+    desk.sees("#login")
+    desk.open()
+    desk.sees("#login")
+    assert desk.page.locator(".card").count() == 0
+
+
+def test_a_wrong_password_is_told_and_guessing_is_slowed_down(desk: Desk) -> None:
+    desk.sees("#login")
+    for said in ("do not fit", "do not fit", "do not fit", "Please wait"):
+        desk.page.fill("#name", "mk")
+        desk.page.fill("#password", "a guess of somebody")
+        desk.type("Enter")
+        desk.says(said, "#login-said")
+        desk.page.wait_for_function("() => document.getElementById('password').value === ''")
+    desk.picture("refused")
+
+
+def test_nothing_is_kept_in_the_browser(seated: Desk) -> None:
+    kept = seated.page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
+    assert kept == [0, 0, ""]
+
+
+def test_who_wants_no_motion_sees_none(seated: Desk) -> None:
+    moves = "document.getAnimations().length"
+    assert seated.page.evaluate(moves) > 0
+    seated.page.emulate_media(reduced_motion="reduce")
+    assert seated.page.evaluate(moves) == 0
