@@ -272,10 +272,10 @@ class Gate:
             self._record(FactKind.PHASE_CHANGED, phase=self.state.phase, previous=before)
             by = self._operator if isinstance(event, Operated) else BY_ITSELF
             self._follow(self.maintenance.follow(self.state.phase, by))
-            if self.state.phase in BETWEEN_RUNS and self.runs.served is None:
-                self._tag = None
         for command in commands:
             self._obey(command)
+        if self.state.phase in BETWEEN_RUNS and self.runs.served is None:  # one of the commands may have ended it
+            self._tag = None
 
     def _obey(self, command: LaneCommand) -> None:
         match command:

@@ -441,3 +441,14 @@ def test_a_release_that_lasts_because_somebody_stands_in_it_is_not_taken_for_ano
     assert not [e for e in bench.last if isinstance(e, Drive)]
     bench.commit()
     assert (ENTRY, Purpose.ENTER) in [(e.door, e.purpose) for e in bench.effects[-9:] if isinstance(e, Drive)]
+
+
+def test_an_order_belongs_to_the_passage_that_is_under_way_and_to_none_when_it_has_ended() -> None:
+    """A traveller went through; the officer closes the lane, which has nothing to do with them."""
+    bench = _leaving(Bench(clear, None, "door.exit_door"))
+    bench.give(Ordered(1, Verb.CLOSE, "uid-7")).give(Ordered(2, Verb.OPEN, "uid-7"))
+    bench.people(Occupancy.EMPTY).door(EXIT, Position.SECURED)
+    assert bench.phase is Phase.IDLE
+    bench.give(Ordered(3, Verb.CLOSE, "uid-7"))
+    assert [fact.run for fact in bench.facts(FactKind.OPERATOR_ORDERED)] == ["run-1", "run-1", None]
+    assert [fact.run for fact in bench.facts(FactKind.PHASE_CHANGED)][-2:] == ["run-1", None]

@@ -52,7 +52,7 @@ def test_pins_by_an_unknown_url_are_refused_by_name(url: str) -> None:
 def test_a_pin_socket_that_is_not_there_is_an_error_at_start(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="nowhere"):
         gpio.open_factory(f"socket:{tmp_path / 'nowhere'}")
-    with pytest.raises(SetupError, match="no pins"):
+    with pytest.raises(SetupError, match="this process has none"):
         gpio.factory()
 
 
