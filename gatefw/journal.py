@@ -14,7 +14,8 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -47,6 +48,7 @@ class _Append:
 class _SetLatch:
     latch: Latch
     reason: Reason | None
+    kept: "Future[None]" = field(default_factory=Future)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +188,17 @@ class Journal(Reading):
         """Whether a technician had the lane, and nobody has said that this is over, as it stands on disk."""
         return self._maintenance.cause() is not None
 
-    def keep_maintenance(self, whether: bool) -> None:
-        """Keep it on disk through restarts, or forget it; done in order with the rows, as the latch is."""
-        self._put(_SetLatch(self._maintenance, Reason.MAINTENANCE if whether else None))
+    def keep_maintenance(self, whether: bool) -> "Future[None]":
+        """Keep it on disk through restarts, or forget it; done in order with the rows, as the latch is.
+
+        What is returned is done, on the writer thread, when the disk has it, and fails where it cannot have it.
+        """
+        item = _SetLatch(self._maintenance, Reason.MAINTENANCE if whether else None)
+        if self._closed:
+            item.kept.set_exception(JournalBroken(f"journal {self._path}: is closed; the daemon is ending"))
+        else:
+            self._queue.put(item)
+        return item.kept
 
     def acknowledge(self, line: str, by: str, heard: Callable[[int | GateError], None]) -> None:
         """An archive has what a receipt, or a checkpoint, is about; `heard` which row says so, or why it does not.
@@ -220,8 +230,8 @@ class Journal(Reading):
             following = None
             try:
                 match item:
-                    case _SetLatch(latch, reason):
-                        latch.set(reason)
+                    case _SetLatch():
+                        self._set_latch(item)
                     case _Acknowledge():
                         self._acknowledge(item)
                     case _Append():
@@ -245,6 +255,14 @@ class Journal(Reading):
             return self._queue.get(timeout=self._keeper.idle_s(self._head.n))
         except queue.Empty:
             return None
+
+    def _set_latch(self, item: _SetLatch) -> None:
+        try:
+            item.latch.set(item.reason)
+        except Exception as error:
+            item.kept.set_exception(error)
+            raise
+        item.kept.set_result(None)
 
     def _group(self, first: _Append) -> tuple[list[_Append], _Item | None]:
         """`first` and the rows that wait behind it, and what ended the group if it must be done next."""

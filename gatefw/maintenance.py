@@ -14,8 +14,8 @@ BEGINS, GOES_ON = Verb.MAINTAIN, Verb.MAINTAIN_EXTEND
 
 
 def kept(verb: Verb, phase: Phase) -> list[Effect]:
-    """What an order that is taken in this phase changes on disk. That its time is over ends a stay, and forgets none:
-    who works there has not said so, and perhaps works on.
+    """What an order that is taken in this phase changes on disk; who begins a stay is answered when that is done. That
+    its time is over ends it, and forgets none: who works there has not said so, and perhaps works on.
     """
     if verb is BEGINS:
         return [KeepMaintenance()]

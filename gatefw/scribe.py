@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,9 +87,10 @@ class Scribe:
         if self.journal.broken:  # a lane that can record nothing must not look as if it served
             self._put(Faulted(Reason.JOURNAL_BROKEN))
 
-    def keep_maintenance(self, whether: bool) -> None:
+    def keep_maintenance(self, whether: bool) -> "Future[None]":
+        """As `Journal.keep_maintenance`."""
         self.maintained = whether
-        self.journal.keep_maintenance(whether)
+        return self.journal.keep_maintenance(whether)
 
     def end_unfinished(self) -> None:
         """A passage whose process died has ended; how far its traveller came, nobody saw."""

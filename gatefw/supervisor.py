@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from types import FrameType
@@ -111,6 +112,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._stop_by_s: float | None = None
         self._face = Face()
+        self._kept: Future[None] | None = None  # of what is being handled: that somebody works on the lane
         self._memory = asdict(hardening.found())
         self._edges, self._cases = Edges(time.monotonic()), Cases()
         self._files = ExitStack()
@@ -326,6 +328,7 @@ class Supervisor:
                 raise
             given = Faulted(Reason.SOFTWARE)
             effects = self.gate.handle(given, now_s)
+        self._kept = None
         for effect in effects:
             try:
                 self._take(effect)
@@ -369,15 +372,29 @@ class Supervisor:
                 self._display.asking(effect, served.run if served else None)
             case Tell():
                 self._publish_status()
-                self._orders.tell(effect, self.gate.state.phase.value)
+                self._tell(effect)
             case KeepLatch(reason):
                 self._scribe.keep_latch(reason)
             case ForgetLatch():
                 self._scribe.forget_latch()
             case KeepMaintenance():
-                self._scribe.keep_maintenance(True)
+                self._kept = self._scribe.keep_maintenance(True)
             case ForgetMaintenance():
                 self._scribe.keep_maintenance(False)
+
+    def _tell(self, told: Tell) -> None:
+        """Who is to have the lane for maintenance hears of it when the disk knows it, and the next daemon would."""
+        phase = self.gate.state.phase.value
+
+        def answer(kept: "Future[None]") -> None:
+            lost = kept.exception()
+            detail = f"{told.detail}, and the disk does not keep that somebody works there: {lost}"
+            self._orders.tell(replace(told, accepted=False, detail=detail) if lost else told, phase)
+
+        if self._kept is None:
+            self._orders.tell(told, phase)
+        else:
+            self._kept.add_done_callback(answer)
 
     def _ask(self, ask: Ask) -> None:
         self._display.met(ask)

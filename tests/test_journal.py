@@ -309,6 +309,27 @@ def test_that_a_technician_has_the_lane_survives_a_restart_until_it_is_forgotten
     assert not opened(tmp_path / "j").maintained()
 
 
+def test_that_a_technician_has_the_lane_is_called_kept_when_the_disk_has_it(tmp_path: Path, opened: Opener) -> None:
+    """The disk is slow: until it is done nobody is told, and a crash would forget it."""
+    journal, go = opened(tmp_path / "j"), threading.Event()
+    hold(journal, go)
+    found: list[bool] = []
+    kept = journal.keep_maintenance(True)
+    kept.add_done_callback(lambda _kept: found.append(journal.maintained()))
+    assert (kept.done(), journal.maintained()) == (False, False)
+    go.set()
+    kept.result(DEADLINE_S)
+    journal.close()
+    assert found == [True]
+
+
+def test_what_a_journal_that_is_closed_cannot_keep_is_not_called_kept(tmp_path: Path, opened: Opener) -> None:
+    journal = opened(tmp_path / "j")
+    journal.close()
+    with pytest.raises(JournalBroken, match="closed"):
+        journal.keep_maintenance(True).result(0)
+
+
 def test_a_latch_nobody_can_read_still_latches(tmp_path: Path, opened: Opener) -> None:
     journal = opened(tmp_path / "j")
     (tmp_path / "j.latch").write_text("?")

@@ -155,8 +155,8 @@ def test_where_the_next_supervisor_must_bring_the_lane(phase: str, latched: bool
     assert due([event(1, 0.0, "fault.latched", reason="fire")] if latched else [], phase) == wanted
 
 
-def test_of_a_technician_who_was_just_coming_the_next_supervisor_may_know_or_not() -> None:
-    assert due([], "idle", technician=True) == ("idle", "out_of_service")
+def test_of_a_technician_whose_order_was_answered_the_next_supervisor_knows() -> None:
+    assert due([], "idle", technician=True) == ("out_of_service",)
     assert due([], "maintenance", technician=True) == ("out_of_service",)
 
 

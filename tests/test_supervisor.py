@@ -11,7 +11,7 @@ from peers import until
 
 import hw
 from gatefw import config
-from gatefw.control import Answer, Order, Rejected
+from gatefw.control import Answer, Done, Order, Rejected
 from gatefw.gate_terms import (
     Answered,
     Ask,
@@ -22,6 +22,7 @@ from gatefw.gate_terms import (
     KeepMaintenance,
     LaneSensed,
     Ordered,
+    Stay,
 )
 from gatefw.journal import QUEUE_ROWS
 from gatefw.model import (
@@ -49,6 +50,11 @@ from gatefw.supervisor import Supervisor
 SIM = Path(__file__).resolve().parents[1] / "config" / "sim.toml"
 FIRE = LaneSensed(Occupancy.ONE, (), ((Input.FIRE, Signal.ON),))
 ALARM = Fact(FactKind.ALARM_RAISED, None, (("reason", Reason.CALLED),))
+
+
+def held(slow: threading.Event) -> None:
+    """What a slow disk does to the thread that writes the journal."""
+    slow.wait(30)
 
 
 class SoundDoor:
@@ -222,6 +228,26 @@ def test_a_daemon_that_ends_in_maintenance_is_followed_by_one_that_serves_nobody
     last = Supervisor(lane_file)
     assert last.gate.state.in_service
     last._files.close()
+
+
+def test_a_technician_is_answered_when_the_next_daemon_would_know_of_them(supervisor: Supervisor) -> None:
+    """The disk is slow. The lane is theirs at once; who asked for it goes to the doors when a crash forgets nothing."""
+    answers: list[Answer] = []
+    slow = threading.Event()
+    for door in DoorId:
+        supervisor._handle(DoorSensed(door, Position.SECURED, Beam.CLEAR))
+    supervisor._handle(LaneSensed(Occupancy.EMPTY, (), ()))
+    supervisor._handle(Started())
+    supervisor._scribe.journal.append(ALARM, lambda _n: held(slow))
+    order = Order("maintain", {"name": "mk", "why": "repair"}, "uid-7", None, time.monotonic() + 60)
+    supervisor._orders.take(order, answers.append)
+    supervisor._handle(Ordered(1, Verb.MAINTAIN, "uid-7", None, order.deadline_s, Stay("mk", "repair")))
+    assert supervisor.gate.state.phase is Phase.MAINTENANCE
+    assert answers == []
+    slow.set()
+    until(lambda: answers, "the answer")
+    assert isinstance(answers[0], Done)
+    assert supervisor._scribe.journal.maintained()
 
 
 def test_who_is_shown_nothing_of_a_record_that_is_gone_is_referred(supervisor: Supervisor) -> None:

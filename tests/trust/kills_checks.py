@@ -225,13 +225,13 @@ def _unfinished(told: Round) -> Iterator[str]:
 def due(events: Sequence[Event], phase: str, technician: bool = False) -> tuple[str, ...]:
     """Where the next supervisor must bring a lane that was left in `phase`, with everything around it as it was.
 
-    A fault is latched once the journal says so; of one that had just begun either is right. So with a `technician` who
-    was coming: the disk knows of them before the lane says that they are there.
+    A fault is latched once the journal says so; of one that had just begun either is right. A `technician` whose order
+    was answered is on the disk, whatever the rows say by then.
     """
     if phase == Phase.FAULT and not any(each["type"] == "gatefw.fault.latched.v1" for each in events):
         return (Phase.FAULT, Phase.IDLE)
-    if phase in (Phase.MAINTENANCE, Phase.EXERCISE):  # the technician is still there
+    if technician or phase in (Phase.MAINTENANCE, Phase.EXERCISE):  # they are still there
         return (Phase.OUT_OF_SERVICE,)
     if phase in (Phase.FAULT, Phase.EVACUATED, Phase.HOLD, Phase.DEGRADED):
         return (phase,)
-    return (Phase.IDLE, Phase.OUT_OF_SERVICE) if technician else (Phase.IDLE,)
+    return (Phase.IDLE,)
