@@ -67,7 +67,7 @@ def test_a_lane_that_answers_no_more_is_silent_and_what_it_did_is_not_told() -> 
     lane = after({**IDLE, "phase": "verifying", "occupancy": "one", "runs": [{"run": RUN, "for_s": 3.0}]})
     assert shown(lane, 100.0 + SILENT_S)["phase"] == "verifying"
     told = shown(lane, 100.1 + SILENT_S)
-    assert (told["phase"], told["since_s"], told["occupancy"], told["case"]) == ("silent", 2.1, "unknown", None)
+    assert (told["phase"], told["since_s"], told["occupancy"], told["case"]) == ("silent", 1.6, "unknown", None)
     [alarm] = alarms(NAMED, lane, 102.1)
     assert (alarm["reason"], alarm["priority"], alarm["number"], alarm["by"]) == ("silent", "high", None, None)
     assert shown(after(IDLE, lane=lane, at_s=110.0), 110.0)["phase"] == "idle"

@@ -11,7 +11,7 @@ from gatefw.bus_keys import ClientKey, new_pair
 from gatefw.cli import main
 from gatefw.console import setting
 from gatefw.console.officers import fits
-from gatefw.errors import ConfigError, StoreError
+from gatefw.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[1] / "config" / "console.toml"
 
@@ -83,6 +83,15 @@ def test_a_mistake_is_told_with_its_place_and_what_would_be_right(
     assert "console.toml:" in str(raised.value) and HASH not in str(raised.value)
 
 
+def test_a_certificate_that_is_none_is_told_before_anybody_comes(folder: Path) -> None:
+    for name in ("console.pem", "console.key"):
+        (folder / name).write_text("nothing of the kind\n")
+        (folder / name).chmod(0o600)
+    file = written(folder, ("#certificate", 'key = "console.key"\ncertificate'))
+    with pytest.raises(ConfigError, match=r"console\.certificate: cannot be used with its key"):
+        setting.read(file)
+
+
 def test_all_mistakes_are_told_at_once(folder: Path) -> None:
     file = written(folder, ("port = 8092", "port = -1\nprot = 1"))
     file.write_text(file.read_text().replace('language = "en"', 'language = "tlh"'))
@@ -97,7 +106,7 @@ def test_a_file_or_a_key_that_others_may_read_is_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="mode 0644 is open to others"):
         setting.read(file)
     file.chmod(0o640)
-    with pytest.raises(StoreError, match="0640, open to others"):
+    with pytest.raises(ConfigError, match=r"console.toml: mode is 0640, open to others"):
         setting.read(file)
 
 

@@ -48,8 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     table = found.console
     listener = bound(table.host, table.port, f"{file}: console.port", anywhere=found.tls is not None)
-    scheme, host = "https" if found.tls else "http", f"[{table.host}]" if ":" in table.host else table.host
-    print(f"{scheme}://{host}:{listener.getsockname()[1]}/", flush=True)
+    host = table.names[0] if table.names else f"[{table.host}]" if ":" in table.host else table.host
+    print(f"{'https' if found.tls else 'http'}://{host}:{listener.getsockname()[1]}/", flush=True)
     serve(Console(found, Row(found.lanes)).application(lambda: setting.read(file)), listener, found.tls)
     return 0
 

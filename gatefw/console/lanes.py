@@ -14,7 +14,8 @@ from gatefw.console.alarms import COUNTER, LET_OUT, Alarm, Priority, after, told
 from gatefw.events import RUN
 from gatefw.model import FactKind, Phase, Reason, Verdict
 
-SILENT_S = 2.0
+SILENT_S = 1.5
+"""Since its last answer. It is asked each half second, so whoever looks knows within 2 s of its end."""
 REFERRED_S = 600.0
 """So long a referral stands beside its lane, which serves others meanwhile: for the way to the counter, and there."""
 SILENT, UNKNOWN = "silent", "unknown"

@@ -5,6 +5,7 @@ order has a connection of its own, so none waits behind a question. A lane that 
 """
 
 import contextlib
+import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from gatefw.errors import BadReply, DeviceLost, GateError
 from gatefw.events import wall_clock
 from gatefw.model import Phase
 
+_log = logging.getLogger(__name__)
 EARLIER = 1000
 """So many events from before are read when the console starts: alarms that nobody acknowledged are among them."""
 EVERY_S, STATUS_S, AGAIN_S = 0.5, 1.0, 1.0
@@ -85,7 +87,10 @@ class Link:
             except BadReply:  # the journal was cut or restored
                 since = self._earlier()
                 self._closing.wait(AGAIN_S)
-            except (GateError, OSError, ValueError, KeyError):
+            except (GateError, OSError):
+                self._closing.wait(AGAIN_S)
+            except Exception:  # noqa: BLE001  one event must not keep the next from being heard
+                _log.exception("console: event %s", since)
                 self._closing.wait(AGAIN_S)
 
     def _earlier(self) -> int:

@@ -1,5 +1,6 @@
 """The console's file: where it listens, the lanes with the keys to them, the officers."""
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
@@ -10,7 +11,7 @@ from gatefw import private_file, settings, toml_document
 from gatefw.bus_keys import ClientKey, Permission, checked_z85
 from gatefw.console.lanes import Named
 from gatefw.console.officers import Officer, checked
-from gatefw.errors import ConfigError, SetupError
+from gatefw.errors import ConfigError, SetupError, StoreError
 from gatefw.events import LANE, TECHNICIAN
 from gatefw.ports import Bound
 from gatefw.settings import Shape
@@ -73,11 +74,14 @@ class Setting:
 
 
 def read(path: Path) -> Setting:
-    """Raises ConfigError with the first thing that is wrong, and the rest as notes; SetupError, StoreError of a file.
+    """Raises ConfigError with the first thing that is wrong, and the rest as notes.
 
     It holds hashes of passwords, so it is its owner's alone.
     """
-    private_file.read(path, toml_document.FILE_BYTES)
+    try:
+        private_file.read(path, toml_document.FILE_BYTES)
+    except StoreError as error:
+        raise ConfigError(str(path), None, "", str(error).removeprefix(f"key file {path}: ")) from error
     return _Reading(toml_document.read(path), path.absolute().parent).setting()
 
 
@@ -142,6 +146,11 @@ class _Reading:
         if not (console.certificate and certificate.is_file()):
             self._error(("console", "certificate"), f"there is no file {certificate}")
         self._private(("console", "key"), key)
+        if not self._found:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+            except OSError as error:  # which an SSLError is
+                self._error(("console", "certificate"), f"cannot be used with its key: {error}; both are wanted as PEM")
         return certificate, key
 
     def _private(self, place: Place, path: Path) -> None:
