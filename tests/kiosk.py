@@ -32,8 +32,8 @@ addEventListener("DOMContentLoaded", () => {
 class Kiosk:
     """A screen of the gate whose sockets are below `run`; `known` is where it keeps what it was told of its lane."""
 
-    def __init__(self, run: Path, known: Path, held: ExitStack) -> None:
-        self.port, self._run, self._known = 0, run, known
+    def __init__(self, run: Path, known: Path, held: ExitStack, *options: str) -> None:
+        self.port, self._run, self._known, self._options = 0, run, known, options
         held.callback(lambda: self.kill())
         self.start()
         started = pytest.importorskip("playwright.sync_api", reason="pip install gatefw[browser]").sync_playwright()
@@ -44,7 +44,7 @@ class Kiosk:
         """On the same port as before."""
         words = [sys.executable, "-c", MAIN, "screen", "--port", str(self.port), "--dir", str(self._run)]
         env = {**os.environ, "GATEFW_STATE": str(self._known)}
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env)
+        self.process = subprocess.Popen([*words, *self._options], stdout=subprocess.PIPE, text=True, env=env)
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline().rstrip("/\n").rpartition(":")[2])
 
@@ -52,10 +52,10 @@ class Kiosk:
         self.process.kill()
         self.process.communicate()
 
-    def opened(self, path: str = "/", width: int = 800, height: int = 1000) -> Any:
-        """A page of its own; `seen` in it is every sign that it has shown."""
+    def opened(self, path: str = "/", width: int = 800, height: int = 1000, before: str = "") -> Any:
+        """A page of its own; `seen` in it is every sign that it has shown. `before` is run in it first."""
         page = self._browser.new_page(viewport={"width": width, "height": height})
-        page.add_init_script(_WATCH)
+        page.add_init_script(_WATCH + before)
         page.goto(f"http://127.0.0.1:{self.port}{path}")
         return page
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gatefw.cli import command
+from gatefw.errors import SetupError
 from gatefw.state import runtime_dir, state_dir
 
 SCREEN = """\
@@ -18,6 +19,9 @@ example:
   gatefw screen
   gatefw screen --position inside --port 8091
   gatefw screen --lang zh_HK
+
+With --audio, or where the lane file says [screen] audio = true, a change is heard: a chime for go, for wait and for
+another way, or in its place what lies in DIR, as zh_Hant/look.ogg. Signs are named as in gatefw/data/screen/signs.
 
 A lane with two screens has one in front and one inside: /front and /inside of the same address. Without --position its
 bare address is the screen of a lane that has one. What the lane lets its door do when its program is dead is kept in
@@ -34,6 +38,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--position", choices=("front", "inside"), help="where it hangs, if the lane has two")
     parser.add_argument("--port", type=int, default=PORT, help=f"of 127.0.0.1 (default: {PORT}; 0: one that is free)")
     parser.add_argument("--lang", metavar="LANG", help="one language instead of three: en, zh_HK or zh_CN")
+    parser.add_argument("--audio", type=Path, metavar="DIR", help="what is shown is heard: recordings LANG/SIGN.ogg")
     command.add_dir(parser)
     parser.set_defaults(run=run)
 
@@ -57,8 +62,15 @@ def run(arguments: argparse.Namespace) -> int:
         tongues,
         known=state_dir(os.environ) / KNOWN,
         mirror=directory.absolute() / mirror_wire.SOCKET,
+        audio=_recordings(arguments.audio),
     )
     listener = bound("127.0.0.1", arguments.port)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}/", flush=True)
     serve(app, listener)
     return 0
+
+
+def _recordings(folder: Path | None) -> Path | None:
+    if folder is not None and not folder.is_dir():
+        raise SetupError(f"--audio {folder}: no such directory; recordings are wanted in it, like en/look.ogg")
+    return folder

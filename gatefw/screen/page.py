@@ -19,29 +19,29 @@ from gatefw.screen.lane import Lane, keep, kept
 from gatefw.screen.link import SILENT_S, Link
 from gatefw.screen.mirror import Mirror, outline
 from gatefw.screen.picture import Line, Place, picture, silent
+from gatefw.screen.voice import SIGNS, Voice
 from gatefw.web.board import Board, stream
 from gatefw.web.shell import application
 from gatefw.words import Words
 
 FILES = Path(__file__).parents[1] / "data" / "screen"
-SIGNS = FILES / "signs"
 BEAT_S = 0.5
 
 
 class Post:
     """What a screen at one place shows. Each picture brings with it what stands there when nobody says anything."""
 
-    def __init__(self, place: Place, tongues: Sequence[Words], lane: Lane, mirror: Path | None) -> None:
-        self._place, self._tongues = place, tongues
+    def __init__(self, place: Place, tongues: Sequence[Words], lane: Lane, mirror: Path | None, voice: Voice) -> None:
+        self._place, self._tongues, self._voice = place, tongues, voice
         self._mirror = None if mirror is None else Mirror(mirror, place)
         self.know(lane)
         self.board = Board(self.told(None))
 
     def know(self, lane: Lane) -> None:
-        self.nothing = silent(self._place, self._tongues, lane).told()
+        self.nothing = self._voice.told(silent(self._place, self._tongues, lane))
 
     def told(self, line: Line | None) -> dict[str, object]:
-        now = self.nothing if line is None else picture(line, self._place, self._tongues).told()
+        now = self.nothing if line is None else self._voice.told(picture(line, self._place, self._tongues))
         return {**now, "mirror": outline(line, self._place), "silent": self.nothing}
 
     def routes(self, path: str) -> list[BaseRoute]:
@@ -78,13 +78,16 @@ def screen(
     silent_s: float = SILENT_S,
     known: Path | None = None,
     mirror: Path | None = None,
+    audio: Path | None = None,
 ) -> Starlette:
     """The application of a screen at `place`, which follows the display socket as long as it runs.
 
     known: the file in which it keeps what it was told of its lane. mirror: the socket of vision's pictures.
+    audio: a directory of recordings, see `voice`.
     """
     lane = Lane() if known is None else kept(known)
-    posts = [Post(each, tongues, lane, mirror) for each in (place, Place.FRONT, Place.INSIDE)]
+    voice = Voice(audio)
+    posts = [Post(each, tongues, lane, mirror, voice) for each in (place, Place.FRONT, Place.INSIDE)]
 
     def heard(line: Line | None) -> None:
         nonlocal lane
@@ -108,7 +111,7 @@ def screen(
 
     paths = ("", f"/{Place.FRONT}", f"/{Place.INSIDE}")
     routes = [route for post, path in zip(posts, paths, strict=True) for route in post.routes(path)]
-    return application(routes, FILES, follows)
+    return application([*routes, voice.route()], FILES, follows)
 
 
 def html() -> str:

@@ -35,6 +35,7 @@ function show(picture) {
     at(touch).querySelector("span").textContent = picture.buttons[n] || "";
   });
   run = picture.run;
+  sound(picture);
   mirror(picture.mirror);
 }
 
