@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatefw.console.alarms import RANK, Priority
-from gatefw.console.lanes import Lane, Message, alarms, heard, row
+from gatefw.console.lanes import EventCame, Lane, Message, Named, alarms, heard, row
 from gatefw.console.link import Link
 from gatefw.console.setting import Followed
+from gatefw.console.shift import Ledger
 from gatefw.control import Rejection
 from gatefw.errors import BadReply, DeviceLost, Refusal
 from gatefw.model import Phase
@@ -40,6 +41,7 @@ class Row:
         self._now_s, self._lock = now_s, threading.Lock()
         self._named = {each.named.id: each.named for each in followed}
         self._lanes = {name: Lane() for name in self._named}
+        self._ledgers = {name: Ledger() for name in self._named}
         self._changes = 0
         self.changes = Board({"n": 0})
         self._pool = ThreadPoolExecutor(AT_ONCE, "console order")
@@ -60,6 +62,8 @@ class Row:
 
     def hear(self, lane: str, message: Message) -> None:
         """Any thread."""
+        if isinstance(message, EventCame):
+            self._ledgers[lane].count(message.event)
         with self._lock:
             before = self._lanes[lane]
             now = self._lanes[lane] = heard(before, message, self._now_s())
@@ -82,6 +86,11 @@ class Row:
         rows = [row(named, lanes[name], now_s) for name, named in self._named.items()]
         found = [each for name, named in self._named.items() for each in alarms(named, lanes[name], now_s)]
         return {"now_s": round(now_s, 1), "lanes": rows, "alarms": sorted(found, key=_urgent)}
+
+    @property
+    def ledgers(self) -> list[tuple[Named, Ledger]]:
+        """What came of a shift, of each lane in their order."""
+        return [(self._named[name], ledger) for name, ledger in self._ledgers.items()]
 
     def phase(self, lane: str) -> Phase | None:
         """As the officer sees it."""

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from gatefw import wire_json
 from gatefw.bus_keys import Permission
 from gatefw.bus_orders import LANE, URGENT, needed
-from gatefw.console import FILES
+from gatefw.console import FILES, shift_page
 from gatefw.console.officers import Officer, Officers, Throttle
 from gatefw.console.row import ORDER_S, STOP_S, Came, Row
 from gatefw.console.sessions import Session, Sessions
@@ -35,7 +35,7 @@ from gatefw.web.shell import LOCAL, application, page
 from gatefw.words import ENGLISH, OF_CODES, OF_OFFICERS, Words, known
 
 BODY_BYTES = 16 * 1024
-BEAT_S, SOON_S = 0.5, 0.1
+BEAT_S, SOON_S = 0.4, 0.1
 """The row is sent so often at least, and never twice within SOON_S."""
 COOKIE = "gatefw_console"
 
@@ -93,6 +93,7 @@ class Console:
             Route("/lanes/{lane}/orders", self._changing(self._order), methods=["POST"]),
             Route("/lanes/{lane}/case", self._asking(self._case)),
             Route("/stop", self._changing(self._stop), methods=["POST"]),
+            *shift_page.routes(self.row, self._asking),
         ]
 
     # ------------------------------------------------------------ who is there

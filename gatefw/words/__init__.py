@@ -17,7 +17,7 @@ from typing import Any
 
 from gatefw.errors import SetupError
 from gatefw.model import Phase, Reason
-from gatefw.words import console, officer, technician, traveller
+from gatefw.words import console, officer, shift, technician, traveller
 
 LOCALE = Path(__file__).parents[1] / "data" / "locale"
 DOMAIN = "gatefw"
@@ -56,6 +56,7 @@ OF_OFFICERS: Mapping[str, Mapping[Any, str]] = {
     "outcome": officer.OUTCOMES,
     "label": officer.LABELS,
     "console": console.ALL,
+    "shift": shift.HEADINGS,
 }
 OF_TECHNICIANS = {"technician": technician.HEADINGS}
 

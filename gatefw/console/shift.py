@@ -1,0 +1,216 @@
+"""What came of a shift: passages, alarms and orders of each lane, counted from its events by quarters of an hour.
+
+No clock and no I/O: the hour is the lane's own. What is kept is counts, for a day and a half; nobody who passed is in
+them. A console knows what it heard: `since` says from when on, and a shift that began before is not told as if whole.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from gatefw.console.lanes import Named, Table, number, table, word
+from gatefw.control import ACKNOWLEDGE, CLEAR, SILENT_ALARM
+from gatefw.events import FIELDS, RUN
+from gatefw.model import FactKind, Verdict
+from gatefw.passage_stats import Sums
+from gatefw.passage_tally import ENDED, OTHERS, PASSED, REFERRED, REFUSED, step_of
+
+QUARTER_S = 900
+KEPT = 36 * 4
+"""Quarters of an hour: a shift of twelve hours can be told for a day after it."""
+RUNS_OPEN = 64
+OFFICERS = 500
+"""More than may order at a lane in a quarter of an hour."""
+OUTCOMES = (PASSED, REFUSED, REFERRED, ENDED)
+BY_HAND = OTHERS[FactKind.CLEARED_BY_HAND]
+_NOT_PASSED = {Verdict.REFUSE.value: REFUSED, Verdict.REFER.value: REFERRED}
+_ORDERS = {
+    FactKind.ALARM_ACKNOWLEDGED: ACKNOWLEDGE,
+    FactKind.ALARM_SILENT: SILENT_ALARM,
+    FactKind.CLEARED_BY_HAND: CLEAR,
+}
+"""Orders that, once done, have a fact of their own; over the bus there is one of the order as well."""
+_KINDS = {kind.value: kind for kind in FactKind}
+
+
+@dataclass(slots=True)
+class Counts:
+    """sums: passages. alarms: by reason; orders: by who gave them, what, and whether it was accepted."""
+
+    sums: Sums = field(default_factory=Sums)
+    alarms: Counter[str] = field(default_factory=Counter)
+    orders: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
+
+    def add(self, other: "Counts") -> None:
+        self.sums.add(other.sums)
+        self.alarms.update(other.alarms)
+        self.orders.update(other.orders)
+
+
+class Ledger:
+    """Of one lane. `count` may be called by any thread, with its events in order; one that comes twice counts once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._quarters: dict[int, Counts] = {}
+        self._epoch, self._last = "", 0
+        self._verdicts: dict[str, str] = {}
+        self._since: datetime | None = None
+        self._unsure = False
+
+    def count(self, event: Table) -> None:
+        kind = _KINDS.get(str(event.get("type")).removeprefix("gatefw.").removesuffix(".v1"))
+        at, epoch, n = _time(event.get("time")), word(event.get("epoch")), number(event.get("sequence"))
+        if kind is None or at is None:
+            return
+        with self._lock:
+            if epoch != self._epoch:  # another journal: its numbers and runs are of others
+                self._epoch, self._last = epoch, 0
+                self._verdicts.clear()
+            if n <= self._last:
+                return
+            self._last, self._since = n, self._since or at
+            self._unsure = self._unsure or event.get("clockquality") != "synchronised"
+            data = {name: value for name, value in table(event.get("data")).items() if _fits(kind, name, value)}
+            self._enter(self._quarter(at), kind, event, data)
+
+    def _quarter(self, at: datetime) -> Counts:
+        found = self._quarters.setdefault(quarter(at), Counts())
+        while len(self._quarters) > KEPT:
+            del self._quarters[min(self._quarters)]
+        return found
+
+    def _enter(self, counts: Counts, kind: FactKind, event: Table, data: Mapping[str, Any]) -> None:
+        run = str(event["run"]) if RUN.fits(event.get("run")) else ""
+        match kind:
+            case FactKind.PASSAGE_DECIDED:
+                self._verdicts[run] = str(data.get("verdict"))
+                while len(self._verdicts) > RUNS_OPEN:
+                    del self._verdicts[next(iter(self._verdicts))]
+            case FactKind.PASSAGE_ENDED:
+                verdict, passed = self._verdicts.pop(run, ""), data.get("passed") is True
+                what = PASSED if passed else _NOT_PASSED.get(verdict, ENDED)
+                counts.sums.counts[what, "" if passed else word(data.get("reason"))] += 1
+                if passed and "seconds" in data:
+                    counts.sums.steps[step_of(float(data["seconds"]))] += 1
+            case FactKind.ALARM_RAISED | FactKind.FAULT_LATCHED:
+                counts.alarms[word(data.get("reason"))] += 1
+            case FactKind.OPERATOR_ORDERED if not (data.get("accepted") and data.get("verb") in _ORDERS.values()):
+                self._ordered(counts, data, word(data.get("verb")), data.get("accepted") is True)
+            case _ if kind in _ORDERS:
+                self._ordered(counts, data, _ORDERS[kind], True)
+                if kind is FactKind.CLEARED_BY_HAND:
+                    counts.sums.counts[BY_HAND, ""] += 1
+
+    def _ordered(self, counts: Counts, data: Mapping[str, Any], verb: str, accepted: bool) -> None:
+        key = (str(data.get("by", "lane")), verb, accepted)
+        if key in counts.orders or len(counts.orders) < OFFICERS:
+            counts.orders[key] += 1
+
+    def between(self, begins: datetime, ends: datetime) -> tuple[Counts, bool]:
+        """What is known of the quarters that begin between the two, and whether that is all there was: from its
+        beginning on, by a clock that somebody vouched for.
+        """
+        found = Counts()
+        with self._lock:
+            for each, counts in self._quarters.items():
+                if quarter(begins) <= each < quarter(ends):
+                    found.add(counts)
+            whole = self._since is not None and self._since <= begins and not self._unsure
+        return found, whole
+
+    @property
+    def since(self) -> datetime | None:
+        with self._lock:
+            return self._since
+
+
+# ---------------------------------------------------------------- what is told
+
+
+def told(ledgers: Iterable[tuple[Named, Ledger]], begins: datetime, ends: datetime) -> dict[str, Any]:
+    """Of each lane and of all together, from one moment to another, both rounded to a quarter of an hour."""
+    lanes, total = [], Counts()
+    whole = True
+    for named, ledger in ledgers:
+        counts, complete = ledger.between(begins, ends)
+        total.add(counts)
+        whole = whole and complete
+        since = ledger.since
+        name = {"id": named.id, "name": named.name, "group": named.group}
+        lanes.append({**name, **_line(counts), "whole": complete, "since": since and _spelt(since)})
+    return {
+        "from": _spelt(_moment(quarter(begins))),
+        "to": _spelt(_moment(quarter(ends))),
+        "whole": whole,
+        "lanes": lanes,
+        "total": _line(total),
+        "orders": _orders(total),
+    }
+
+
+def by_hour(ledgers: Iterable[Ledger], begins: datetime, ends: datetime) -> list[tuple[datetime, dict[str, int]]]:
+    """Of all lanes together how each hour went, for a chart."""
+    hours, kept = [], list(ledgers)
+    for first in range(quarter(begins), quarter(ends), 4):
+        total = Counts()
+        for ledger in kept:
+            total.add(ledger.between(_moment(first), _moment(min(first + 4, quarter(ends))))[0])
+        hours.append((_moment(first), {what: total.sums.of(what) for what in OUTCOMES}))
+    return hours
+
+
+def _line(counts: Counts) -> dict[str, Any]:
+    sums = counts.sums
+    return {
+        **{what: sums.of(what) for what in (*OUTCOMES, BY_HAND)},
+        "p50_s": sums.percentile_s(0.50),
+        "p95_s": sums.percentile_s(0.95),
+        "reasons": {what: sums.reasons(what) for what in (REFUSED, REFERRED, ENDED)},
+        "alarms": dict(counts.alarms.most_common()),
+        "acknowledged": sum(count for (_, verb, _), count in counts.orders.items() if verb == ACKNOWLEDGE),
+    }
+
+
+def _orders(counts: Counts) -> list[dict[str, Any]]:
+    """By whom and what, how often it was done and how often refused."""
+    done = {(by, verb) for by, verb, _ in counts.orders}
+    return [
+        {"by": by, "verb": verb, "done": counts.orders[by, verb, True], "refused": counts.orders[by, verb, False]}
+        for by, verb in sorted(done)
+    ]
+
+
+def quarter(at: datetime) -> int:
+    return int(at.timestamp()) // QUARTER_S
+
+
+def moment(text: str) -> datetime | None:
+    """A moment in UTC, as 2026-12-01T07:00Z; None for what is none."""
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return at.astimezone(UTC) if at.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _moment(number_: int) -> datetime:
+    return datetime.fromtimestamp(number_ * QUARTER_S, UTC)
+
+
+def _spelt(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _time(said: object) -> datetime | None:
+    at = moment(said) if isinstance(said, str) else None
+    return at if at is not None and at.timestamp() >= 0 else None
+
+
+def _fits(kind: FactKind, name: str, value: object) -> bool:
+    """Only what the outward schema has: nothing else is counted, or shown."""
+    wanted = FIELDS[kind].get(name)
+    return wanted is not None and wanted.fits(value)
