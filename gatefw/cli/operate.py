@@ -63,7 +63,7 @@ def add_parser(commands: Any) -> None:
     status = command.add(commands, "status", "what the lane does now", STATUS)
     status.set_defaults(run=run_status)
     lane = command.add(commands, "lane", "open, close, reset or maintain the lane", LANE)
-    lane.add_argument("verb", choices=VERBS, metavar="ORDER", help=", ".join(VERBS))
+    lane.add_argument("verb", choices=VERBS, metavar="verb", help=", ".join(VERBS))
     lane.add_argument("--expects", type=Phase, choices=list(Phase), metavar="PHASE", help="only if it is in this phase")
     about = "clear, case: whose passage, as its events name it; acknowledge: the number of the alarm's event"
     lane.add_argument("about", nargs="?", metavar="RUN|NUMBER", help=about)
