@@ -5,7 +5,7 @@ a card has), `alarm`, `order` (what a button does), `ask` (the second step befor
 answers), `said` (what became of an order), `case`. The page puts in what stands in braces.
 """
 
-from gatefw.model import Phase
+from gatefw.model import Asked, Phase
 
 STATES: dict[Phase, str] = {
     Phase.RECOVERING: "Starting",
@@ -46,6 +46,19 @@ RESET_WHY: dict[str, str] = {
     "looked": "I looked: nobody inside, nothing in the doors",
     "colleague": "A colleague looked and told me so",
 }
+NEEDS: dict[Asked, str] = {
+    Asked.LOOK_UP_RECORD: "Record found",
+    Asked.VERIFY_FACE: "Face as registered",
+    Asked.VERIFY_FINGER: "Finger as registered",
+    Asked.READ_DOCUMENT: "Document genuine",
+    Asked.VERIFY_PORTRAIT: "Face as in the document",
+    Asked.IDENTIFY_FACE: "Face found",
+    Asked.CHECK_ELIGIBILITY: "Eligible",
+    Asked.CONFIRM: "Data confirmed",
+    Asked.ASK_AUTHORITIES: "No authority objects",
+    Asked.ENROL_TRAVELLER: "Registered",
+}
+"""What a case has to fulfil, by what was asked."""
 
 TEXTS: dict[str, str] = {
     "login.title": "Officer's console",
@@ -116,8 +129,8 @@ TEXTS: dict[str, str] = {
     "ask.choose": "Choose by arrow or number, then Enter.",
     "ask.cancel": "Cancel",
     "ask.done": "Close",
-    "ask.now": "The lane now: {state}",
-    "ask.changed": "The lane has changed since: {state}",
+    "ask.now": "Now: {state}",
+    "ask.changed": "This has changed since: {state}",
     "ask.evacuate": "Evacuate {lane}?",
     "ask.evacuate_means": "The emergency doors of this lane open and stay open until it is reset.",
     "ask.evacuate_do": "Evacuate",
@@ -135,7 +148,7 @@ TEXTS: dict[str, str] = {
     "ask.stop_do": "Stop {n} lanes",
     "ask.stopped": "Group {group}: {n} of {all} lanes are held.",
     "ask.not_stopped": "NOT held, go there:",
-    "said.sending": "{order}, {lane}: sent",
+    "said.sending": "{order}, {lane}: sent, no answer yet",
     "said.done": "{order}, {lane}: done",
     "said.noted": "Noted.",
     "said.refused": "{order}, {lane}: refused: {message}",
@@ -152,7 +165,7 @@ TEXTS: dict[str, str] = {
     "case.met": "met",
     "case.not_met": "not met",
     "case.open": "open",
-    "case.score": "{score} (limit {threshold})",
+    "case.score": "distance {score}, at most {threshold}",
     "case.run": "Passage",
     "case.procedure": "Procedure",
     "case.phase": "State",
@@ -163,6 +176,7 @@ TEXTS: dict[str, str] = {
 
 ALL: dict[str, str] = {
     **{f"state.{phase}": text for phase, text in STATES.items()},
+    **{f"need.{asked}": text for asked, text in NEEDS.items()},
     **{f"why.evacuate.{why}": text for why, text in EVACUATE_WHY.items()},
     **{f"why.stop.{why}": text for why, text in STOP_WHY.items()},
     **{f"why.reset.{why}": text for why, text in RESET_WHY.items()},
