@@ -9,7 +9,7 @@ from lane_space import EVENTS, Move, explore
 
 from gatefw.lane import find, step
 from gatefw.lane_table import ANYWHERE, ON_ENTRY, TRANSITIONS
-from gatefw.lane_terms import Policy, Shape, State
+from gatefw.lane_terms import GENERATIONS, Policy, Shape, State
 from gatefw.model import (
     Alarm,
     Arm,
@@ -603,6 +603,23 @@ def test_booting_with_somebody_inside_frees_the_way_out_and_serves_nobody() -> N
     assert state.phase is Phase.RECOVERING
     assert Release(ENTRY, Purpose.WAY_OUT) in said
     assert step(state, Presented())[0].phase is Phase.RECOVERING
+
+
+def test_a_lane_starts_once() -> None:
+    """A second start in the middle of a passage neither looks at the inputs anew nor gives the traveller up."""
+    passing, _ = play(Presented(), Invited())
+    assert step(passing, Started()) == (passing, ())
+
+
+def test_each_arming_of_a_timer_has_the_next_number_so_that_none_of_the_last_fifteen_is_taken_for_it() -> None:
+    state, _ = play()
+    state, numbers = state._replace(phase=Phase.RECOVERING), []
+    for _ in range(GENERATIONS + 1):
+        state, said = step(state, DoorIs(EXIT, Position.SECURED))
+        numbers += [each.generation for each in said if isinstance(each, Arm)]
+    first = numbers[0]
+    assert numbers == [(first + n) % GENERATIONS for n in range(GENERATIONS + 1)]
+    assert len(set(numbers)) == GENERATIONS == 16
 
 
 def test_a_fault_outlasts_the_technician_until_a_reset_after_a_sweep() -> None:
