@@ -28,7 +28,12 @@ CASE = {
     "requirements": [
         {"name": "look_up_record", "outcome": "met"},
         {"name": "verify_face", "outcome": "met", "score": 0.312, "threshold": 0.45},
-        {"name": "check_eligibility", "outcome": "not_met", "reason": "permit_expired"},
+        {
+            "name": "check_eligibility",
+            "outcome": "not_met",
+            "reason": "permit_expired",
+            "rules": [{"rule": "permit", "reason": "permit_expired"}],
+        },
         {"name": "ask_authorities", "outcome": "open"},
     ],
     "facts": {
@@ -125,7 +130,7 @@ class PlayedRow(Row):
         self.lanes, self.alarms = [lane(n) for n in range(1, COUNT + 1)], list[Told]()
         self.answers: dict[tuple[str, str], Came] = {}
         self.given: list[Given] = []
-        self.asked_cases = 0
+        self.cases: list[object] = []
 
     def show(self, *lanes: Told, alarms: Iterable[Told] | None = None) -> None:
         """These instead of those with the same id."""
@@ -148,7 +153,7 @@ class PlayedRow(Row):
         self, lane: str, verb: str, args: Mapping[str, object], expects: Phase | None, name: str, timeout_s: float
     ) -> Came:
         if verb == "case":
-            self.asked_cases += 1
+            self.cases.append(args.get("run"))
             return self.answers.get((lane, verb), Came(200, CASE))
         self.given.append(Given(lane, verb, dict(args), expects, name))
         return self.answers.get((lane, verb), Came(200, {"outcome": "done"}))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from console_bench import PASSWORD
-from console_played import COUNT, HELD, REFERRAL, RUN, Hall, alarm, every_state, hall, lane
+from console_played import CASE, COUNT, HELD, REFERRAL, RUN, Hall, alarm, every_state, hall, lane
 from peers import until
 
 from gatefw.console.row import Came
@@ -368,6 +368,59 @@ def test_who_may_only_look_is_offered_no_order(desk: Desk) -> None:
     desk.choose(2)
     assert desk.page.locator("#orders button:visible, .stop:visible").count() == 0
     assert desk.page.locator("#alarm-list button:visible").count() == 1  # to the lane
+
+
+# ---------------------------------------------------------------- the case
+
+
+def held_case(desk: Desk) -> None:
+    desk.row.show(lane(4, "referred", referral=REFERRAL, case=RUN, orders=HELD))
+    desk.login()
+    desk.choose(4)
+    assert desk.row.cases == []
+    desk.type("v")
+    desk.says(str(CASE["facts"]["document.name"]), "#case")  # type: ignore[index]
+
+
+def test_a_case_is_accessible_in_every_language(desk: Desk) -> None:
+    held_case(desk)
+    for tongue in LANGUAGES:
+        desk.page.select_option("#language", tongue)
+        desk.page.focus("#work")
+        desk.type("4", "Escape", "v")
+        desk.says("CHAN", "#case")
+        desk.picture(f"case-{tongue}")
+        assert desk.violations() == [], tongue
+
+
+def no_trace(desk: Desk) -> bool:
+    return "CHAN" not in str(desk.page.content())
+
+
+def test_a_case_goes_from_the_page_with_the_run_it_is_of(desk: Desk) -> None:
+    held_case(desk)
+    desk.row.show(lane(4, "idle"))
+    until(lambda: no_trace(desk), "that the case is gone")
+    assert desk.row.cases == [RUN]
+
+
+@pytest.mark.parametrize("key", ["Escape", "v", "ArrowRight"])
+def test_a_case_is_closed_by_its_key_and_by_going_on(desk: Desk, key: str) -> None:
+    held_case(desk)
+    desk.type(key)
+    until(lambda: no_trace(desk), "that the case is gone")
+
+
+def test_a_case_goes_when_the_lane_or_the_console_is_silent(desk: Desk) -> None:
+    held_case(desk)
+    desk.row.show(lane(4, "silent", orders=[]))
+    until(lambda: no_trace(desk), "that the case is gone")
+    desk.row.show(lane(4, "referred", referral=REFERRAL, case=RUN, orders=HELD))
+    desk.sees('[data-verb="case"][aria-disabled="false"]')
+    desk.type("v")
+    desk.says("CHAN", "#case")
+    desk.hall.stop()
+    until(lambda: no_trace(desk), "that the case is gone")
 
 
 # ---------------------------------------------------------------- the page and its session

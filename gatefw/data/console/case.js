@@ -1,6 +1,6 @@
 // What an officer needs of the case that is open: asked for when it is opened, gone from the page with the case, when it
 // is closed, when another lane is chosen and when the console hears nothing. It is never kept anywhere.
-import { age, at, first, make, say, sign, write } from "/static/words.js";
+import { age, at, fact, first, make, say, sign } from "/static/words.js";
 
 const PLAIN = ["run", "procedure", "phase", "reason"];
 let shown = null;  // {lane, run} of what is on the page or asked for
@@ -8,7 +8,7 @@ let asking = null;
 
 export const open = () => shown !== null;
 
-/** lane: a row with a case. officer: whose session it is, so that an answer after its end is thrown away. */
+/** lane: a row with a case. An answer that comes after it was closed is thrown away. */
 export async function show(lane) {
   close();
   const mine = shown = { lane: lane.id, run: lane.case };
@@ -16,7 +16,7 @@ export async function show(lane) {
   frame(lane, make("p", {}, say("case.asking")));
   let inside;
   try {
-    const answer = await fetch(`/lanes/${encodeURIComponent(lane.id)}/case`, { cache: "no-store", signal: asking.signal });
+    const answer = await fetch(`/lanes/${encodeURIComponent(lane.id)}/case?run=${lane.case}`, { cache: "no-store", signal: asking.signal });
     inside = answer.ok ? parts(await answer.json()) : [make("p", {}, say(answer.status === 404 ? "case.none" : "case.unreachable"))];
   } catch {
     inside = [make("p", {}, say("case.unreachable"))];
@@ -56,7 +56,6 @@ function parts(told) {
 }
 
 const word = (key, value) => (key === "phase" || key === "reason" ? first(say(`${key}.${value}`)) : String(value));
-const fact = (name) => say(`fact.${name}`);
 
 function table(rows, name) {
   return make("dl", { class: name }, ...rows.flatMap(([key, value]) => [make("dt", {}, key), make("dd", {}, value)]));
@@ -66,7 +65,9 @@ function requirement(need) {
   const outcome = need.outcome ?? "open";
   const line = make("li", { "data-outcome": outcome }, sign(outcome === "met" ? "ready" : outcome === "open" ? "wait" : "high"),
     make("span", {}, `${say(`need.${need.name}`)}: ${say(`case.${outcome}`)}`));
-  if (need.reason) line.append(make("span", {}, first(say(`reason.${need.reason}`))));
+  const why = need.rules?.map((rule) => `${rule.rule}: ${say(`reason.${rule.reason}`)}`)
+    ?? (need.reason ? [first(say(`reason.${need.reason}`))] : []);
+  line.append(...why.map((text) => make("span", {}, text)));
   if (need.score !== undefined) line.append(make("span", {}, say("case.score", need)));
   return line;
 }

@@ -75,7 +75,7 @@ export class Row {
     Object.assign(this, { order, lanes, selected: lanes.some((lane) => lane.id === selected) ? selected : null });
     for (const group of new Set(lanes.map((lane) => lane.group))) {
       const list = make("ul");
-      const stop = make("button", { type: "button", class: "stop" }, make("kbd", {}, "G"), make("span"));
+      const stop = make("button", { type: "button", class: "stop", tabindex: "-1" }, make("span"));  // by key: G, at a lane
       stop.addEventListener("click", () => this.stop(group, stop));
       this.stops.set(group, stop);
       const title = make("h3", {}, group);

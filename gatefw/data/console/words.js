@@ -10,6 +10,9 @@ export function say(key, put = {}) {
   return text.replace(/\{(\w+)\}/g, (all, name) => put[name] ?? all);
 }
 
+/** What a fact of a traveller is called: by its whole name or its last part. */
+export const fact = (name) => say(`fact.${name}` in texts ? `fact.${name}` : `fact.${name.split(".").pop()}`);
+
 export const first = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** How long ago, in the largest units that matter. */
