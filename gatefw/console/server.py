@@ -217,7 +217,8 @@ class Console:
             return _no(404, "no_lane", f"there is no lane {lane[:40]!r}")
         if not may(officer, "case"):
             return _no(403, "not_permitted", f"{officer.name} may not see cases")
-        came = await self.row.order(lane, "case", {}, None, officer.name, ORDER_S)
+        args = {"run": run} if (run := request.query_params.get("run")) else {}
+        came = await self.row.order(lane, "case", args, None, officer.name, ORDER_S)
         return _answer(Came(404, came.told) if came.status == 409 else came)
 
     async def _stop(self, request: Request, officer: Officer) -> Response:
