@@ -72,7 +72,7 @@ class Desk:
 
     def picture(self, name: str) -> None:
         PICTURES.mkdir(exist_ok=True)
-        self.page.screenshot(path=PICTURES / f"technician-{name}.png", full_page=True)
+        (PICTURES / f"technician-{name}.png").write_bytes(self.page.screenshot(full_page=True))
 
 
 @pytest.fixture
