@@ -605,6 +605,26 @@ def test_booting_with_somebody_inside_frees_the_way_out_and_serves_nobody() -> N
     assert step(state, Presented())[0].phase is Phase.RECOVERING
 
 
+def test_a_lock_may_be_late_until_the_lane_is_at_rest_and_then_a_door_that_moves_is_forced() -> None:
+    """Closed before anybody touched the released entry: its contact has said secured all the time."""
+    closed = (Presented(), Invited(), Operated(Verb.CLOSE))
+    late, _ = play(*closed, DoorIs(EXIT, Position.SECURED), DoorIs(ENTRY, Position.CLOSED))
+    assert late.phase is Phase.RECOVERING
+    forced, said = play(*closed, Elapsed(Timer.SCAN, -1), DoorIs(ENTRY, Position.OPEN))
+    assert forced.phase is Phase.FAULT
+    assert Latch(Reason.DOOR_FORCED) in said
+
+
+def test_whoever_is_verified_stands_between_doors_of_which_none_may_be_late() -> None:
+    """The count is told twice while the entry's contact has not moved yet."""
+    entering, _ = play(Presented(), Invited(), OccupancyIs(Occupancy.ONE))
+    assert entering.settling(ENTRY)
+    verifying, _ = step(entering, OccupancyIs(Occupancy.ONE))
+    assert (verifying.phase, verifying.settling(ENTRY)) == (Phase.VERIFYING, False)
+    forced, _ = step(verifying, DoorIs(ENTRY, Position.OPEN))
+    assert forced.phase is Phase.FAULT
+
+
 def test_a_lane_starts_once() -> None:
     """A second start in the middle of a passage neither looks at the inputs anew nor gives the traveller up."""
     passing, _ = play(Presented(), Invited())
