@@ -65,7 +65,7 @@ def test_everything_that_is_said_can_be_asked_for() -> None:
         "new key",
     )
     assert (english.fact("document.given_name"), english.fact("visa")) == ("Given name", "visa")
-    assert english.button("decline") == "No"
+    assert english.button("decline") == "No, this is not me"
 
 
 # ---------------------------------------------------------------- catalogues
@@ -112,6 +112,15 @@ def test_a_new_word_is_found_untranslated_and_an_old_one_goes(tmp_path: Path) ->
 def test_the_catalogues_are_made_from_nothing(tmp_path: Path) -> None:
     catalogue.main(tmp_path)
     assert sorted(path.suffix for path in tmp_path.rglob("gatefw.*")) == [".mo", ".mo", ".po", ".po"]
+
+
+def test_a_language_is_added_by_adding_its_catalogue(tmp_path: Path) -> None:
+    for tag in ("pt", "zh_Hans"):
+        folder = tmp_path / tag / "LC_MESSAGES"
+        folder.mkdir(parents=True)
+        (folder / f"{words.DOMAIN}.mo").write_bytes(b"")
+    (tmp_path / "de" / "LC_MESSAGES").mkdir(parents=True)
+    assert words.spoken(tmp_path) == (ENGLISH, TRADITIONAL, SIMPLIFIED, "pt")
 
 
 # ---------------------------------------------------------------- how travellers are spoken to

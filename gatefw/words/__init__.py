@@ -22,7 +22,19 @@ from gatefw.words import console, officer, shift, technician, traveller
 LOCALE = Path(__file__).parents[1] / "data" / "locale"
 DOMAIN = "gatefw"
 ENGLISH, TRADITIONAL, SIMPLIFIED = "en", "zh_Hant", "zh_Hans"
-LANGUAGES = (ENGLISH, TRADITIONAL, SIMPLIFIED)
+
+
+def spoken(locale: Path, kind: str = "mo") -> tuple[str, ...]:
+    """The languages of a directory of catalogues: ours first, then whatever else somebody put there.
+
+    kind: `mo`, those that can be spoken; `po`, those that somebody translates.
+    """
+    ours = (ENGLISH, TRADITIONAL, SIMPLIFIED)
+    there = sorted(path.parents[1].name for path in locale.glob(f"*/LC_MESSAGES/{DOMAIN}.{kind}"))
+    return (*ours, *(each for each in there if each not in ours))
+
+
+LANGUAGES = spoken(LOCALE)
 _ALSO = {"zh_hk": TRADITIONAL, "zh_tw": TRADITIONAL, "zh_mo": TRADITIONAL,
          "zh": SIMPLIFIED, "zh_cn": SIMPLIFIED, "zh_sg": SIMPLIFIED}  # fmt: skip
 _NO_LOCALE = ("C", "POSIX")

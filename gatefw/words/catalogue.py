@@ -1,5 +1,7 @@
 """Writes the catalogues of translations: `python -m gatefw.words.catalogue` after a change of a word or a .po file.
 
+A language is added by a directory of its name with an empty `LC_MESSAGES/gatefw.po` in it.
+
 Takes into each `gatefw.po` what is said now, empty where nobody translated it yet, drops what is said no longer, and
 compiles `gatefw.mo` beside it. Wants Babel, which the running gate does not.
 """
@@ -12,10 +14,10 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from gatefw.words import DOMAIN, ENGLISH, LANGUAGES, LOCALE, messages
+from gatefw.words import DOMAIN, ENGLISH, LOCALE, messages, spoken
 
 NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)
-TRANSLATED = tuple(each for each in LANGUAGES if each != ENGLISH)
+TRANSLATED = tuple(each for each in spoken(LOCALE, "po") if each != ENGLISH)
 
 
 def folder(language: str, root: Path = LOCALE) -> Path:

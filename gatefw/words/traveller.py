@@ -70,7 +70,7 @@ ALONE: dict[str, str] = {
 
 BUTTONS: dict[str, str] = {
     "confirm": "Yes, this is me",
-    "decline": "No",
+    "decline": "No, this is not me",
 }
 
 FACTS: dict[str, str] = {
