@@ -29,6 +29,8 @@ FACED_S = 1.0
 """A camera that has seen no face for so long may give way to one that has."""
 WAITING = 4
 """So many at once wait for a picture; more are hung up on."""
+BREATH_S = 0.005
+"""Between one who connects and the next: a screen that does nothing else keeps nobody's look waiting."""
 MODE = 0o660  # its group is that of its directory: see systemd/gatefw.tmpfiles
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -90,13 +92,13 @@ class Mirror:
         self._next: Frame | None = None
         self._pace = Pace(float("inf"))
         self._waiting: list[socket.socket] = []
-        self._closing = False
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="mirror", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Hang up, end the thread, remove the socket. May be called twice."""
-        self._closing = True
+        self._closing.set()
         self._rouse()
         self._thread.join()
         self._wake.close()
@@ -141,7 +143,7 @@ class Mirror:
     def _work(self) -> None:
         with self._listener, self._woken:
             try:
-                while not self._closing:
+                while not self._closing.is_set():
                     self._turn()
             except Exception as error:  # noqa: BLE001  a mistake here costs the mirror, not the lane
                 _log.error("mirror: %s; there is none until vision is started again", type(error).__name__)
@@ -167,7 +169,9 @@ class Mirror:
         if place is None:
             self._hang_up()
         elif frame is not None:
-            self._give(encode(_shown(place, frame)))
+            self._give(encode(shown(place, frame)))
+        if self._listener.fileno() in happened:
+            self._closing.wait(BREATH_S)
 
     def _accept(self, place: Place | None) -> None:
         try:
@@ -193,7 +197,7 @@ class Mirror:
             each.close()
 
 
-def _shown(place: Place, frame: Frame) -> Shown:
+def shown(place: Place, frame: Frame) -> Shown:
     """A frame made small and grey; of a camera that gives a grey one as well, that."""
     taken = np.asarray(frame.rgb if frame.luma is None else frame.luma)
     height, width = taken.shape[:2]

@@ -25,6 +25,7 @@ from gatefw.screen.lane import Lane
 from gatefw.screen.mirror import WATCHERS, Mirror, outline
 from gatefw.screen.page import FILES, Post
 from gatefw.screen.picture import Place
+from gatefw.screen.voice import Voice
 from gatefw.web.shell import application
 from gatefw.words import Words
 
@@ -177,7 +178,7 @@ class Page:
     """A screen inside, of a lane that the test speaks for."""
 
     def __init__(self, mirror: Path | None) -> None:
-        self.post = Post(Place.INSIDE, [Words()], Lane(), mirror)
+        self.post = Post(Place.INSIDE, [Words()], Lane(), mirror, Voice(None))
         self.app = application(self.post.routes(""), FILES)
 
     def hears(self, told: Any) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,7 @@ from gatefw.errors import SetupError
 from gatefw.mirror_wire import Place, Shown, decode
 from gatefw.ports import Frame
 from gatefw.vision_feed import Seen
-from gatefw.vision_mirror import FACED_S, WAITING, Choice, Mirror, Pace
+from gatefw.vision_mirror import BREATH_S, FACED_S, WAITING, Choice, Mirror, Pace
 
 
 @pytest.fixture
@@ -95,6 +96,13 @@ def test_a_screen_that_reads_nothing_and_one_that_talks_hold_nobody_up(bench: Be
         talks.sock.send(b"GET / HTTP/1.1\r\n" * 100)
         for level in (90, 91, 92):
             assert set(bench.shown(Screen(bench.path), level).grey) == {level}
+
+
+def test_a_screen_that_connects_again_and_again_is_given_a_turn_now_and_then(bench: Bench) -> None:
+    """Taken over by somebody, it could otherwise keep the whole process busy, and nobody would be looked at."""
+    began_s = time.monotonic()
+    assert [Screen(bench.path).given() for _ in range(40)] == [b""] * 40
+    assert time.monotonic() - began_s >= 39 * BREATH_S
 
 
 def test_no_more_than_a_few_wait_and_who_leaves_makes_room(bench: Bench) -> None:

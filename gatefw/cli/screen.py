@@ -12,8 +12,9 @@ from gatefw.state import runtime_dir, state_dir
 SCREEN = """\
 Serves the traveller's screen to a browser on this machine until it is ended: large pictograms and words in English,
 Traditional and Simplified Chinese, as the lane goes on, and two buttons while a traveller is asked to confirm what was
-read. It opens the daemon's display socket alone and can order nothing. When the daemon is silent for 2 s it says that
-the lane is closed, and goes on by itself.
+read. It opens the daemon's display socket and can order nothing; where the lane file says [screen] mirror = true, also
+that on which vision shows what the camera sees while a traveller is looked at. When the daemon is silent for 2 s it
+says that the lane is closed, and goes on by itself.
 
 example:
   gatefw screen

@@ -9,5 +9,6 @@
     voice     recordings of what signs say
     page      serves all of it to the browser
 
-It opens the display socket alone, on which nothing can be ordered: its only words are confirm and decline.
+It opens the display socket, on which nothing can be ordered: its only words are confirm and decline; and that of
+vision's mirror, to which nothing can be said.
 """
