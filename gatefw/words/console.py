@@ -131,6 +131,7 @@ TEXTS: dict[str, str] = {
     "ask.done": "Close",
     "ask.now": "Now: {state}",
     "ask.changed": "This has changed since: {state}",
+    "ask.stale": "The console hears nothing: no order can be given.",
     "ask.evacuate": "Evacuate {lane}?",
     "ask.evacuate_means": "The emergency doors of this lane open and stay open until it is reset.",
     "ask.evacuate_do": "Evacuate",
