@@ -26,6 +26,10 @@ def saw(page: Any) -> list[str]:
     return list(page.evaluate("window.seen"))
 
 
+def tongues(page: Any) -> list[str]:
+    return [each.get_attribute("lang") for each in page.locator("#words p").all()]
+
+
 def in_order(signs: list[str], seen: list[str]) -> bool:
     rest = iter(seen)
     return all(sign in rest for sign in signs)
@@ -34,24 +38,30 @@ def in_order(signs: list[str], seen: list[str]) -> bool:
 def test_a_touch_lets_one_traveller_through_and_sends_another_to_the_counter(models: Path, photos: Path) -> None:
     """The whole document-free lane. Somebody is found by their face, reads what was found and touches "yes, this is
     me": the door opens, inside they are asked for face and finger, and they pass. Next time they touch "no", and
-    nobody is let in; nobody pressed a button of the gate.
+    nobody is let in; nobody pressed a button of the gate. This lane speaks to them in their own language alone, from
+    when it is known whose run it is until the next one comes.
     """
-    lane = simulated(LANES / "document-free.toml")
+    lane = simulated(LANES / "document-free.toml") + '\n[screen]\nby_nationality = "alone"\n'
     with ExitStack() as held, live_gate(models, photos, lane=lane) as gate:
         by_face_and_finger(gate, photos)
+        [anna] = gate.ask("subjects")["subjects"]
+        gate.ask("change_facts", subject=anna["subject"], facts={"document.nationality": "CHN"})
         kiosk = Kiosk(gate.run, gate.run / "state", held)
         front, inside = kiosk.opened("/front"), kiosk.opened("/inside")
         shows(front, "step")
         shows(inside, "wait")
+        assert tongues(front) == ["en", "zh-Hant", "zh-Hans"]
 
         comes(gate, "anna")
         shows(front, "you")
         assert "1990" in front.locator("#facts").inner_text() and "you" not in saw(inside)
+        assert tongues(front) == ["zh-Hans"] and "这是您的资料吗" in front.locator("#words").inner_text()
         front.screenshot(path=PICTURES / "lane-confirm.png")
         front.click("#confirm")
         assert gate.world.outcome("anna", DEADLINE_S) == "passed"
         until(lambda: at_rest(gate), "the lane to be at rest", DEADLINE_S)
         shows(front, "step")
+        assert tongues(front) == ["en", "zh-Hant", "zh-Hans"]
         assert in_order(["step", "look", "you", "go", "wait", "step"], saw(front)), saw(front)
         assert in_order(["both", "through", "wait"], saw(inside)), saw(inside)
 
