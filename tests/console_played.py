@@ -3,17 +3,17 @@
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 from console_bench import MK, VISITOR, Clock
 from peers import until
 
-from gatefw.console.lanes import TONES
 from gatefw.console.row import Came, Row
 from gatefw.console.server import Console
 from gatefw.console.setting import ConsoleTable, Setting
+from gatefw.console.shown import TONES
 from gatefw.model import Phase
 from gatefw.web.serve import bound
 
@@ -165,14 +165,14 @@ class Hall:
 
     row: PlayedRow
     clock: Clock
+    setting: Setting
     port: int = 0
     _server: uvicorn.Server | None = None
     _thread: threading.Thread | None = None
-    _setting: Setting = field(default_factory=lambda: Setting(ConsoleTable(), None, (), (MK, VISITOR)))
 
     def start(self) -> None:
         """Another console, which knows nobody, at the port of the one before."""
-        app = Console(self._setting, self.row, self.clock).application()
+        app = Console(self.setting, self.row, self.clock).application()
         listener = bound("127.0.0.1", self.port)
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(app, log_config=None, ws="none", lifespan="off", timeout_graceful_shutdown=0)
@@ -190,9 +190,10 @@ class Hall:
 
 
 @contextmanager
-def hall() -> Iterator[Hall]:
+def hall(**table: Any) -> Iterator[Hall]:
+    """`table`: of the console's file, where it is not as usual."""
     row = PlayedRow()
-    made = Hall(row, Clock())
+    made = Hall(row, Clock(), Setting(ConsoleTable(**table), None, (), (MK, VISITOR)))
     try:
         made.start()
         yield made

@@ -121,7 +121,7 @@ def test_a_console_has_lanes_and_officers(tmp_path: Path, lines: str) -> None:
 
 def test_the_command_says_that_a_file_is_in_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["console", str(written(folder)), "--check"]) == 0
-    assert "2 lanes, 2 officers, in order" in capsys.readouterr().out
+    assert "in order; lanes: 2, officers: 2" in capsys.readouterr().out
 
 
 def test_a_password_is_read_and_its_line_printed() -> None:

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     file: Path = arguments.config
     found = setting.read(file)
     if arguments.check:
-        print(f"{file}: {len(found.lanes)} lanes, {len(found.officers)} officers, in order")
+        print(f"{file}: in order; lanes: {len(found.lanes)}, officers: {len(found.officers)}")
         return 0
     table = found.console
     listener = bound(table.host, table.port, f"{file}: console.port", anywhere=found.tls is not None)

@@ -1,7 +1,7 @@
 """The officer's console: a row of lanes in a browser, and orders to them.
 
     setting    its file: lanes with the keys to them, officers, where it listens
-    lanes      what the lanes said in, rows and alarms out; pure
+    lanes      what is known of a lane by what it said; alarms: the urgent part of it; shown: as the page has it; pure
     link       follows the lanes and gives them orders, over the bus, with the console's key
     officers   who may log in: names, hashes of passwords, how long somebody waits who tries
     sessions   who is logged in

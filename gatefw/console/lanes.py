@@ -1,49 +1,37 @@
-"""What an officer sees of a lane: its messages in, a row and alarms out. No clock, no I/O.
+"""What is known of a lane by what it said: messages in, a frozen value out. No clock, no I/O.
 
-Times are monotonic seconds of the console; what is told are ages. A row is what the lane's newest status says, and
-silent once none came for SILENT_S; alarms and referrals are what its events said, in order. Whatever a lane of another
-version says, nothing here raises: what does not fit is unknown.
+Times are monotonic seconds of the console. How a lane is, its newest status says, and it is silent once none came for
+SILENT_S; alarms and referrals are what its events said, in order. Whatever a lane of another version says, nothing here
+raises: what does not fit is unknown.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gatefw.console.alarms import COUNTER, LET_OUT, Alarm, Priority, after, told
+from gatefw.console.alarms import COUNTER, LET_OUT, Alarm, Priority, after
 from gatefw.events import RUN
 from gatefw.model import FactKind, Phase, Reason, Verdict
 
 SILENT_S = 1.5
 """Since its last answer. It is asked each half second, so whoever looks knows within 2 s of its end."""
-REFERRED_S = 600.0
-"""So long a referral stands beside its lane, which serves others meanwhile: for the way to the counter, and there."""
-SILENT, UNKNOWN = "silent", "unknown"
+DEAF_S = 5.0
+"""So long after the lane wrote an event down, one that did not arrive here is missed."""
+SILENT, DEAF, UNKNOWN = "silent", "deaf", "unknown"
 _WORD = re.compile(r"[a-z0-9_.:\-]{1,60}")
 Table = Mapping[str, Any]
 
-TONES: Mapping[str, str] = {
-    Phase.RECOVERING: "calm",
-    Phase.IDLE: "calm",
-    Phase.TOKEN_PRESENTED: "go",
-    Phase.ENTRY_RELEASED: "go",
-    Phase.ENTERING: "go",
-    Phase.VERIFYING: "go",
-    Phase.EXIT_RELEASED: "go",
-    Phase.LEAVING: "go",
-    Phase.REFUSED: "act",
-    Phase.REFERRED: "act",
-    Phase.HOLD: "act",
-    Phase.EVACUATED: "stop",
-    Phase.DEGRADED: "act",
-    Phase.FAULT: "stop",
-    Phase.MAINTENANCE: "off",
-    Phase.EXERCISE: "off",
-    Phase.OUT_OF_SERVICE: "off",
-}
-"""calm: nothing to do; go: somebody passes; act: an officer is wanted; stop: nobody passes until one came; off."""
 TURNED_AWAY = {Phase.REFUSED, Phase.REFERRED, Phase.HOLD}
-TECHNICIANS = {Phase.MAINTENANCE, Phase.EXERCISE}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the console's file calls a lane."""
+
+    id: str
+    name: str
+    group: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +61,7 @@ class Referral:
 class Lane:
     """What is known of one lane. heard_s: when it last answered, None before. phase_s: since when it is in its phase;
     entered: the newest phase that its events told, and when. ended: why the newest passage ended, by its run.
+    newest: the number of the newest event heard; missed: of one that the lane has and that did not come, since when.
     """
 
     heard_s: float | None = None
@@ -83,14 +72,20 @@ class Lane:
     ended: tuple[str, str] = ("", "")
     referral: Referral | None = None
     alarms: tuple[Alarm, ...] = ()
+    newest: int = 0
+    missed: tuple[int, float] | None = None
 
     @property
     def phase(self) -> str:
         said = self.status.get("phase")
-        return said if isinstance(said, str) and said in TONES else UNKNOWN
+        return said if isinstance(said, str) and said in set(Phase) else UNKNOWN
 
     def silent(self, now_s: float) -> bool:
         return self.heard_s is None or now_s - self.heard_s > SILENT_S
+
+    def deaf(self, now_s: float) -> bool:
+        """It answers, and what it publishes does not arrive: its alarms are not known here."""
+        return self.missed is not None and now_s - self.missed[1] > DEAF_S and not self.silent(now_s)
 
 
 def heard(lane: Lane, message: Message, now_s: float) -> Lane:
@@ -103,7 +98,10 @@ def heard(lane: Lane, message: Message, now_s: float) -> Lane:
 
 
 def _with_status(lane: Lane, status: Table, now_s: float) -> Lane:
-    now = replace(lane, status=status, heard_s=now_s)
+    head = status.get("journal_head")
+    head = head if isinstance(head, int) else 0
+    missed = None if head <= lane.newest else lane.missed or (head, now_s)
+    now = replace(lane, status=status, heard_s=now_s, missed=missed)
     phase, at_s = now.entered
     if phase == now.phase:
         return replace(now, phase_s=at_s)
@@ -113,12 +111,13 @@ def _with_status(lane: Lane, status: Table, now_s: float) -> Lane:
 def _with_event(lane: Lane, event: Table, at_s: float) -> Lane:
     epoch = word(event.get("epoch"))
     if epoch != lane.epoch:  # another journal: its numbers are of other events
-        lane = replace(lane, epoch=epoch, referral=None, alarms=())
+        lane = replace(lane, epoch=epoch, referral=None, alarms=(), missed=None)
     kind, data = str(event.get("type")).removeprefix("gatefw.").removesuffix(".v1"), table(event.get("data"))
     run = event.get("run")
     run = str(run) if RUN.fits(run) else ""
     n = number(event.get("sequence"))
-    before, lane = lane, _with_passage(lane, kind, run, data, at_s)
+    missed = None if lane.missed is None or n >= lane.missed[0] else lane.missed
+    before, lane = lane, _with_passage(replace(lane, newest=n, missed=missed), kind, run, data, at_s)
     held = kind == FactKind.PHASE_CHANGED and data.get("phase") == Phase.HOLD
     calls: Alarm | None = None
     if lane.referral is not None and lane.referral is not before.referral:
@@ -146,148 +145,6 @@ def _with_passage(lane: Lane, kind: str, run: str, data: Table, at_s: float) -> 
     return lane
 
 
-# ---------------------------------------------------------------- what is shown
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """What the console's file calls a lane."""
-
-    id: str
-    name: str
-    group: str
-
-
-def row(named: Named, lane: Lane, now_s: float) -> dict[str, object]:
-    """The lane as the page has it. What a silent lane was doing is not told: nobody knows whether it still does."""
-    base = {"id": named.id, "name": named.name, "group": named.group}
-    if lane.silent(now_s):
-        since_s = None if lane.heard_s is None else _ago(now_s, lane.heard_s)
-        return {**base, "phase": SILENT, "tone": "stop", "since_s": since_s, **_NOTHING}
-    referral = referred(lane, now_s)
-    return {
-        **base,
-        "phase": lane.phase,
-        "tone": TONES.get(lane.phase, "stop"),
-        "since_s": _ago(now_s, lane.phase_s),
-        "occupancy": word(lane.status.get("occupancy")),
-        "waiting_since_s": _waiting_s(lane, now_s),
-        "reason": _reason(lane),
-        "referral": referral
-        and {"run": referral.run, "reason": referral.reason, "since_s": _ago(now_s, referral.at_s)},
-        "camera": _camera(lane.status),
-        "devices_lost": list(words(lane.status.get("missing"))),
-        "orders": list(_orders(lane, referral)),
-        "case": _case(lane, referral),
-    }
-
-
-_NOTHING: Mapping[str, object] = {
-    "occupancy": UNKNOWN,
-    "waiting_since_s": None,
-    "reason": None,
-    "referral": None,
-    "camera": UNKNOWN,
-    "devices_lost": (),
-    "orders": (),
-    "case": None,
-}
-
-
-def alarms(named: Named, lane: Lane, now_s: float) -> Iterable[dict[str, object]]:
-    """Those of one lane. That it is silent is one itself, without a number: no event says so."""
-    if lane.silent(now_s):
-        since_s = None if lane.heard_s is None else _ago(now_s, lane.heard_s)
-        yield {
-            "id": f"{named.id}:{SILENT}",
-            "lane": named.id,
-            "number": None,
-            "priority": "high",
-            "reason": SILENT,
-            "since_s": since_s,
-            "by": None,
-            "over": False,
-            "run": None,
-        }
-    for alarm in lane.alarms:
-        if (shown := told(alarm, now_s, REFERRED_S)) is not None:
-            yield {"id": f"{named.id}:{lane.epoch}:{alarm.number}", "lane": named.id, **shown}
-
-
-def referred(lane: Lane, now_s: float) -> Referral | None:
-    """Who was sent to the counter, and was not cleared there yet."""
-    found = lane.referral
-    stays = found is not None and (lane.phase in TURNED_AWAY or now_s - found.at_s < REFERRED_S)
-    return found if stays else None
-
-
-def _ago(now_s: float, then_s: float) -> float:
-    return round(max(0.0, now_s - then_s), 1)
-
-
-def _waiting_s(lane: Lane, now_s: float) -> float | None:
-    """For how long a traveller is at it: since the oldest passage under way began, or since they were turned away."""
-    heard_s = lane.heard_s or 0.0
-    begun = [
-        seconds for each in _tables(lane.status.get("runs")) if (seconds := _seconds(each.get("for_s"))) is not None
-    ]
-    if begun:
-        return round(max(begun) + now_s - heard_s, 1)
-    inside = lane.phase in TURNED_AWAY and lane.status.get("occupancy") != "empty"
-    return _ago(now_s, lane.phase_s) if inside else None
-
-
-def _reason(lane: Lane) -> str | None:
-    """Why it is as it is: what is latched, what is missing, or why the traveller was turned away."""
-    latched, said = lane.status.get("latched"), lane.status.get("reason")
-    if latched or said:
-        return word(latched or said)
-    if lane.phase in TURNED_AWAY and lane.ended[1]:
-        return lane.ended[1]
-    return "device_lost" if lane.phase == Phase.DEGRADED else None
-
-
-def _camera(status: Table) -> str:
-    """`ok`: the lane misses no camera, and says nothing against one."""
-
-    def seen(names: Iterable[str]) -> bool:
-        return any(name == "vision" or name.startswith("camera.") for name in names)
-
-    if seen(words(status.get("missing"))):
-        return "lost"
-    if seen(name for name, reasons in table(status.get("impaired")).items() if reasons):
-        return "degraded"
-    return "ok" if isinstance(status.get("missing"), list) else UNKNOWN
-
-
-def _orders(lane: Lane, referral: Referral | None) -> Iterable[str]:
-    """What an officer may want of it now, most wanted first; the lane itself has the last word."""
-    phase = lane.phase
-    if phase == UNKNOWN:
-        return
-    if phase == Phase.HOLD:
-        yield "let_out"
-    if phase in (Phase.HOLD, Phase.FAULT, Phase.EVACUATED):
-        yield "reset"
-    if referral is not None:
-        yield "clear_by_hand"
-    if phase not in (Phase.HOLD, Phase.FAULT, Phase.EVACUATED, *TECHNICIANS):
-        yield "hold"
-    if phase not in TECHNICIANS:
-        yield "close" if lane.status.get("in_service") is True else "open"
-    if phase != Phase.EVACUATED:
-        yield "evacuate"
-    yield "silent_alarm"
-
-
-def _case(lane: Lane, referral: Referral | None) -> str | None:
-    """The run about which the lane may be asked."""
-    served = [each for each in _tables(lane.status.get("runs")) if RUN.fits(each.get("run"))]
-    if served:
-        return str(served[0]["run"])
-    return referral.run if referral is not None else None
-
-
 # ---------------------------------------------------------------- as far as it is believed
 
 
@@ -307,12 +164,3 @@ def table(value: object) -> Table:
 def number(value: object) -> int:
     """Of an event, 0 where there is none."""
     return int(value) if isinstance(value, str) and value.isdecimal() and len(value) <= 20 else 0
-
-
-def _tables(value: object) -> Iterable[Table]:
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
-
-
-def _seconds(value: object) -> float:
-    counts = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
-    return float(value) if counts and isinstance(value, int | float) else 0.0

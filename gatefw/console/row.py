@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatefw.console.alarms import RANK, Priority
-from gatefw.console.lanes import EventCame, Lane, Message, Named, alarms, heard, row
+from gatefw.console.lanes import EventCame, Lane, Message, Named, heard
 from gatefw.console.link import Link
 from gatefw.console.setting import Followed
 from gatefw.console.shift import Ledger
+from gatefw.console.shown import alarms, row
 from gatefw.control import Rejection
 from gatefw.errors import BadReply, DeviceLost, Refusal
 from gatefw.model import Phase

@@ -16,6 +16,7 @@ from gatefw.console.officers import Officer
 from gatefw.console.row import Row
 from gatefw.console.shift import KEPT, QUARTER_S, by_hour, moment, told
 from gatefw.web.shell import page
+from gatefw.words import ENGLISH, Words, known
 
 LONGEST = timedelta(seconds=KEPT * QUARTER_S)
 Answer = Callable[[Request, Officer], Awaitable[Response]]
@@ -41,7 +42,8 @@ def routes(row: Row, asking: Callable[[Answer], Callable[[Request], Awaitable[Re
         offset = _minutes(request.query_params.get("offset", "0"))
         hours = await asyncio.to_thread(by_hour, [ledger for _, ledger in row.ledgers], *span)
         names = [(at + timedelta(minutes=offset)).strftime("%H:%M") for at, _ in hours]
-        drawn = stats_chart.svg("", names, [counts for _, counts in hours])
+        called = Words(known(request.query_params.get("lang", "")) or ENGLISH).texts("shift")
+        drawn = stats_chart.svg("", names, [counts for _, counts in hours], called)
         return Response(drawn, media_type="image/svg+xml")
 
     return [
