@@ -313,7 +313,8 @@ def test_at_boot_nothing_is_sensed_and_nothing_wanted_and_a_door_that_is_not_the
         Shape.ONE_DOOR: (SECURED, UNKNOWN),
         Shape.NO_DOOR: (SECURED, SECURED),
     }
-    assert State()[2:5] == (0, UNKNOWN, UNKNOWN)
+    assert State()[2:6] == (0, UNKNOWN, UNKNOWN, Occupancy.UNKNOWN)
+    assert not any(State()[6:])
 
 
 @pytest.mark.parametrize("door", DoorId)
