@@ -2,114 +2,51 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import pytest
-from console_bench import PASSWORD
+from console_desk import IN_A_BROWSER, Desk, chromium, playwright
 from console_played import CASE, COUNT, HELD, REFERRAL, RUN, Hall, alarm, every_state, hall, lane
 from peers import until
 
 from gatefw.console.row import Came
 from gatefw.model import Phase
 
-playwright = pytest.importorskip("playwright.sync_api", reason="pip install gatefw[browser]")
-pytest.importorskip("axe_playwright_python", reason="pip install gatefw[browser]")
-CHROMIUM = Path("/usr/bin/chromium")
-AXE = resources.files("axe_playwright_python") / "axe.min.js"
-PICTURES = Path(__file__).parents[1] / ".screenshots"
 LANGUAGES = ("en", "zh_HK", "zh_CN")
-WIDE, MIDDLE, SMALL = (1920, 1080), (1280, 720), (1024, 768)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium here: apt install chromium"),
-]
-WAIT_MS = 30_000
-COUNT_TONES = "const start = OscillatorNode.prototype.start; window.tones = []; OscillatorNode.prototype.start ="
-COUNT_TONES += " function (at) { window.tones.push(this.frequency.value); return start.call(this, at); };"
+MIDDLE, SMALL = (1280, 720), (1024, 768)
+pytestmark = IN_A_BROWSER
 
 
-class Desk:
-    """An officer before a browser. `wait` is longer than anything takes on a busy machine."""
+class PlayedDesk(Desk):
+    """At a hall whose lanes a test plays."""
 
-    def __init__(self, hall: Hall, browser: Any, size: tuple[int, int] = WIDE) -> None:
+    def __init__(self, hall: Hall, browser: Any) -> None:
         self.hall, self.row = hall, hall.row
-        self.page = browser.new_page(viewport={"width": size[0], "height": size[1]})
-        self.broken: list[str] = []
-        self.page.on("pageerror", lambda error: self.broken.append(str(error)))
-        self.page.set_default_timeout(WAIT_MS)
-        self.page.add_init_script(COUNT_TONES)
-        self.open()
-
-    def open(self) -> None:
-        self.page.goto(f"http://127.0.0.1:{self.hall.port}/")
-
-    def login(self, name: str = "mk") -> None:
-        self.sees("#login")
-        self.page.fill("#name", name)
-        self.page.fill("#password", PASSWORD)
-        self.page.keyboard.press("Enter")
-        self.sees(".card")
-
-    def sees(self, what: str) -> None:
-        self.page.wait_for_selector(f"{what}:visible", timeout=WAIT_MS)
-
-    def sees_no(self, what: str) -> None:
-        self.page.wait_for_selector(what, state="hidden", timeout=WAIT_MS)
-
-    def says(self, text: str, where: str = "#said") -> None:
-        self.page.wait_for_function(
-            "([where, text]) => document.querySelector(where).textContent.includes(text)", arg=[where, text]
-        )
-
-    def says_exactly(self, text: str, where: str) -> None:
-        self.page.wait_for_function(
-            "([where, text]) => document.querySelector(where)?.textContent === text", arg=[where, text]
-        )
-
-    def type(self, *keys: str) -> None:
-        for key in keys:
-            self.page.keyboard.press(key)
-
-    def choose(self, n: int) -> None:
-        self.type(*str(n))
-        self.says_exactly(f"Lane {n}", '.card[aria-current="true"] .name')
-
-    def focused(self) -> str:
-        return str(self.page.evaluate("document.activeElement.textContent"))
+        super().__init__(hall.port, browser)
 
     def ordered(self) -> Any:
         return until(lambda: self.row.given, "the order")[-1]
-
-    def picture(self, name: str) -> None:
-        PICTURES.mkdir(exist_ok=True)
-        (PICTURES / f"console-{name}.png").write_bytes(self.page.screenshot())  # with a path, it would leave a thread
-
-    def violations(self) -> list[Any]:
-        found: dict[str, Any] = self.page.evaluate(AXE.read_text() + "; axe.run()")
-        return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
-        made = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        made = chromium(driver)
         yield made
         made.close()
 
 
 @pytest.fixture
-def desk(browser: Any) -> Iterator[Desk]:
+def desk(browser: Any) -> Iterator[PlayedDesk]:
     with ExitStack() as held:
-        made = Desk(held.enter_context(hall()), browser)
+        made = PlayedDesk(held.enter_context(hall()), browser)
         held.callback(made.page.close)
         yield made
         assert made.broken == []
 
 
 @pytest.fixture
-def seated(desk: Desk) -> Desk:
+def seated(desk: PlayedDesk) -> PlayedDesk:
     """With every state that a lane has in the row."""
     lanes, alarms = every_state()
     desk.row.show(*lanes, alarms=alarms)
@@ -120,7 +57,7 @@ def seated(desk: Desk) -> Desk:
 # ---------------------------------------------------------------- at a glance
 
 
-def test_every_page_is_accessible_in_every_language(desk: Desk) -> None:
+def test_every_page_is_accessible_in_every_language(desk: PlayedDesk) -> None:
     lanes, alarms = every_state()
     desk.row.show(*lanes, alarms=alarms)
     desk.sees("#login")
@@ -146,7 +83,7 @@ def test_every_page_is_accessible_in_every_language(desk: Desk) -> None:
             desk.sees_no("dialog")
 
 
-def test_each_state_is_a_sign_and_words_besides_a_colour(seated: Desk) -> None:
+def test_each_state_is_a_sign_and_words_besides_a_colour(seated: PlayedDesk) -> None:
     told = {each["id"]: each for each in seated.row.lanes}
     shown = seated.page.eval_on_selector_all(
         ".card", "all => all.map(one => [one.dataset.phase, one.querySelector('.middle use').getAttribute('href'),"
@@ -157,7 +94,7 @@ def test_each_state_is_a_sign_and_words_besides_a_colour(seated: Desk) -> None:
     assert {phase for phase, *_ in shown} == {*Phase, "silent"}
 
 
-def test_thirty_lanes_fit_a_large_screen_and_a_small_one_scrolls_down_only(seated: Desk) -> None:
+def test_thirty_lanes_fit_a_large_screen_and_a_small_one_scrolls_down_only(seated: PlayedDesk) -> None:
     tall = "id => { const it = document.getElementById(id); return it.scrollHeight <= it.clientHeight; }"
     wide = "document.documentElement.scrollWidth <= innerWidth"
     assert seated.page.locator(".card").count() == COUNT
@@ -171,14 +108,14 @@ def test_thirty_lanes_fit_a_large_screen_and_a_small_one_scrolls_down_only(seate
         seated.picture(f"row-{width}")
 
 
-def test_everything_that_is_touched_is_large_enough_for_a_finger(seated: Desk) -> None:
+def test_everything_that_is_touched_is_large_enough_for_a_finger(seated: PlayedDesk) -> None:
     seated.choose(4)
     for each in seated.page.locator("button:visible, select:visible").all():
         box = each.bounding_box()
         assert box and box["width"] >= 44 and box["height"] >= 44, each.inner_text()
 
 
-def test_a_lane_stands_where_it_stood_whatever_happens(seated: Desk) -> None:
+def test_a_lane_stands_where_it_stood_whatever_happens(seated: PlayedDesk) -> None:
     order = [each["name"] for each in seated.row.lanes]
     names = "all => all.map(one => one.textContent)"
     places = "all => all.map(one => [one.getBoundingClientRect().x, one.getBoundingClientRect().y])"
@@ -192,13 +129,13 @@ def test_a_lane_stands_where_it_stood_whatever_happens(seated: Desk) -> None:
 # ---------------------------------------------------------------- alarms
 
 
-def test_alarms_stand_by_priority_and_of_one_priority_the_newest_first(seated: Desk) -> None:
+def test_alarms_stand_by_priority_and_of_one_priority_the_newest_first(seated: PlayedDesk) -> None:
     lanes = "all => all.map(one => one.querySelector('.go').textContent)"
     listed = seated.page.eval_on_selector_all("#alarm-list li", lanes)
     assert listed == [f"Lane {n}" for n in (22, 12, 17, 4, 18, 27, 3)]  # 3 was acknowledged by somebody
 
 
-def test_an_alarm_is_acknowledged_at_its_lane_and_sounds_until_then(desk: Desk) -> None:
+def test_an_alarm_is_acknowledged_at_its_lane_and_sounds_until_then(desk: PlayedDesk) -> None:
     """Silence, a referral: two tones again and again; the fire of another lane rings over it."""
     desk.login()
     assert desk.page.evaluate("window.tones") == []
@@ -216,7 +153,7 @@ def test_an_alarm_is_acknowledged_at_its_lane_and_sounds_until_then(desk: Desk) 
     desk.says("acknowledged: mk", "#alarm-list")
 
 
-def test_that_a_lane_is_silent_is_acknowledged_here_as_the_lane_cannot_note_it(desk: Desk) -> None:
+def test_that_a_lane_is_silent_is_acknowledged_here_as_the_lane_cannot_note_it(desk: PlayedDesk) -> None:
     desk.row.show(lane(12, "silent", orders=[]), alarms=[alarm(12, None, "high", "silent")])
     desk.login()
     desk.page.click("#alarm-list li >> text=Acknowledge")
@@ -224,7 +161,7 @@ def test_that_a_lane_is_silent_is_acknowledged_here_as_the_lane_cannot_note_it(d
     assert desk.row.given == []
 
 
-def test_a_browser_that_plays_nothing_says_so_until_it_is_allowed(desk: Desk) -> None:
+def test_a_browser_that_plays_nothing_says_so_until_it_is_allowed(desk: PlayedDesk) -> None:
     desk.login()
     desk.open()
     desk.sees(".card")
@@ -236,7 +173,7 @@ def test_a_browser_that_plays_nothing_says_so_until_it_is_allowed(desk: Desk) ->
     desk.sees('#sound[data-sounds="emergency"]')
 
 
-def test_a_silent_alarm_is_not_to_be_seen_or_heard_where_it_was_given(desk: Desk) -> None:
+def test_a_silent_alarm_is_not_to_be_seen_or_heard_where_it_was_given(desk: PlayedDesk) -> None:
     """Whoever stands beside the officer must not learn of it; another console shows it, without a sound."""
     desk.login()
     desk.choose(5)
@@ -260,7 +197,7 @@ def test_a_silent_alarm_is_not_to_be_seen_or_heard_where_it_was_given(desk: Desk
     [("h", "hold", "idle", None), ("o", "let_out", "hold", Phase.HOLD), ("x", "close", "idle", Phase.IDLE)],
 )
 def test_an_order_is_one_key_at_the_lane_that_is_chosen(
-    desk: Desk, key: str, verb: str, phase: str, expects: Phase | None
+    desk: PlayedDesk, key: str, verb: str, phase: str, expects: Phase | None
 ) -> None:
     desk.row.show(lane(17, phase, orders=["hold", "let_out", "close"]))
     desk.login()
@@ -271,7 +208,7 @@ def test_an_order_is_one_key_at_the_lane_that_is_chosen(
     desk.says("Lane 17: done")
 
 
-def test_a_letter_orders_nothing_before_a_lane_is_chosen_or_where_it_is_not_possible(desk: Desk) -> None:
+def test_a_letter_orders_nothing_before_a_lane_is_chosen_or_where_it_is_not_possible(desk: PlayedDesk) -> None:
     desk.login()
     desk.type("h")
     desk.choose(3)
@@ -283,7 +220,7 @@ def test_a_letter_orders_nothing_before_a_lane_is_chosen_or_where_it_is_not_poss
     assert [each.verb for each in until(lambda: desk.row.given, "the order")] == ["close"]
 
 
-def test_arrows_go_through_the_row_as_it_stands(desk: Desk) -> None:
+def test_arrows_go_through_the_row_as_it_stands(desk: PlayedDesk) -> None:
     desk.login()
     desk.choose(1)
     desk.type("ArrowRight", "ArrowRight", "ArrowLeft")
@@ -295,7 +232,7 @@ def test_arrows_go_through_the_row_as_it_stands(desk: Desk) -> None:
     assert "Lane 30" in desk.focused()
 
 
-def test_an_evacuation_wants_a_reason_and_then_enter(desk: Desk) -> None:
+def test_an_evacuation_wants_a_reason_and_then_enter(desk: PlayedDesk) -> None:
     desk.login()
     desk.choose(8)
     desk.type("e", "Enter", "Enter")
@@ -310,7 +247,7 @@ def test_an_evacuation_wants_a_reason_and_then_enter(desk: Desk) -> None:
     assert "Lane 8" in desk.focused()
 
 
-def test_escape_takes_back_what_was_begun_and_the_focus_is_where_it_was(desk: Desk) -> None:
+def test_escape_takes_back_what_was_begun_and_the_focus_is_where_it_was(desk: PlayedDesk) -> None:
     desk.login()
     desk.choose(8)
     for key in ("e", "g"):
@@ -320,7 +257,7 @@ def test_escape_takes_back_what_was_begun_and_the_focus_is_where_it_was(desk: De
     assert desk.row.given == []
 
 
-def test_a_traveller_is_cleared_by_hand_with_the_run_that_was_referred(desk: Desk) -> None:
+def test_a_traveller_is_cleared_by_hand_with_the_run_that_was_referred(desk: PlayedDesk) -> None:
     desk.row.show(lane(4, "referred", referral=REFERRAL, case=RUN, orders=HELD))
     desk.login()
     desk.choose(4)
@@ -329,7 +266,7 @@ def test_a_traveller_is_cleared_by_hand_with_the_run_that_was_referred(desk: Des
     assert (given.verb, given.args) == ("clear_by_hand", {"run": RUN, "why": "document_seen"})
 
 
-def test_a_group_is_stopped_and_the_lane_that_did_not_answer_is_named(desk: Desk) -> None:
+def test_a_group_is_stopped_and_the_lane_that_did_not_answer_is_named(desk: PlayedDesk) -> None:
     told = {"outcome": "unknown", "error": "no_answer", "message": "the lane did not answer"}
     desk.row.answers["lane-13", "hold"] = Came(504, told)
     desk.login()
@@ -351,7 +288,7 @@ def test_a_group_is_stopped_and_the_lane_that_did_not_answer_is_named(desk: Desk
         (Came(403, {"error": "not_permitted", "message": "no"}), "may not order"),
     ],
 )
-def test_an_order_that_was_not_done_says_why(desk: Desk, came: Came, said: str) -> None:
+def test_an_order_that_was_not_done_says_why(desk: PlayedDesk, came: Came, said: str) -> None:
     desk.row.answers["lane-2", "hold"] = came
     desk.login()
     desk.choose(2)
@@ -359,7 +296,7 @@ def test_an_order_that_was_not_done_says_why(desk: Desk, came: Came, said: str) 
     desk.says(said)
 
 
-def test_who_may_only_look_is_offered_no_order(desk: Desk) -> None:
+def test_who_may_only_look_is_offered_no_order(desk: PlayedDesk) -> None:
     desk.row.show(alarms=[alarm(22, 71, "emergency", "fire")])
     desk.login("visitor")
     desk.page.select_option("#language", "en")
@@ -373,7 +310,7 @@ def test_who_may_only_look_is_offered_no_order(desk: Desk) -> None:
 # ---------------------------------------------------------------- the case
 
 
-def held_case(desk: Desk) -> None:
+def held_case(desk: PlayedDesk) -> None:
     desk.row.show(lane(4, "referred", referral=REFERRAL, case=RUN, orders=HELD))
     desk.login()
     desk.choose(4)
@@ -382,7 +319,7 @@ def held_case(desk: Desk) -> None:
     desk.says(str(CASE["facts"]["document.name"]), "#case")  # type: ignore[index]
 
 
-def test_a_case_is_accessible_in_every_language(desk: Desk) -> None:
+def test_a_case_is_accessible_in_every_language(desk: PlayedDesk) -> None:
     held_case(desk)
     for tongue in LANGUAGES:
         desk.page.select_option("#language", tongue)
@@ -393,11 +330,11 @@ def test_a_case_is_accessible_in_every_language(desk: Desk) -> None:
         assert desk.violations() == [], tongue
 
 
-def no_trace(desk: Desk) -> bool:
+def no_trace(desk: PlayedDesk) -> bool:
     return "CHAN" not in str(desk.page.content())
 
 
-def test_a_case_goes_from_the_page_with_the_run_it_is_of(desk: Desk) -> None:
+def test_a_case_goes_from_the_page_with_the_run_it_is_of(desk: PlayedDesk) -> None:
     held_case(desk)
     desk.row.show(lane(4, "idle"))
     until(lambda: no_trace(desk), "that the case is gone")
@@ -405,13 +342,13 @@ def test_a_case_goes_from_the_page_with_the_run_it_is_of(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("key", ["Escape", "v", "ArrowRight"])
-def test_a_case_is_closed_by_its_key_and_by_going_on(desk: Desk, key: str) -> None:
+def test_a_case_is_closed_by_its_key_and_by_going_on(desk: PlayedDesk, key: str) -> None:
     held_case(desk)
     desk.type(key)
     until(lambda: no_trace(desk), "that the case is gone")
 
 
-def test_a_case_goes_when_the_lane_or_the_console_is_silent(desk: Desk) -> None:
+def test_a_case_goes_when_the_lane_or_the_console_is_silent(desk: PlayedDesk) -> None:
     held_case(desk)
     desk.row.show(lane(4, "silent", orders=[]))
     until(lambda: no_trace(desk), "that the case is gone")
@@ -426,7 +363,7 @@ def test_a_case_goes_when_the_lane_or_the_console_is_silent(desk: Desk) -> None:
 # ---------------------------------------------------------------- the page and its session
 
 
-def test_a_console_that_hears_nothing_says_so_at_every_lane_and_orders_nothing(desk: Desk) -> None:
+def test_a_console_that_hears_nothing_says_so_at_every_lane_and_orders_nothing(desk: PlayedDesk) -> None:
     """The console is restarted: it knows nobody then, and the page asks who is there."""
     desk.login()
     desk.choose(5)
@@ -435,6 +372,7 @@ def test_a_console_that_hears_nothing_says_so_at_every_lane_and_orders_nothing(d
     desk.sees("#stale")
     assert desk.page.locator('.card[data-phase="silent"]').count() == COUNT
     desk.picture("stale")
+    desk.says("hears nothing", "dialog")
     desk.type("Enter")
     desk.sees("dialog")
     desk.type("Escape", "h", "x")
@@ -445,7 +383,7 @@ def test_a_console_that_hears_nothing_says_so_at_every_lane_and_orders_nothing(d
     desk.sees_no("#stale")
 
 
-def test_a_session_that_is_over_takes_everything_with_it(desk: Desk) -> None:
+def test_a_session_that_is_over_takes_everything_with_it(desk: PlayedDesk) -> None:
     desk.row.show(
         lane(4, "referred", referral=REFERRAL, case=RUN, orders=HELD), alarms=[alarm(4, 44, "high", "called")]
     )
@@ -461,7 +399,7 @@ def test_a_session_that_is_over_takes_everything_with_it(desk: Desk) -> None:
     desk.picture("ended")
 
 
-def test_signing_out_ends_the_session_at_the_server_too(desk: Desk) -> None:
+def test_signing_out_ends_the_session_at_the_server_too(desk: PlayedDesk) -> None:
     desk.login()
     desk.page.click("#logout")
     desk.sees("#login")
@@ -470,7 +408,7 @@ def test_signing_out_ends_the_session_at_the_server_too(desk: Desk) -> None:
     assert desk.page.locator(".card").count() == 0
 
 
-def test_a_wrong_password_is_told_and_guessing_is_slowed_down(desk: Desk) -> None:
+def test_a_wrong_password_is_told_and_guessing_is_slowed_down(desk: PlayedDesk) -> None:
     desk.sees("#login")
     for said in ("do not fit", "do not fit", "do not fit", "Please wait"):
         desk.page.fill("#name", "mk")
@@ -481,13 +419,42 @@ def test_a_wrong_password_is_told_and_guessing_is_slowed_down(desk: Desk) -> Non
     desk.picture("refused")
 
 
-def test_nothing_is_kept_in_the_browser(seated: Desk) -> None:
+def test_nothing_is_kept_in_the_browser(seated: PlayedDesk) -> None:
     kept = seated.page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
     assert kept == [0, 0, ""]
 
 
-def test_who_wants_no_motion_sees_none(seated: Desk) -> None:
-    moves = "document.getAnimations().length"
-    assert seated.page.evaluate(moves) > 0
+def test_what_calls_an_officer_moves_for_a_moment_and_not_for_who_wants_no_motion(seated: PlayedDesk) -> None:
+    seated.row.show(lane(1, "hold"))
+    seated.page.wait_for_function("() => document.getAnimations().length > 0")
+    seated.page.wait_for_function("() => document.getAnimations().length === 0")
     seated.page.emulate_media(reduced_motion="reduce")
-    assert seated.page.evaluate(moves) == 0
+    seated.row.show(lane(2, "hold"))
+    seated.sees('.card[data-phase=hold]:has(kbd:text-is("2"))')
+    assert seated.page.evaluate("document.getAnimations().length") == 0
+
+
+def test_the_language_that_was_chosen_before_signing_in_stays(desk: PlayedDesk) -> None:
+    desk.sees("#login")
+    desk.page.select_option("#language", "zh_CN")
+    desk.says("登录", "#enter")
+    desk.login()
+    desk.says_exactly("就绪", ".card .state")
+
+
+def test_a_session_that_is_about_to_end_is_told_heard_and_kept_by_a_touch(browser: Any) -> None:
+    """With a minute left of it: a session here lasts no longer."""
+    with hall(idle_min=1.0) as short:
+        desk = PlayedDesk(short, browser)
+        try:
+            desk.login()
+            desk.sees("#ending")
+            desk.sees('#sound[data-sounds="low"]')
+            short.clock.now_s += 50.0
+            desk.page.click("#go-on")
+            desk.sees(".card")
+            short.clock.now_s += 50.0
+            desk.row.show(lane(3, "hold"))
+            desk.sees('.card[data-phase="hold"]')
+        finally:
+            desk.page.close()

@@ -70,8 +70,9 @@ function byNumber(event, choices) {
 export function refresh() {
   if (!asked) return;
   const state = asked.state();
-  write(asked.now, say(state === asked.was ? "ask.now" : "ask.changed", { state }));
-  asked.now.classList.toggle("wrong", state !== asked.was);
+  const how = asked.stale() ? "ask.stale" : state === asked.was ? "ask.now" : "ask.changed";
+  write(asked.now, say(how, { state }));
+  asked.now.classList.toggle("wrong", how !== "ask.now");
   const chosen = at("ask").querySelector("input:checked");
   asked.go.setAttribute("aria-disabled", String(!chosen || asked.stale()));
 }

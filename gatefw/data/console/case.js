@@ -2,7 +2,7 @@
 // is closed, when another lane is chosen and when the console hears nothing. It is never kept anywhere.
 import { age, at, fact, first, make, say, sign } from "/static/words.js";
 
-const PLAIN = ["run", "procedure", "phase", "reason"];
+const PLAIN = ["reason", "phase", "procedure", "run"];
 let shown = null;  // {lane, run} of what is on the page or asked for
 let asking = null;
 
@@ -44,6 +44,7 @@ function frame(lane, ...inside) {
   at("case").replaceChildren(make("h3", { id: "case-title", tabindex: "-1" }, say("case.title", { lane: lane.name })),
     ...inside, make("p", { class: "hint" }, say("case.private")), shut);
   at("case").hidden = false;
+  at("case").scrollIntoView({ block: "nearest" });
 }
 
 function parts(told) {
@@ -51,8 +52,8 @@ function parts(told) {
   if (typeof told.since_s === "number") rows.push([say("case.since"), age(told.since_s)]);
   const facts = Object.entries(told.facts ?? {}).map(([name, value]) => [fact(name), String(value)]);
   const needs = (told.requirements ?? []).map(requirement);
-  return [table(facts, "facts"), table(rows, ""),
-    ...(needs.length ? [make("h4", {}, say("case.requirements")), make("ul", { class: "needs" }, ...needs)] : [])];
+  const list = needs.length ? [make("h4", {}, say("case.requirements")), make("ul", { class: "needs" }, ...needs)] : [];
+  return [table(facts, "facts"), ...list, table(rows, "rows")];
 }
 
 const word = (key, value) => (key === "phase" || key === "reason" ? first(say(`${key}.${value}`)) : String(value));

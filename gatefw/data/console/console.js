@@ -21,6 +21,7 @@ let came = 0;  // when `told` came
 let stream = null;
 let touched = 0;  // when the server last heard of a touch
 let language = known(navigator.language);
+let picked = false;  // by hand: then the officer's own does not take its place
 
 const sound = new Sound(() => hear());
 const row = new Row(() => { folder.close(); draw(); }, (group) => orders.stop(group));
@@ -73,7 +74,7 @@ function possible(lane) {
 
 function hear() {
   if (!session) return;
-  const loudest = silence() === null ? alarms.loudest : "high";
+  const loudest = silence() === null ? alarms.loudest || (at("ending").hidden ? "" : "low") : "high";
   sound.sound(loudest);
   at("sound").dataset.sounds = sound.blocked ? "" : loudest;
   at("sound").classList.toggle("blocked", sound.blocked);
@@ -95,10 +96,10 @@ async function begin() {
   if (!answer.ok) { over(false); return; }
   session = await answer.json();
   touched = heard = came = now();
-  if (session.language) await speak(known(session.language));
+  if (session.language && !picked) await speak(known(session.language));
   at("login").hidden = true;
   at("login").reset();
-  for (const id of ["console", "logout", "sound"]) at(id).hidden = false;
+  for (const id of ["console", "logout", "shift", "sound"]) at(id).hidden = false;
   follow();
   draw();
   at("work").focus();
@@ -117,7 +118,7 @@ function over(ended) {
   panel.clear();
   sound.sound("");
   for (const id of ["panel-title", "said", "typed", "who", "stale", "login-said"]) write(at(id), "");
-  for (const id of ["console", "logout", "sound", "ending"]) at(id).hidden = true;
+  for (const id of ["console", "logout", "shift", "sound", "ending"]) at(id).hidden = true;
   document.body.classList.remove("stale");
   at("ended").hidden = !ended;
   at("login").hidden = false;
@@ -222,7 +223,7 @@ at("login").addEventListener("submit", enter);
 at("sound").addEventListener("click", () => { sound.unblock(); if (session) at("work").focus(); });
 at("go-on").addEventListener("click", () => { touched = -TOUCH_S; touch(); draw(); at("work").focus(); });
 at("logout").addEventListener("click", () => { post("/logout", {}, 5000); over(false); });
-at("language").addEventListener("change", () => speak(at("language").value));
+at("language").addEventListener("change", () => { picked = true; speak(at("language").value); });
 setInterval(draw, 250);
 
 async function start() {
