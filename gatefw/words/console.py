@@ -98,6 +98,7 @@ TEXTS: dict[str, str] = {
     "state.unknown": "State not known",
     "phase.unknown": "The lane is in a state that this console does not know",
     "reason.silent": "the lane does not answer",
+    "reason.deaf": "its alarms do not reach this console",
     "reason.silent_alarm": "silent alarm: an officer is threatened",
     "reason.unknown": "for a reason that this console does not know",
     "alarm.title": "Alarms",
