@@ -17,7 +17,7 @@ STATES: dict[Phase, str] = {
     Phase.EXIT_RELEASED: "Exit open",
     Phase.LEAVING: "Leaving",
     Phase.REFUSED: "Refused, let out",
-    Phase.REFERRED: "Referred to counter",
+    Phase.REFERRED: "To the counter",
     Phase.HOLD: "Held: go there",
     Phase.EVACUATED: "Evacuated",
     Phase.DEGRADED: "Closed: no device",
