@@ -1,6 +1,6 @@
 """Counts as a picture: bars of passed, refused and referred, as one SVG without scripts or fonts of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -11,8 +11,11 @@ STEPS = 4
 LABELS_MAX = 16
 
 
-def svg(title: str, names: Sequence[str], lines: Sequence[dict[str, Any]]) -> str:
-    """A bar for each line, called by its name."""
+def svg(
+    title: str, names: Sequence[str], lines: Sequence[Mapping[str, Any]], called: Mapping[str, str] | None = None
+) -> str:
+    """A bar for each line, called by its name. called: what the colours mean, where that is not to be in English."""
+    called = called or {what: what for what in COLOURS}
     wide, high = WIDTH_PX - LEFT_PX - RIGHT_PX, HEIGHT_PX - TOP_PX - BOTTOM_PX
     top = _round_up(max((sum(int(line[what]) for what in COLOURS) for line in lines), default=0))
     parts = [
@@ -21,12 +24,12 @@ def svg(title: str, names: Sequence[str], lines: Sequence[dict[str, Any]]) -> st
         f'<rect width="{WIDTH_PX}" height="{HEIGHT_PX}" fill="#fff"/>',
         f'<text x="{LEFT_PX}" y="24" font-size="14">{escape(title)}</text>',
         *_axis(top, wide, high),
-        *_legend(),
+        *_legend(called),
     ]
     step = wide / max(len(lines), 1)
     for number, (name, line) in enumerate(zip(names, lines, strict=True)):
         x = LEFT_PX + number * step
-        parts += _bar(line, x + step * 0.15, step * 0.7, high, top)
+        parts += _bar(line, called, x + step * 0.15, step * 0.7, high, top)
         if number % -(-len(lines) // LABELS_MAX) == 0:
             at = f'x="{x + step / 2:.1f}" y="{TOP_PX + high + 16}"'
             turned = f'transform="rotate(35 {x + step / 2:.1f} {TOP_PX + high + 16})"'
@@ -43,23 +46,27 @@ def _axis(top: int, wide: float, high: float) -> list[str]:
     return parts
 
 
-def _legend() -> list[str]:
+def _legend(called: Mapping[str, str]) -> list[str]:
     parts = []
     for number, (what, colour) in enumerate(COLOURS.items()):
         x = LEFT_PX + number * 90
         parts.append(f'<rect x="{x}" y="38" width="12" height="12" fill="{colour}"/>')
-        parts.append(f'<text x="{x + 17}" y="48">{what}</text>')
+        parts.append(f'<text x="{x + 17}" y="48">{escape(called[what])}</text>')
     return parts
 
 
-def _bar(line: dict[str, Any], x: float, width: float, high: float, top: int) -> list[str]:
+def _bar(
+    line: Mapping[str, Any], called: Mapping[str, str], x: float, width: float, high: float, top: int
+) -> list[str]:
     parts, y = [], float(TOP_PX + high)
     for what, colour in COLOURS.items():
         tall = high * int(line[what]) / top
         y -= tall
         if tall:
             at = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{tall:.1f}"'
-            parts.append(f'<rect {at} fill="{colour}"><title>{what}: {int(line[what]):,}</title></rect>')
+            parts.append(
+                f'<rect {at} fill="{colour}"><title>{escape(called[what])}: {int(line[what]):,}</title></rect>'
+            )
     return parts
 
 

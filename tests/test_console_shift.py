@@ -198,7 +198,8 @@ def test_the_report_is_what_the_lanes_published_to_this_console(
     assert [each["name"] for each in said["lanes"]] == ["Lane 1", "Lane 2"]
     chart = browser.get(f"/shift/chart?{span}&offset=480")
     assert (chart.status, chart.headers["content-type"]) == (200, "image/svg+xml")
-    assert b"passed: 2" in chart.body and b"style=" not in chart.body
+    assert b"Passed: 2" in chart.body and b"style=" not in chart.body
+    assert "已通過: 2" in browser.get(f"/shift/chart?{span}&lang=zh_HK").body.decode()
 
 
 def test_without_a_session_or_the_right_to_read_there_is_no_report(

@@ -129,9 +129,10 @@ def test_an_officer_reads_what_came_of_their_shift_and_prints_it(desk: Desk) -> 
 def test_the_report_is_read_in_each_language(desk: Desk) -> None:
     desk.login()
     desk.goes("/shift")
-    for tongue, title in (("zh_HK", "更次報告"), ("zh_CN", "班次报告")):
+    for tongue, title, order in (("zh_HK", "更次報告", "確認"), ("zh_CN", "班次报告", "确认")):
         desk.page.select_option("#language", tongue)
         playwright.expect(desk.page.locator("h1")).to_have_text(title, timeout=WAIT_MS)
+        playwright.expect(desk.page.locator("#orders tbody")).to_contain_text(order, timeout=WAIT_MS)
         desk.drawn()
         desk.picture(tongue)
         assert desk.violations() == []

@@ -219,6 +219,7 @@ function escape() {
 document.addEventListener("keydown", (event) => { touch(); pressed(event); });
 document.addEventListener("pointerdown", touch);
 addEventListener("pagehide", () => folder.close());
+document.addEventListener("visibilitychange", () => { if (document.hidden) folder.close(); draw(); });
 at("login").addEventListener("submit", enter);
 at("sound").addEventListener("click", () => { sound.unblock(); if (session) at("work").focus(); });
 at("go-on").addEventListener("click", () => { touched = -TOUCH_S; touch(); draw(); at("work").focus(); });

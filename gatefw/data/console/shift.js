@@ -9,6 +9,8 @@ const local = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60000).to
 const clock = (iso) => new Date(iso).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 const seconds = (value) => (value === null ? "-" : value.toFixed(1));
 const words = (kind, code) => first(say(`${kind}.${code}`));
+// What a button of the lanes' page orders is called as there; of other orders the lane's own word is told.
+const order = (verb) => (say(`order.${verb}`) === verb.replaceAll("_", " ") ? words("verb", verb) : say(`order.${verb}`));
 
 function table(id, heads, rows, numbers) {
   const cell = (tag, text, n) => make(tag, { ...(numbers.includes(n) ? { class: "n" } : {}), ...(tag === "th" ? { scope: n ? "col" : "row" } : {}) }, String(text));
@@ -41,10 +43,10 @@ function draw(told) {
   table("reasons", ["shift.passages", "shift.reason", "shift.times"], reasons, [2]);
   const alarms = Object.entries(told.total.alarms).map(([reason, count]) => ({ cells: [words("reason", reason), count] }));
   table("alarms", ["shift.reason", "shift.times"], alarms, [1]);
-  const orders = told.orders.map((each) => ({ cells: [each.by, words("verb", each.verb), each.done, each.refused] }));
+  const orders = told.orders.map((each) => ({ cells: [each.by, order(each.verb), each.done, each.refused] }));
   table("orders", ["shift.by", "shift.order", "shift.done", "shift.not_done"], orders, [2, 3]);
   const offset = -new Date(told.from).getTimezoneOffset();
-  at("chart").src = `/shift/chart?${new URLSearchParams({ from: told.from, to: told.to, offset })}`;
+  at("chart").src = `/shift/chart?${new URLSearchParams({ from: told.from, to: told.to, offset, lang: at("language").value })}`;
   at("chart").alt = `${say("shift.hours")}: ${OUTCOMES.slice(0, 3).map((each) => `${say(`shift.${each}`)} ${told.total[each]}`).join(", ")}`;
 }
 
