@@ -26,9 +26,10 @@ from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.runtime import Delegate, Maker, Picture, Runtime
 from gatefw.biometrics.template import Template
 from gatefw.errors import DeviceLost, ModelError, SetupError
+from gatefw.mirror_wire import Place
 from gatefw.model import FaceCompared, Failed, Reason, SubjectId
 from gatefw.vision_client import VisionClient
-from gatefw.vision_feed import Eyes, Feeds
+from gatefw.vision_feed import Eyes, Feeds, Seen
 from gatefw.vision_server import Server
 from gatefw.vision_settings import CameraPlace, VisionSettings
 from gatefw.vision_wire import LISTED, verify_reply
@@ -171,6 +172,48 @@ def test_a_newer_verification_ends_an_older_one(lane: Lane, anna: str) -> None:
     newer = lane.client.ask("verify", subject=anna, deadline_s=3.0)
     assert lane.last_word(older)["failed"]["kind"] == "cancelled"
     assert verify_reply(lane.last_word(newer)) == Failed(Reason.NO_FACE)
+
+
+class Glasses:
+    """Writes down what a mirror is told; of frames that follow each other one."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def begin(self, place: Place, _now_s: float) -> None:
+        self.told.append(f"begin {place.name}")
+
+    def offer(self, _seen: Seen) -> None:
+        if self.told[-1] != "frames":
+            self.told.append("frames")
+
+    def faced(self, _seen: Seen) -> None:
+        """Whose face it is says nobody."""
+
+    def end(self) -> None:
+        self.told.append("end")
+
+
+def test_a_mirror_has_frames_from_the_beginning_of_a_question_to_its_end_however_that_comes(
+    chain: Chain, settings: VisionSettings, photos: Path
+) -> None:
+    """One is answered, one takes the place of another, one is cancelled; then the supervisor goes away."""
+    glass = Glasses()
+    with closing(Lane(chain, settings, glass=glass)) as lane:
+        lane.call("enrol", subject="anna", photos=[str(photos / "obama.jpg")], expires_at=FOREVER)
+        assert glass.told == []
+        assert lane.verify("anna", deadline_s=1.0) == Failed(Reason.NO_FACE)
+        begun, whole = ["begin ONLY", "frames"], ["begin ONLY", "frames", "end"]
+        assert glass.told == whole
+        for before in (whole, whole * 2):
+            number = lane.client.ask("verify", subject="anna", deadline_s=60.0)
+            until(lambda before=before: glass.told == [*before, *begun], "frames of a question of its own")
+        lane.call("cancel", of=number)
+        assert glass.told == whole * 3
+        lane.client.ask("verify", subject="anna", deadline_s=60.0)
+        until(lambda: glass.told == [*whole * 3, *begun], "frames")
+        lane.client.close()
+        until(lambda: glass.told == whole * 4, "the end")
 
 
 def test_enrolling_and_listing_go_on_beside_a_verification(lane: Lane, anna: str, photos: Path) -> None:

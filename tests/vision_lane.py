@@ -18,6 +18,7 @@ from gatefw.model import Reply
 from gatefw.ports import Frame
 from gatefw.vision_client import VisionClient
 from gatefw.vision_feed import Eyes, Feeds
+from gatefw.vision_look import NO_GLASS, Glass
 from gatefw.vision_server import Server
 from gatefw.vision_settings import VisionSettings
 from gatefw.vision_wire import UNDECIDED, code_found, identify_reply, verify_reply
@@ -66,7 +67,14 @@ class Lane:
     identify: the camera that finds people, "front" (which then looks for no codes), "inside" for the same as verifies.
     """
 
-    def __init__(self, chain: Chain, settings: VisionSettings, identify: str = "", judge: Judge | None = None) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        settings: VisionSettings,
+        identify: str = "",
+        judge: Judge | None = None,
+        glass: Glass = NO_GLASS,
+    ) -> None:
         self.log: list[dict[str, Any]] = []
         self.scene, self.low, self.front = Scene(), Scene(), Scene()
         faces = {"camera.inside": self.scene.open, "camera.low": self.low.open}
@@ -82,7 +90,9 @@ class Lane:
                 closing(Feeds(before if identify == "front" else {})) as front,
             ):
                 eyes = Eyes(inside, codes, {"front": front, "inside": inside}.get(identify))
-                self.vision = Vision(settings, chain, gallery, eyes, server, wall_s=lambda: self.wall_s, judge=judge)
+                self.vision = Vision(
+                    settings, chain, gallery, eyes, server, wall_s=lambda: self.wall_s, judge=judge, glass=glass
+                )
                 gallery_ready.set()
                 self.vision.run()
 
