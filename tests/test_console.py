@@ -20,7 +20,7 @@ from web_bench import Asked
 from gatefw.console.officers import ADDRESS_WAIT_S, FREE, hashed
 from gatefw.console.row import Row
 from gatefw.console.server import Console
-from gatefw.control import Rejected, Rejection
+from gatefw.control import Done, Rejected, Rejection
 from gatefw.errors import ConfigError
 from gatefw.model import FactKind, Phase
 from gatefw.web.shell import HEADERS
@@ -223,14 +223,15 @@ def phases(made: Console) -> list[str]:
 
 
 def streamed(made: Console, browser: Browser, count: int, then: Any = lambda: None) -> list[str]:
-    """The first `count` messages of the stream; `then` is called after each."""
+    """The first `count` messages of the stream; `then` is called after each that tells how the lanes are."""
 
     async def read() -> list[str]:
         scope = {"type": "http", "headers": [(b"cookie", browser.cookie.encode())]}
         lines: list[str] = []
         async for line in made._stream(Request(scope)):
             lines.append(line)
-            then()
+            if len(lines) > 1:
+                then()
             if len(lines) == count:
                 break
         return lines
@@ -370,3 +371,16 @@ def test_a_console_that_begins_knows_the_alarms_of_before(tmp_path: Path) -> Non
     lane.close()
     with console(tmp_path, 1) as (made, _):
         until(lambda: [each["reason"] for each in made.row.now()["alarms"] if each["number"]], "its alarm")
+
+
+def test_a_case_is_asked_for_by_its_run_and_passed_on_as_it_is(hall: tuple[Console, Browser, list[PlayedLane]]) -> None:
+    made, browser, lanes = hall
+    lanes[0].answers["case"] = Done({"run": RUN, "facts": {"name": "SPECIMEN, A"}})
+    answer = browser.get(f"/lanes/lane-1/case?run={RUN}")
+    assert (answer.status, told(answer)["facts"]) == (200, {"name": "SPECIMEN, A"})
+    assert answer.headers["cache-control"] == "no-store"
+    assert [(order.args, order.by) for order in lanes[0].given] == [({"run": RUN}, "bus-console/mk")]
+    assert "SPECIMEN" not in json.dumps(made.row.now()), "and nothing of it is kept"
+    lanes[0].answers["case"] = refused("no case is open")
+    assert browser.get("/lanes/lane-1/case").status == 404
+    assert browser.get("/lanes/lane-9/case").status == 404

@@ -266,6 +266,7 @@ def test_who_was_turned_away_and_is_held_inside_is_an_urgent_alarm_until_they_ar
         came("lane.phase_changed", 5, RUN, phase="hold", previous="verifying"),
     )
     assert rung(lane) == [("face_mismatch", "high")]
+    assert shown(after({**IDLE, "phase": "hold", "occupancy": "one"}, lane=lane))["case"] == RUN
     lane = after(came("alarm.acknowledged", 6, RUN, event=5, by="bus-console/mk"), lane=lane)
     assert rung(lane) == [("face_mismatch", "high")]
     assert rung(after(came("lane.phase_changed", 7, phase="refused", previous="hold"), lane=lane)) == []

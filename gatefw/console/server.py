@@ -27,7 +27,7 @@ from gatefw.console.officers import Officer, Officers, Throttle
 from gatefw.console.row import ORDER_S, STOP_S, Came, Row
 from gatefw.console.sessions import Session, Sessions
 from gatefw.console.setting import Reader, Setting
-from gatefw.control import ACKNOWLEDGE, VERBS
+from gatefw.control import ACKNOWLEDGE, CASE, VERBS
 from gatefw.errors import BadReply, GateError
 from gatefw.model import Phase
 from gatefw.web.board import RETRY_MS
@@ -215,10 +215,10 @@ class Console:
         lane = request.path_params["lane"]
         if lane not in self.row:
             return _no(404, "no_lane", f"there is no lane {lane[:40]!r}")
-        if not may(officer, "case"):
+        if not may(officer, CASE):
             return _no(403, "not_permitted", f"{officer.name} may not see cases")
         args = {"run": run} if (run := request.query_params.get("run")) else {}
-        came = await self.row.order(lane, "case", args, None, officer.name, ORDER_S)
+        came = await self.row.order(lane, CASE, args, None, officer.name, ORDER_S)
         return _answer(Came(404, came.told) if came.status == 409 else came)
 
     async def _stop(self, request: Request, officer: Officer) -> Response:

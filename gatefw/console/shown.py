@@ -7,7 +7,7 @@ from gatefw.console.lanes import DEAF, SILENT, TURNED_AWAY, UNKNOWN, Lane, Named
 from gatefw.events import RUN
 from gatefw.model import Phase
 
-REFERRED_S = 600.0
+REFERRED_S = 900.0
 """So long a referral stands beside its lane, which serves others meanwhile: for the way to the counter, and there."""
 TONES: Mapping[str, str] = {
     Phase.RECOVERING: "calm",
@@ -160,11 +160,13 @@ def _orders(lane: Lane, referral: Referral | None) -> Iterable[str]:
 
 
 def _case(lane: Lane, referral: Referral | None) -> str | None:
-    """The run about which the lane may be asked."""
+    """The run about which the lane may be asked: of whom it serves, who is at the counter, or who is held."""
     served = [each for each in _tables(lane.status.get("runs")) if RUN.fits(each.get("run"))]
     if served:
         return str(served[0]["run"])
-    return referral.run if referral is not None else None
+    if referral is not None:
+        return referral.run
+    return lane.ended[0] or None if lane.phase in TURNED_AWAY else None
 
 
 def _tables(value: object) -> Iterable[Table]:
