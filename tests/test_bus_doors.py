@@ -17,11 +17,11 @@ from peers import until
 from zmq.utils.monitor import recv_monitor_message
 
 from gatefw.bus import REPLAY_ROWS
-from gatefw.bus_client import follow, order
+from gatefw.bus_client import Orders, follow, order
 from gatefw.bus_keys import ClientKey, Endpoints, Keyholders, Permission, new_pair
 from gatefw.bus_socket import CONNECTIONS, HEARD, HIGH_WATER, TOPIC_BYTES, BusSockets
 from gatefw.control import Done
-from gatefw.errors import Refusal
+from gatefw.errors import DeviceLost, Refusal
 
 ASK = [b"", bytes(8)]
 GREETING_BYTES = 64
@@ -421,3 +421,29 @@ def test_systemds_own_relay_carries_the_bus(gate: BusBench) -> None:
             assert next(events)["sequence"].endswith("1")
             gate.commit(1)
             assert next(events)["sequence"].endswith("2")
+
+
+def test_a_way_for_orders_that_is_kept_open_goes_on_when_the_gate_is_back(tmp_path: Path) -> None:
+    """A console asks for the status twice a second, and the daemon is restarted."""
+
+    def answered(gate: BusBench, orders: Orders) -> list[str]:
+        def answer() -> None:
+            for _ in range(3):
+                order, reply = gate.orders.get(timeout=DEADLINE_S)
+                reply(Done({"by": order.by}))
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        told = [str(orders.give("status", name=name)["by"]) for name in ("mk", "xy", "")]
+        answering.join()
+        return told
+
+    with closing(BusBench(tmp_path)) as gate:
+        key = gate.key
+        orders = Orders(key)
+        assert answered(gate, orders) == ["bus-local/mk", "bus-local/xy", "bus-local"]
+    with closing(orders):
+        with pytest.raises(DeviceLost, match="nonce got no answer"):
+            orders.give("status", timeout_s=0.1)
+        with closing(BusBench(tmp_path)) as gate:
+            assert answered(gate, orders) == ["bus-local/mk", "bus-local/xy", "bus-local"]

@@ -97,6 +97,21 @@ def test_an_order_with_its_nonce_is_handed_on_with_who_gave_it_and_answered_with
     assert desk.recorded == [], "the lane itself writes down what it was ordered"
 
 
+def test_where_several_people_order_with_one_key_the_order_says_who(desk: Desk) -> None:
+    assert desk.order(OFFICE, "close", name="mk")["ok"]
+    assert desk.handled[0].by == "bus-office/mk"
+    assert desk.order(VIEWER, "close", name="xy")["error"] == "not_permitted", "whoever says so, the key is judged"
+    assert desk.written == [("close", Reason.NOT_PERMITTED)]
+    assert dict(desk.recorded[0].fields)["by"] == "bus-viewer/xy"
+
+
+@pytest.mark.parametrize("name", ["", "Max Kim", "m/k", "a12345", "x" * 31, 7])
+def test_a_name_that_is_no_short_code_orders_nothing(desk: Desk, name: object) -> None:
+    """A whole name, or the number of a document, would stand in the journal."""
+    assert desk.order(OFFICE, "close", name=name)["error"] == "malformed"
+    assert desk.handled == []
+
+
 def test_the_same_order_again_is_a_replay_and_so_it_is_after_a_restart(desk: Desk) -> None:
     """Somebody kept the bytes of an order that was done."""
     message = {"id": 2, "verb": "close", "nonce": desk.nonce(OFFICE), "expects": "idle"}
