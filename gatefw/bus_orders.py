@@ -58,7 +58,7 @@ beam, stays on the machine; a report that the lane signs comes from who stood at
 READ = frozenset((NONCE, "status", "devices", "cameras"))
 URGENT = frozenset(("hold", "evacuate", SILENT_ALARM))
 """What must not be refused because of something else: the lane moved on a moment before, or this key is busy."""
-OPERATE = URGENT | {"open", "close", "reset", "let_out", CLEAR, ACKNOWLEDGE, CASE}
+OPERATE = URGENT | {"open", "close", "reset", "let_out", "let_out_entry", "let_out_exit", CLEAR, ACKNOWLEDGE, CASE}
 
 
 def needed(verb: str) -> Permission | None:

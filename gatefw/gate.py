@@ -260,7 +260,7 @@ class Gate:
             self._lane(Operated(order.verb))
             if order.verb is Verb.MAINTAIN_EXTEND and self.state.phase is Phase.MAINTENANCE:
                 self._obey(Arm(Timer.MAINTENANCE, self.state.generation))
-        self._effects.append(Tell(order.ticket, not refusal, refusal or f"lane is {self.state.phase.value}"))
+        self._effects.append(Tell(order.ticket, not refusal, refusal or orders.done(order, self.state)))
 
     # ------------------------------------------------------------ the lane and its commands
 

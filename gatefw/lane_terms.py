@@ -196,6 +196,8 @@ def _is_another(was: State, now: State, _event: LaneEvent) -> bool:
 FORCED = Guard("secured door moved unbidden", _is_forced)
 UNCONFIRMED = Guard("contacts contradict", _is_unconfirmed)
 PERHAPS_ANOTHER = Guard("perhaps another", _is_another)
+BY_ENTRY = Guard("entry is a way out of a refusal", lambda _w, n, _e: ENTRY in n.policy.refusal)
+BY_EXIT = Guard("exit is a way out of a refusal", lambda _w, n, _e: EXIT in n.policy.refusal)
 LETS_OUT = Guard("entry is a way out", lambda _w, n, _e: n.wants_entry is Purpose.WAY_OUT)
 TAKEN_BACK = Guard("exit not wanted any more", lambda _w, n, _e: n.wants_exit is None)
 
@@ -267,7 +269,15 @@ def admit(state: State, _event: LaneEvent) -> tuple[LaneCommand, ...]:
 
 
 def let_out_refused(state: State, _event: LaneEvent) -> tuple[LaneCommand, ...]:
+    """By the doors of the plan; or by the one of them that lets somebody out already, as an officer chose."""
+    wants = {door: state.wants(door) for door in DoorId if state.wants(door) is not None}
+    if wants in [{door: Purpose.WAY_OUT} for door in state.policy.refusal]:
+        return ()
     return _wanted(state, dict.fromkeys(state.policy.refusal, Purpose.WAY_OUT))
+
+
+def let_out_by(door: DoorId) -> Action:
+    return lambda state, _event: _wanted(state, {door: Purpose.WAY_OUT})
 
 
 def let_out_called(state: State, _event: LaneEvent) -> tuple[LaneCommand, ...]:

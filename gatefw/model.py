@@ -731,6 +731,8 @@ class Verb(StrEnum):
     CLOSE = "close"
     RESET = "reset"
     LET_OUT = "let_out"
+    LET_OUT_ENTRY = "let_out_entry"
+    LET_OUT_EXIT = "let_out_exit"
     HOLD = "hold"
     EVACUATE = "evacuate"
     MAINTAIN = "maintain"

@@ -5,7 +5,7 @@ loop has made; what is about records goes to the clerk. Nothing here waits.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gatefw import __version__
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
@@ -14,6 +14,7 @@ from gatefw.gate import Gate
 from gatefw.gate_terms import GateInput, Ordered, Tell
 from gatefw.maintenance_order import asked
 from gatefw.model import Verb
+from gatefw.orders import LET_OUT_BY, ways_out
 
 VERBS = {verb.value: verb for verb in Verb}
 Reply = Callable[[Answer], None]
@@ -21,7 +22,7 @@ WAITING_MAX = 256
 
 
 class OrderDesk:
-    """`stop` ends the daemon; `elsewhere` takes the orders that are not the lane's; `why_not` refuses some of them all."""
+    """`stop` ends the daemon; `elsewhere` takes the orders that are not the lane's; `why_not` refuses some of all."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class OrderDesk:
             self._stop()
             reply(Done({"stopping": True}))
         elif order.verb in VERBS:
-            verb = VERBS[order.verb]
+            verb = _meant(VERBS[order.verb], order.args)
             stay = asked(verb, order.args, order.by)
             with self._taking:
                 self._tickets += 1
@@ -69,6 +70,17 @@ class OrderDesk:
             reply(done if told.accepted else Rejected(Rejection.REFUSED, told.detail))
 
 
+def _meant(verb: Verb, args: Mapping[str, object]) -> Verb:
+    """To let out by one of the doors is an order of its own. Raises Refusal."""
+    door = args.get("door")
+    if verb is not Verb.LET_OUT or door is None:
+        return verb
+    by = {each.value: order for order, each in LET_OUT_BY.items()}
+    if not isinstance(door, str) or door not in by:
+        raise Refusal(f"{verb.value}: door: one of {', '.join(by)} is wanted")
+    return by[door]
+
+
 def lane_status(gate: Gate) -> dict[str, object]:
     """What anybody may know of a lane now: no traveller, no token."""
     state, sensed, senses = gate.state, gate.sensed, gate.senses
@@ -80,6 +92,7 @@ def lane_status(gate: Gate) -> dict[str, object]:
         "beams": {door.value: sensed.beam(door).value for door in state.policy.doors},
         "released": {door.value: str(gate.leases.held(door) or "") for door in state.policy.doors},
         "occupancy": sensed.occupancy.value,
+        "ways_out": [door.value for door in ways_out(state)],
         "inputs": {name: getattr(sensed, name).value for name in ("fire", "evacuate", "stop")},
         "maintenance": gate.maintenance.told(gate.now_s),
         "missing": sorted(senses.missing),

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from gatefw.gate_terms import Ordered
 from gatefw.lane import find
 from gatefw.lane_terms import State
-from gatefw.model import Input, Operated, Sensed, Signal, Verb
+from gatefw.model import DoorId, Input, Operated, Purpose, Sensed, Signal, Verb
 
 BY = "key-switch"
 """Who ordered it, in the journal: the key has no name, so whoever holds it answers for it."""
+LET_OUT_BY = {Verb.LET_OUT_ENTRY: DoorId.ENTRY, Verb.LET_OUT_EXIT: DoorId.EXIT}
 BUTTONS = {
     Input.OFFICER_OPEN: Verb.OPEN,
     Input.OFFICER_CLOSE: Verb.CLOSE,
@@ -50,8 +51,24 @@ def why_not(order: Ordered, state: State, sensed: Sensed, now_s: float) -> str:
     _, row = find(state, Operated(order.verb))
     if row is not None or order.verb in (Verb.OPEN, Verb.CLOSE):
         return ""
+    door = LET_OUT_BY.get(order.verb)
+    if door is not None and door not in ways_out(state):
+        ways = " and ".join(ways_out(state)) or "no door"
+        return f"{order.verb.value}: this lane lets who was refused out by {ways} (way_out.refusal), not {door.value}"
     return (
         f"{order.verb.value} is not possible now: {found}, occupancy {sensed.occupancy.value}, "
         f"entry_door {sensed.entry.value}, exit_door {sensed.exit.value}, "
         f"fire {sensed.fire.value}, officer_evacuate {sensed.evacuate.value}, stop {sensed.stop.value}"
     )
+
+
+def ways_out(state: State) -> list[DoorId]:
+    """The doors by which this lane lets out whom it refused, as its file says; an officer chooses among them."""
+    return [door for door in state.policy.refusal if door in state.policy.doors]
+
+
+def done(order: Ordered, state: State) -> str:
+    """What came of an order that was carried out: of one that lets out, by which door."""
+    doors = [door.value for door in DoorId if state.wants(door) is Purpose.WAY_OUT]
+    by = f", out by {' or '.join(doors)}" if order.verb in (Verb.LET_OUT, *LET_OUT_BY) else ""
+    return f"lane is {state.phase.value}{by}"

@@ -29,7 +29,8 @@ DEVICE = "upgrade"
 """Its name among what ails the lane, in events and status."""
 HARMLESS = frozenset(
     (
-        *(verb.value for verb in (Verb.CLOSE, Verb.RESET, Verb.LET_OUT, Verb.HOLD, Verb.EVACUATE, Verb.MAINTAIN_END)),
+        *(verb.value for verb in (Verb.CLOSE, Verb.RESET, Verb.HOLD, Verb.EVACUATE, Verb.MAINTAIN_END)),
+        *(verb.value for verb in (Verb.LET_OUT, Verb.LET_OUT_ENTRY, Verb.LET_OUT_EXIT)),
         *("stop", RELOAD, SILENT_ALARM, ACKNOWLEDGE, CASE, "journal_acknowledge", "commission_sign"),
     )
 )

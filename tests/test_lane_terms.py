@@ -115,6 +115,12 @@ def test_the_site_says_whether_a_refusal_holds() -> None:
     assert holds(lane_terms.ALL, State())
 
 
+@pytest.mark.parametrize(("guard", "door"), [(lane_terms.BY_ENTRY, ENTRY), (lane_terms.BY_EXIT, EXIT)])
+def test_the_site_says_by_which_doors_whoever_was_refused_is_let_out(guard: Guard, door: DoorId) -> None:
+    ways = ((), (ENTRY,), (EXIT,), (ENTRY, EXIT))
+    assert [refusal for refusal in ways if holds(guard, State(Policy(refusal=refusal)))] == [(door,), (ENTRY, EXIT)]
+
+
 @pytest.mark.parametrize("occupancy", Occupancy)
 def test_nobody_can_be_shut_in_where_it_is_empty_or_nothing_encloses_them(occupancy: Occupancy) -> None:
     assert holds(lane_terms.VACANT, State(occupancy=occupancy)) is (occupancy is Occupancy.EMPTY)
@@ -250,7 +256,19 @@ def test_an_action_on_doors_says_what_changes_and_secures_before_it_releases(nam
         state = State(WAYS, occupancy=Occupancy.ONE, wants_entry=entry, wants_exit=exit_)
         secured = [Secure(door) for door in DoorId if door not in wanted and before[door] is not None]
         told = {door: purpose for door, purpose in wanted.items() if before[door] is not purpose}
+        if name == "let_out_refused" and {entry, exit_} == {OUT, None}:
+            secured, told = [], {}  # see below
         assert commanded(getattr(lane_terms, name), state) == (*secured, *(Release(*each) for each in told.items()))
+
+
+@pytest.mark.parametrize("door", DoorId)
+def test_whoever_is_let_out_by_a_door_of_the_plan_is_let_out_by_it_and_no_other(door: DoorId) -> None:
+    other = State(WAYS)._replace(**{f"wants_{door.other.removesuffix('_door')}": OUT})
+    assert commanded(lane_terms.let_out_by(door), other) == (Secure(door.other), Release(door, OUT))
+    chosen = State(WAYS)._replace(**{f"wants_{door.removesuffix('_door')}": OUT})
+    assert commanded(lane_terms.let_out_refused, chosen) == ()
+    elsewhere = chosen._replace(policy=Policy(refusal=(door.other,)))
+    assert commanded(lane_terms.let_out_refused, elsewhere) == (Secure(door), Release(door.other, OUT))
 
 
 @pytest.mark.parametrize("name", WANTED)

@@ -240,7 +240,7 @@ def test_somebody_inside_when_it_ends_is_let_out_and_that_is_all_that_moves() ->
 
 # ------------------------------------------------------------ by hand: then alone
 
-OFFICERS = {Verb.LET_OUT}
+OFFICERS = {Verb.LET_OUT, Verb.LET_OUT_ENTRY}
 """What an officer orders for somebody who is inside; not by hand, and to the way out alone."""
 PLAN = {(ENTRY, Purpose.EMERGENCY), (EXIT, Purpose.EMERGENCY)}
 

@@ -1,6 +1,9 @@
 """Operators' orders between the control socket's thread and the loop."""
 
+import pytest
+
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
+from gatefw.errors import Refusal
 from gatefw.gate_terms import GateInput, Ordered, Tell
 from gatefw.model import Phase, Verb
 from gatefw.order_desk import OrderDesk
@@ -17,8 +20,8 @@ class Bench:
     def _stop(self) -> None:
         self.stops += 1
 
-    def order(self, verb: str, expects: Phase | None = None) -> Order:
-        order = Order(verb, {}, "uid-1000", expects, 99.0)
+    def order(self, verb: str, expects: Phase | None = None, **args: object) -> Order:
+        order = Order(verb, args, "uid-1000", expects, 99.0)
         self.desk.take(order, self.answers.append)
         return order
 
@@ -55,3 +58,18 @@ def test_what_is_not_the_lanes_goes_elsewhere() -> None:
     bench = Bench()
     order = bench.order("subjects")
     assert (bench.elsewhere, bench.queued, bench.answers) == ([order], [], [])
+
+
+@pytest.mark.parametrize(("door", "verb"), [("entry_door", Verb.LET_OUT_ENTRY), ("exit_door", Verb.LET_OUT_EXIT)])
+def test_to_let_out_by_a_door_is_an_order_of_its_own(door: str, verb: Verb) -> None:
+    bench = Bench()
+    bench.order("let_out", Phase.HOLD, door=door)
+    assert bench.queued == [Ordered(1, verb, "uid-1000", Phase.HOLD, 99.0)]
+
+
+@pytest.mark.parametrize("door", ["side_door", "", 1, ["exit_door"]])
+def test_a_door_that_is_none_lets_nobody_out(door: object) -> None:
+    bench = Bench()
+    with pytest.raises(Refusal, match="entry_door, exit_door"):
+        bench.order("let_out", door=door)
+    assert bench.queued == []

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatefw.gate_terms import LaneSensed, Ordered, Tell, Tick, TokenRead
-from gatefw.model import FactKind, Input, Occupancy, Phase, Position, Purpose, Reason, Signal, Token, Verb
+from gatefw.lane_terms import Policy
+from gatefw.model import FactKind, Input, Occupancy, Phase, Position, Purpose, Reason, Signal, Timer, Token, Verb
 from gatefw.orders import BUTTONS, Buttons
 
 KEY = Input.OFFICER_KEY
@@ -149,6 +150,58 @@ def test_what_is_ordered_twice_is_not_refused_and_sets_no_time_anew() -> None:
         generation = bench.gate.state.generation
         assert ordered(bench, verb).accepted
         assert (bench.gate.state.phase, bench.gate.state.generation) == (phase, generation)
+
+
+# ---------------------------------------------------------------- let out, and by which door
+
+EITHER = Policy(refusal=(ENTRY, EXIT))
+
+
+def held(policy: Policy) -> Bench:
+    bench = Bench(policy=policy).inside()
+    ordered(bench, Verb.HOLD)
+    return bench
+
+
+def test_where_a_lane_has_two_ways_out_an_officer_chooses() -> None:
+    """Backwards or to the side: whoever is not to meet the queue again leaves by the other door."""
+    for verb, door in ((Verb.LET_OUT_ENTRY, ENTRY), (Verb.LET_OUT_EXIT, EXIT)):
+        bench = held(EITHER)
+        assert ordered(bench, verb).detail == f"lane is refused, out by {door.value}"
+        assert bench.gate.state.wants(door.other) is None
+        bench.later(1.0)
+        assert (bench.gate.leases.held(door), bench.gate.leases.held(door.other)) == (Purpose.WAY_OUT, None)
+
+
+def test_the_door_that_was_chosen_stays_so_when_they_take_their_time() -> None:
+    bench = held(EITHER)
+    ordered(bench, Verb.LET_OUT_EXIT)
+    bench.later(1.0).over(Timer.LET_OUT).later(1.0)
+    assert bench.gate.state.phase is Phase.REFUSED
+    assert bench.gate.leases.held(EXIT) is Purpose.WAY_OUT
+
+
+def test_a_way_that_the_lane_file_does_not_name_is_refused_by_name() -> None:
+    bench = held(Policy())
+    refused = ordered(bench, Verb.LET_OUT_EXIT)
+    assert not refused.accepted
+    assert refused.detail == (
+        "let_out_exit: this lane lets who was refused out by entry_door (way_out.refusal), not exit_door"
+    )
+    assert bench.gate.state.phase is Phase.HOLD
+    assert ordered(bench, Verb.LET_OUT).detail == "lane is refused, out by entry_door"
+
+
+def test_the_interlock_has_the_last_word_on_the_way_that_was_chosen() -> None:
+    """The entry was broken open: the exit is not released beside it, whoever orders it."""
+    bench = held(EITHER)
+    bench.gate.state = bench.gate.state._replace(settling_entry=True)  # a lock that gave way late: no fault
+    bench.door(ENTRY, Position.OPEN)
+    ordered(bench, Verb.LET_OUT_EXIT)
+    bench.later(1.0)
+    assert bench.gate.leases.held(EXIT) is None
+    bench.door(ENTRY, Position.SECURED).later(1.0)
+    assert bench.gate.leases.held(EXIT) is Purpose.WAY_OUT
 
 
 # ---------------------------------------------------------------- the supply

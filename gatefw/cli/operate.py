@@ -8,7 +8,7 @@ from gatefw.cli import command
 from gatefw.control import ACKNOWLEDGE, CASE, CLEAR
 from gatefw.errors import Refusal
 from gatefw.events import BY_HAND, MAINTAINED_FOR
-from gatefw.model import Phase, Reason, Verb
+from gatefw.model import DoorId, Phase, Reason, Verb
 
 STATUS = """\
 What the lane does now: phase, doors, occupancy, inputs, what is missing or works badly, what is latched. With --json
@@ -24,7 +24,8 @@ Orders to the running lane. `open` takes it into service, `close` out of it (a t
 `reset` ends a fault or an evacuation after somebody looked: it is refused until the lane is empty, the doors are
 secured and the inputs are restored, and the answer says which of these is not so. `hold` is the stop button from afar:
 both doors are secured, whoever is inside waits until `let-out`, `reset` or timers.hold_s ends it; an empty lane then
-serves again, so close one that is to stay shut. `evacuate` is the officer's evacuate button: the doors of the escape
+serves again, so close one that is to stay shut. Where way_out.refusal names both doors, `let-out` takes --door.
+`evacuate` is the officer's evacuate button: the doors of the escape
 plan (way_out.emergency) are freed until a `reset`. `maintain`
 gives an empty lane to a technician (`gatefw device`, `gatefw commission`), by name and with a reason, for --minutes or
 as long as the lane file allows (`maintenance_s`); --extend sets that time anew. It ends by itself, or with
@@ -69,6 +70,8 @@ def add_parser(commands: Any) -> None:
     lane.add_argument("about", nargs="?", metavar="RUN|NUMBER", help=about)
     why = f"clear: {', '.join(BY_HAND.words)}; maintain: {', '.join(MAINTAINED_FOR.words)}"
     lane.add_argument("--why", metavar="WHY", help=why)
+    door_help = "let-out: by this door, where the lane lets out by more than one"
+    lane.add_argument("--door", choices=[door.value for door in DoorId], help=door_help)
     who = "maintain: who works there, initials or a badge; with --key the key's own name where none is given"
     lane.add_argument("--name", metavar="NAME", help=who)
     lane.add_argument("--minutes", type=float, metavar="N", help="maintain: for so long from now")
@@ -125,10 +128,14 @@ def run_lane(arguments: argparse.Namespace) -> int:
         if arguments.why is not None or not (arguments.about or "").isdecimal():
             arguments.usage_error("acknowledge wants the NUMBER of an event, and no more")
         args = {"event": int(arguments.about)}
+    elif arguments.verb == "let-out" and arguments.door is not None and arguments.about is None:
+        args = {"door": arguments.door}
     elif arguments.about is not None or (arguments.why is not None and arguments.verb != "maintain"):
         arguments.usage_error(f"RUN and --why belong to clear, not to {arguments.verb}")
     elif arguments.verb == "maintain":
         verb, args = _stay(arguments)
+    if arguments.door is not None and arguments.verb != "let-out":
+        arguments.usage_error(f"--door belongs to let-out, not to {arguments.verb}")
     if arguments.verb != "maintain" and any(each is not None for each in maintains):
         arguments.usage_error(f"--name, --minutes and --extend belong to maintain, not to {arguments.verb}")
     try:

@@ -19,7 +19,9 @@ _STANDS_STILL = "the exit would have to be jammed, or the journal to stall for `
 _COUNTED = "another number than one would have to stand there from the token on, and one be found all the same"
 _BACKSTOP = "the procedure's own deadlines are over before this backstop, where nobody comes in first"
 _REFUSED = "an order to close ends this phase at once; any other that takes a lane out of service the gate refuses here"
+_BY_EXIT = "no lane file of ours lets whom it refused out by the exit"
 NOT_IN_STORMS = {
+    "airlock, hold: operator: let_out_exit, exit is a way out of a refusal -> refused": _BY_EXIT,
     "airlock, entering: occupancy, both secured, one inside -> verifying": _TOLD_ONCE,
     "airlock, entering: occupancy, both secured, empty -> recovering": _TOLD_ONCE,
     "airlock, entering: secure time over, both secured -> referred": _TOLD_ONCE,

@@ -23,6 +23,8 @@ STOP, FIRE, EVACUATE = (Input.STOP,), (Input.FIRE,), (Input.EVACUATE,)
 OF_ONE_DOOR = tuple(name for name in CIRCUITS if not name.startswith("entry"))
 TECHNICIAN = (Verb.RESET, Verb.MAINTAIN, Verb.EXERCISE_ENTRY, Verb.EXERCISE_EXIT)
 NARROW = {"verbs": (Verb.RESET,), "health": False, "crash": False, "bodies": 1}
+EITHER = Policy(refusal=(DoorId.ENTRY, DoorId.EXIT), hold_on_refusal=True)
+LETS_OUT = {"inputs": (), **NARROW, "verbs": (Verb.RESET, Verb.HOLD, *(verb for verb in Verb if "let_out" in verb))}
 CALM = tuple(verb for verb in Verb if verb is not Verb.EVACUATE)
 ORDERS = {"inputs": STOP, **NARROW, "verbs": (Verb.RESET, Verb.LET_OUT, Verb.HOLD, Verb.EVACUATE), "crash": True}
 CLOSING = {**NARROW, "verbs": (Verb.RESET, Verb.MAINTAIN)}
@@ -37,6 +39,7 @@ TRUTHFUL = [
     Hypothesis("no door, everything", NO_DOOR),
     Hypothesis("an airlock that lets out whom it refuses", inputs=(), **NARROW),
     Hypothesis("an airlock, one body, an officer's orders", **ORDERS),
+    Hypothesis("an airlock that lets out whom it refused by either door", EITHER, **LETS_OUT),
 ]
 TRUTHFUL_LONG = [
     Hypothesis("an airlock, two bodies, fire, stop, every order", HOLDS, inputs=(*FIRE, *STOP)),
