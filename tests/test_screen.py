@@ -148,6 +148,14 @@ def test_while_one_leaves_the_next_is_served_in_front_and_nobody_inside_hears_of
     assert signs(reason=Reason.TOKEN_UNKNOWN) == ["counter", "through", "through"]
 
 
+def test_who_is_let_out_is_told_to_go_and_not_to_try_again_where_they_stand() -> None:
+    for phase, said in ((Phase.REFUSED, "go back the way you came"), (Phase.REFERRED, "go to the counter")):
+        for reason in (Reason.NO_FACE, Reason.FINGER_UNCLEAR, Reason.NO_DOCUMENT, Reason.MRZ_MALFORMED):
+            assert said in picture(line(phase, reason), Place.INSIDE, TONGUES).words[0][1], (phase, reason)
+    in_front = picture(line(Phase.IDLE, Reason.FINGER_UNCLEAR), Place.FRONT, TONGUES)
+    assert (in_front.sign, in_front.words[0][1]) == ("finger", "Please lay your finger flat on the scanner")
+
+
 # ---------------------------------------------------------------- languages
 
 
@@ -161,6 +169,13 @@ def test_the_travellers_own_language_stands_first_or_alone_and_with_nobody_all_s
     assert tags("zh_Hans", alone=True) == ["zh-Hans"]
     assert tags("", alone=True, languages=("zh_Hant", "en")) == ["zh-Hant", "en"]
     assert tags("", languages=("fr",)) == ["en", "zh-Hant", "zh-Hans"]
+
+
+def test_who_waits_in_front_is_spoken_to_in_all_languages_while_another_is_served_inside() -> None:
+    for phase, here in ((Phase.TOKEN_PRESENTED, 1), (Phase.VERIFYING, 3), (Phase.LEAVING, 3)):
+        said = line(phase, language="zh_Hans", lane=Lane((), "shut", alone=True).told())
+        assert len(picture(said, Place.FRONT, TONGUES).words) == here, phase
+        assert len(picture(said, Place.INSIDE, TONGUES).words) == 1
 
 
 # ---------------------------------------------------------------- silence

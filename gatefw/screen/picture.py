@@ -84,7 +84,8 @@ def picture(line: Line, place: Place, tongues: Sequence[Words]) -> Picture:
     lane, said = Lane.heard(line.get("lane")) or UNKNOWN, line.get("phase")
     if not isinstance(said, str) or said not in set(Phase):
         return silent(place, tongues, lane)
-    spoken, phase = _spoken(tongues, lane, line.get("language")), _seen(Phase(said), place)
+    phase, elsewhere = _seen(Phase(said), place), place is Place.FRONT and said in _INSIDE
+    spoken = _spoken(tongues, lane, None if elsewhere else line.get("language"))  # of who is served, and for them
     if (asked := _asked(line)) and phase is Phase.TOKEN_PRESENTED:
         return _confirm(*asked, spoken, lane)
     if place is Place.FRONT and said in _ADMITTED:
@@ -110,7 +111,8 @@ def _scene(line: Line, phase: Phase, lane: Lane) -> Scene:
     if phase in _ASKS and asks is not None:
         return _wanted(asks)
     sign, tone = signs.PHASES[phase]
-    return sign, tone, lambda words: words.prompt(phase, reason)
+    said = None if signs.keeps(reason) else reason  # who is let out goes first, and tries again afterwards
+    return sign, tone, lambda words: words.prompt(phase, said)
 
 
 def _next_in_front(line: Line, lane: Lane) -> Scene:

@@ -57,6 +57,15 @@ ADVICE = {
 }
 """What somebody may do who was turned away in front; any other reason is the way to the counter."""
 
+FOR_THE_NEXT_TRY = {traveller.READ_AGAIN, traveller.DOCUMENT, traveller.FINGER, traveller.FACE}
+"""What helps in front of the lane, and would keep somebody at the scanner who is being let out."""
+
 
 def of_advice(reason: Reason) -> str:
+    """The sign of what a traveller is advised to do."""
     return ADVICE.get(traveller.ADVICE.get(reason, traveller.COUNTER), "counter")
+
+
+def keeps(reason: Reason | None) -> bool:
+    """Whether the advice is FOR_THE_NEXT_TRY."""
+    return reason is not None and traveller.ADVICE.get(reason) in FOR_THE_NEXT_TRY
