@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from stick_bench import LANE, PYTHON, TARGET, Gate, PowerCut, files, machine, no
 from gatefw.cli import main
 from gatefw.cli.install import to_its_end
 from gatefw.errors import DeviceLost, SetupError
-from gatefw.installer import removal, signing, stick_make
+from gatefw.installer import environment, removal, signing, stick_make
 from gatefw.installer import stick as sticks
 from gatefw.installer.environment import target_of
 from gatefw.installer.install import Install, Wish
@@ -226,6 +227,116 @@ def test_a_list_is_understood_or_refused_whatever_is_in_it(content: bytes | str)
             sticks.read(Path(name), TARGET)
 
 
+def sign(made: Path, key: Path) -> Path:
+    if not key.exists():
+        signing.new_key(key)
+    signing.sign(made / TARGET, (made / TARGET / sticks.MANIFEST).read_bytes(), key)
+    return made
+
+
+def key_of(made: Path) -> str:
+    """Its fingerprint, as its maker would tell it on a telephone."""
+    return sticks.fingerprint((made / TARGET / sticks.PUBLIC).read_bytes())
+
+
+def test_the_key_of_a_first_stick_is_believed_when_somebody_says_that_it_is_the_makers(
+    gate: Gate, tmp_path: Path
+) -> None:
+    made = sign(stick(tmp_path / "stick", "1.0"), tmp_path / "key")
+    before, asked = files(gate.places.root), list[str]()
+
+    def says(answer: bool) -> Install:
+        def agrees(question: str) -> bool:
+            asked.append(question)
+            return answer
+
+        return Install(gate.places, gate, gate.say, agrees=agrees)
+
+    with pytest.raises(SetupError, match=f"nothing was changed.*--accept-key {key_of(made)}"):
+        says(False).run(Wish(made))
+    assert files(gate.places.root) == before
+    assert key_of(made) in asked[0]
+    assert says(True).run(Wish(made)).version == "1.0"
+    assert (gate.places.root / "etc/gatefw/stick.pub").read_bytes() == (made / TARGET / sticks.PUBLIC).read_bytes()
+    assert says(False).run(Wish(made)).version == "1.0", "it is asked for once"
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("written", [str, str.upper, lambda shown: shown.replace("-", ""), lambda shown: f" {shown}"])
+def test_where_nobody_can_be_asked_the_key_is_named_as_people_write_it_down(
+    gate: Gate, tmp_path: Path, written: Callable[[str], str]
+) -> None:
+    made = sign(stick(tmp_path / "stick", "1.0"), tmp_path / "key")
+    assert gate.install(made, accept_key=written(key_of(made))).version == "1.0"
+
+
+def test_a_first_stick_with_another_key_than_was_named_changes_nothing(gate: Gate, tmp_path: Path) -> None:
+    made, theirs = stick(tmp_path / "stick", "1.0"), sign(stick(tmp_path / "theirs", "1.0"), tmp_path / "theirs.key")
+    before = files(gate.places.root)
+    with pytest.raises(SetupError, match="is not signed, and --accept-key names a key"):
+        gate.install(made, accept_key=key_of(theirs))
+    with pytest.raises(SetupError, match="do not use it"):
+        gate.install(sign(made, tmp_path / "key"), accept_key=key_of(theirs))
+    assert files(gate.places.root) == before
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        (b"", "not a public key"),
+        (b"f" * 63, "not a public key"),
+        (b"x" * 64, "not a public key"),
+        (b"a" * 64, "no man"),
+    ],
+)
+def test_a_key_that_is_none_or_has_signed_nothing_is_never_pinned(
+    gate: Gate, tmp_path: Path, key: bytes, says: str
+) -> None:
+    """Pinned once, it would refuse every stick from then on."""
+    made = stick(tmp_path / "stick", "1.0")
+    (made / TARGET / sticks.PUBLIC).write_bytes(key)
+    with pytest.raises(SetupError, match=says):
+        gate.install(made)
+    assert not (gate.places.root / "etc/gatefw/stick.pub").exists()
+
+
+def test_a_first_stick_whose_key_did_not_sign_it_is_refused(gate: Gate, tmp_path: Path) -> None:
+    made, theirs = sign(stick(tmp_path / "stick", "1.0"), tmp_path / "key"), tmp_path / "theirs"
+    public = signing.new_key(theirs)
+    (made / TARGET / sticks.PUBLIC).write_text(public)
+    with pytest.raises(SetupError, match="signed with another key"):
+        gate.install(made, accept_key=sticks.fingerprint(public.encode()))
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [("0.9", "0.10"), ("1.0rc1", "1.0"), ("1.0.dev3", "1.0a1"), ("1.0", "1.0.1"), ("1.0", "1.0.post1"), ("2", "10.0")],
+)
+def test_versions_come_in_the_order_of_their_numbers(older: str, newer: str) -> None:
+    assert (sticks.older(older, newer), sticks.older(newer, older)) == (True, False)
+    assert not sticks.older(older, older)
+
+
+def test_versions_that_are_the_same_but_for_zeros_or_the_place_of_building_are_not_older() -> None:
+    assert not any(sticks.older(*each) for each in (("1.0", "1"), ("1", "1.0"), ("1.0+b", "1.0"), ("1.0", "1.0+b")))
+
+
+def test_an_older_version_is_installed_only_when_it_is_asked_for(gate: Gate, first: Path, tmp_path: Path) -> None:
+    """The stick from last year is in the drawer beside the new one."""
+    gate.install(stick(tmp_path / "second", "2.0"))
+    before, done = files(gate.places.root), list(gate.done)
+    with pytest.raises(SetupError, match=r"has gatefw 1\.0, and 2\.0 is here, which is newer; nothing changed"):
+        gate.install(first)
+    assert (files(gate.places.root), gate.done) == (before, done)
+    assert gate.install(first, downgrade=True).version == "1.0"
+
+
+def test_what_is_compiled_beside_a_gate_at_work_takes_what_it_leaves() -> None:
+    """The lane is in service while the next version is unpacked; a search on all processors waits for nobody."""
+    niceness = [*environment.BESIDE, sys.executable, "-c", "import os; print(os.nice(0))"]
+    assert subprocess.run(niceness, capture_output=True, text=True, check=True).stdout.strip() == "19"
+
+
 def test_a_gate_takes_the_key_of_its_first_stick_and_then_sticks_of_no_other(gate: Gate, tmp_path: Path) -> None:
     ours, theirs = tmp_path / "ours.key", tmp_path / "theirs.key"
     for key in (ours, theirs):
@@ -233,11 +344,9 @@ def test_a_gate_takes_the_key_of_its_first_stick_and_then_sticks_of_no_other(gat
 
     def signed(directory: str, version: str, key: Path | None) -> Path:
         made = stick(tmp_path / directory, version)
-        if key is not None:
-            signing.sign(made / TARGET, (made / TARGET / sticks.MANIFEST).read_bytes(), key)
-        return made
+        return made if key is None else sign(made, key)
 
-    gate.install(signed("one", "1.0", ours))
+    gate.install(signed("one", "1.0", ours), accept_key=key_of(tmp_path / "one"))
     before = files(gate.places.root)
     with pytest.raises(SetupError, match="signed with another key"):
         gate.install(signed("two", "2.0", theirs))

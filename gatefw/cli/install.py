@@ -31,12 +31,17 @@ nobody is inside; stores and lane file are copied; the new version tests itself,
 every device that the old one had. Then it goes into service. Whatever fails, also a power cut, leads back to the
 version before and its stores, by itself. Keys, people and journal stay.
 
+The first stick that is signed brings the key of its maker. Its fingerprint is shown, and somebody must say that it is
+the right one, at the terminal or with --accept-key; from then on sticks of other makers are refused. An older version
+than the one that is here is installed with --downgrade alone.
+
 A lane file that was edited on the machine is never overwritten: the new one is put beside it as lane.toml.new.
 
 example:
   sudo sh /media/stick/install --lane lane.toml
   sudo gatefw install --from /media/stick --dry-run
   sudo gatefw install --from /media/stick
+  sudo gatefw install --from /media/stick --accept-key 1f2e-90ab-77c3-0d4e-5b61
   gatefw install --from stick --root /srv/image --lane lane.toml
   sudo gatefw install --recover
 
@@ -74,6 +79,9 @@ def add_parser(commands: Any) -> None:
     what.add_argument("--from", dest="source", type=Path, metavar="DIR", help="the stick")
     what.add_argument("--recover", action="store_true", help="finish an upgrade that was interrupted, on or back")
     put.add_argument("--boot", action="store_true", help="with --recover: systemd starts the units itself")
+    what_key = "the key that a first signed stick must have, and this machine trusts then; else it asks"
+    put.add_argument("--accept-key", default="", metavar="FINGERPRINT", help=what_key)
+    put.add_argument("--downgrade", action="store_true", help="an older version than the one that is here is wanted")
     put.add_argument("--lane", type=Path, metavar="FILE", help="the lane file (default: the stick's, if it has one)")
     put.set_defaults(run=run_install)
     off = add(commands, "uninstall", "remove gatefw, and say what stays", UNINSTALL)
@@ -136,8 +144,8 @@ def run_install(arguments: argparse.Namespace) -> int:
         with _said(), to_its_end(), alone(places):
             recovered = Upgrade(places, machine, _say).recover() or Outcome(places.version_of(places.proven) or "")
         return _told({"version": recovered.version, "problem": recovered.problem}, arguments.json)
-    wish = Wish(arguments.source, arguments.lane, arguments.looked)
-    install = Install(places, machine, _say, dry=arguments.dry_run)
+    wish = Wish(arguments.source, arguments.lane, arguments.looked, arguments.accept_key, arguments.downgrade)
+    install = Install(places, machine, _say, dry=arguments.dry_run, agrees=_agrees)
     with _said(), to_its_end(), nullcontext() if arguments.dry_run else alone(places):
         outcome = install.run(wish)
     row = {"version": outcome.version, "problem": outcome.problem, "kept": install.kept, "refused": outcome.refused}
@@ -226,6 +234,13 @@ def _erase(kept: "list[Kept]") -> bool:
         raise SetupError("--purge deletes what is known of people, and nobody is here to ask; say --erase-people")
     print("type `erase` to delete it: ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() == "erase"
+
+
+def _agrees(question: str) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    print(f"{question} type `yes` if it is: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == "yes"
 
 
 def _say(line: str) -> None:

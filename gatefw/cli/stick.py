@@ -16,7 +16,8 @@ gate's processor and Python; with --models the finished models of this machine; 
 and a list of the SHA-256 of all of it, signed with --key. A stick may be for several kinds of machine: make each into
 the same DIR.
 
-A gate takes the public key of the first stick that is signed, and then sticks of no other key.
+A gate asks for the key of the first stick that is signed, and takes sticks of no other then. What it shows is the
+fingerprint that stands here: tell it to whoever fits the gate.
 
 example:
   pip wheel --no-deps -w dist .
@@ -24,7 +25,8 @@ example:
   gatefw stick make /media/stick --wheel dist/gatefw-0.1.0-cp311-abi3-linux_aarch64.whl --for aarch64-3.11 --models
 """
 CHECK = """\
-Reads every file of a stick and compares it with the list; with --public also who signed that.
+Reads every file of a stick and compares it with the list; with --public also who signed that. The fingerprint of the
+key that it brings is shown, and is believed no more than the stick without --public.
 
 example:
   gatefw stick check /media/stick
@@ -70,7 +72,7 @@ def run_make(arguments: argparse.Namespace) -> int:
     manifest = stick_make.make(arguments.directory, arguments.wheel, target, models, arguments.lane, _say)
     row = {"target": target, "files": len(json.loads(manifest)["files"]), "signed": bool(arguments.key)}
     if arguments.key:
-        row["public"] = signing.sign(arguments.directory / target, manifest, arguments.key)
+        row |= _named(signing.sign(arguments.directory / target, manifest, arguments.key))
     _told(row, arguments.json)
     return 0
 
@@ -88,6 +90,8 @@ def run_check(arguments: argparse.Namespace) -> int:
             signing.check(found, arguments.public)
         found.verify()
         row = {"target": target, "version": found.version, "files": len(found.files), "well": True}
+        if (public := found.offered()) is not None:
+            row["fingerprint"] = stick.fingerprint(public)
         _told(row, arguments.json)
     return 0
 
@@ -95,8 +99,14 @@ def run_check(arguments: argparse.Namespace) -> int:
 def run_key(arguments: argparse.Namespace) -> int:
     from gatefw.installer import signing
 
-    _told({"public": signing.new_key(arguments.file)}, arguments.json)
+    _told(_named(signing.new_key(arguments.file)), arguments.json)
     return 0
+
+
+def _named(public: str) -> dict[str, str]:
+    from gatefw.installer import stick
+
+    return {"public": public, "fingerprint": stick.fingerprint(public.encode())}
 
 
 def _models() -> Path:

@@ -21,6 +21,8 @@ from gatefw.installer.stick import Stick
 
 Say = Callable[[str], None]
 COMPLETE = "complete"
+BESIDE = ("nice", "-n", "19")
+"""A gate may be at work on this machine: what takes all processors takes what it leaves."""
 MACHINES = {0x3E: "x86_64", 0xB7: "aarch64"}  # ELF's e_machine
 SPACE = 4
 """Times the size of the wheels: what they take unpacked and compiled."""
@@ -120,7 +122,7 @@ def _compile(places: Places, home: Path, version: str, say: Say) -> None:
         return
     say("compiling")
     paths = [] if places.live else ["-s", str(places.root), "-p", "/"]
-    command = [sys.executable, "-m", "compileall", "-q", "-q", "-j", "0", "-x", "/pip/|/setuptools/", *paths]
+    command = [*BESIDE, sys.executable, "-m", "compileall", "-q", "-q", "-j", "0", "-x", "/pip/|/setuptools/", *paths]
     subprocess.run([*command, str(home / "lib")], stdout=subprocess.DEVNULL, check=False)
 
 

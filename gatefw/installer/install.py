@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +10,7 @@ from gatefw.errors import SetupError
 from gatefw.installer import environment, signing, stick
 from gatefw.installer.machine import Machine
 from gatefw.installer.places import Places, held, point, write
+from gatefw.installer.stick import PUBLIC as SIGNER
 from gatefw.installer.stick import Stick
 from gatefw.installer.system import PUBLIC, SHARE, System, give, owner
 from gatefw.installer.upgrade import STEPS, Outcome, Record, Upgrade, read
@@ -18,18 +20,34 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be installed. `lane`: a lane file in place of the stick's own, if that has one."""
+    """What is to be installed. `lane`: a lane file in place of the stick's own, if that has one.
+
+    accept_key: the fingerprint of the key that this machine is to trust from now on, where it trusts none yet.
+    downgrade: an older version is wanted, too.
+    """
 
     source: Path
     lane: Path | None = None
     looked: str = ""
+    accept_key: str = ""
+    downgrade: bool = False
+
+
+def nobody(_question: str) -> bool:
+    """Is there to be asked."""
+    return False
 
 
 class Install:
-    """Of one machine. With `dry` everything is read and checked, and `say` tells what would be done."""
+    """Of one machine. With `dry` everything is read and checked, and `say` tells what would be done.
 
-    def __init__(self, places: Places, machine: Machine, say: Say, *, dry: bool = False) -> None:
-        self._places, self._machine, self._say, self._dry = places, machine, say, dry
+    agrees: whether whoever sits there says yes to what they are asked.
+    """
+
+    def __init__(
+        self, places: Places, machine: Machine, say: Say, *, dry: bool = False, agrees: Callable[[str], bool] = nobody
+    ) -> None:
+        self._places, self._machine, self._say, self._dry, self._agrees = places, machine, say, dry, agrees
         self.kept: list[str] = []
 
     def run(self, wish: Wish) -> Outcome:
@@ -39,9 +57,17 @@ class Install:
                 f"an upgrade to gatefw {under_way.to} was interrupted at {under_way.step}; finish it first: "
                 "gatefw install --recover"
             )
-        found = self._checked(stick.read(wish.source, environment.target_of(self._places.root)))
-        lane = self._lane(found, wish)
         proven = self._places.version_of(self._places.proven)
+        found = stick.read(wish.source, environment.target_of(self._places.root))
+        self._trusted(found, wish)
+        if proven is not None and stick.older(found.version, proven) and not wish.downgrade:
+            raise SetupError(
+                f"{found.place}: has gatefw {found.version}, and {proven} is here, which is newer; nothing changed. "
+                "If the older is wanted: --downgrade (where it cannot use what the newer has stored, that comes back)"
+            )
+        self._say(f"gatefw {found.version} for {found.target}: checking {len(found.files)} files")
+        found.verify()
+        lane = self._lane(found, wish)
         if self._dry:
             return self._tell(found, proven, lane)
         environment.make(self._places, found, self._say)
@@ -54,13 +80,36 @@ class Install:
 
         return upgrade.run(Record(proven, found.version, looked=wish.looked), bring)
 
-    def _checked(self, found: Stick) -> Stick:
-        trusted = self._places.root / PUBLIC
+    def _trusted(self, found: Stick, wish: Wish) -> None:
+        """Who made it is known, or somebody vouches for the key of its maker. Raises SetupError."""
+        trusted, public = self._places.root / PUBLIC, found.offered()
         if trusted.exists():
-            signing.check(found, trusted)
-        self._say(f"gatefw {found.version} for {found.target}: checking {len(found.files)} files")
-        found.verify()
-        return found
+            try:
+                signing.check(found, trusted)
+            except ImportError:  # it was removed, and comes again: this Python alone can compare keys, and no more
+                if public is None or public != trusted.read_bytes().strip():
+                    raise SetupError(f"{found.place}: signed with another key than {trusted}; do not use it") from None
+            return
+        if public is None:
+            if wish.accept_key:
+                raise SetupError(f"{found.place}: is not signed, and --accept-key names a key; it is not that maker's")
+            self._say("this stick is not signed: its files are checked for wear, and nobody says who made it")
+            return
+        with suppress(ImportError):  # where nothing is installed yet; from then on it is always looked at
+            signing.check(found, found.place / SIGNER)
+        shown = stick.fingerprint(public)
+        if wish.accept_key:
+            if _plain(wish.accept_key) != _plain(shown):
+                raise SetupError(f"{found.place}: signed with key {shown}, not with {wish.accept_key}; do not use it")
+            return
+        told = f"this stick is signed with key {shown}, and this machine trusts no key yet"
+        if self._dry:
+            self._say(f"{told}: would ask for it, or for --accept-key {shown}")
+        elif not self._agrees(f"{told}. From now on it takes sticks of no other. Is that the maker's key?"):
+            raise SetupError(
+                f"{told}; nothing was changed. Compare it with what the maker tells you (`gatefw stick make` and "
+                f"`stick new-key` print it), then say so with --accept-key {shown}"
+            )
 
     def _lane(self, found: Stick, wish: Wish) -> bytes | None:
         if wish.lane is not None:
@@ -96,8 +145,8 @@ class Install:
     def _lay_out(self, found: Stick, lane: bytes | None) -> System:
         system = System(self._places, self._say)
         system.lay_out(self._places.programs / found.version / SHARE, lane)
-        if (public := signing.offered(found)) is not None:
-            system.trust(public)
+        if (public := found.offered()) is not None:
+            system.trust(public + b"\n")
         self.kept = system.kept
         self._models(found)
         return system
@@ -137,3 +186,8 @@ class Install:
         else:
             self._say(f"would go from gatefw {proven} to {found.version}: {', '.join(STEPS)}")
         return Outcome(proven or "")
+
+
+def _plain(fingerprint: str) -> str:
+    """As people write it down: with or without dashes, in either case."""
+    return fingerprint.lower().replace("-", "").replace(":", "").replace(" ", "")

@@ -57,9 +57,3 @@ def check(stick: Stick, trusted: Path) -> None:
         raise SetupError(
             f"{path}: signed with another key than {trusted}; do not use this stick, or put its maker's key there"
         ) from None
-
-
-def offered(stick: Stick) -> bytes | None:
-    """The public key that a stick brings."""
-    path = stick.place / PUBLIC
-    return path.read_bytes()[:128] if path.exists() else None

@@ -23,6 +23,10 @@ from gatefw.errors import SetupError
 MANIFEST, SIGNATURE, PUBLIC, PROGRAM = "manifest.json", "manifest.sig", "stick.pub", "install"
 MANIFEST_BYTES = 1 << 20
 FILE_BYTES = 1 << 30
+KEY_BYTES = 128
+FINGERPRINT = 20
+"""Hex digits of a SHA-256."""
+ORDER = {"dev": -4, "a": -3, "b": -2, "rc": -1, "": 0, "post": 1}
 VERSION = re.compile(r"[0-9][0-9A-Za-z.+_-]{0,63}")
 
 
@@ -51,10 +55,43 @@ class Stick:
             self.content(name)
         _read(self.place.parent / PROGRAM, self.program)
 
+    def offered(self) -> bytes | None:
+        """The public key that it brings, if it brings one. Raises SetupError: it is none."""
+        path = self.place / PUBLIC
+        if not path.exists():
+            return None
+        with path.open("rb") as file:
+            text = file.read(KEY_BYTES + 1).strip()
+        if not re.fullmatch(rb"[0-9a-f]{64}", text):
+            raise SetupError(f"{path}: not a public key of 64 hex digits; make the stick anew")
+        if not (self.place / SIGNATURE).exists():
+            raise SetupError(f"{path}: there is a key, and no {SIGNATURE} by it; make the stick anew, with --key")
+        return text
+
     @property
     def wheel(self) -> str:
         """The SHA-256 of gatefw itself."""
         return next(self.files[name] for name in self.named("wheels") if _is_ours(name))
+
+
+def fingerprint(public: bytes) -> str:
+    """Of a public key, 64 hex digits: the beginning of its SHA-256, short enough to be compared by eye."""
+    digest = hashlib.sha256(bytes.fromhex(public.decode("ascii").strip())).hexdigest()
+    return "-".join(digest[at : at + 4] for at in range(0, FINGERPRINT, 4))
+
+
+def older(version: str, than: str) -> bool:
+    """Whether a version comes before another, as far as that can be told: 2.0rc1 before 2.0, and 2.0+b with 2.0+a."""
+    return _order(version) < _order(than)
+
+
+def _order(version: str) -> tuple[list[int], int, int]:
+    numbers = re.match(r"[0-9]+(\.[0-9]+)*", version)
+    release = [int(each) for each in numbers[0].split(".")] if numbers else []
+    while release and release[-1] == 0:
+        release.pop()
+    rest = re.search(r"[._-]?(dev|a|b|rc|post)\.?([0-9]*)", version.partition("+")[0])
+    return release, ORDER[rest[1] if rest else ""], int(rest[2] or 0) if rest else 0
 
 
 def read(directory: Path, target: str) -> Stick:

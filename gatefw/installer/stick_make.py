@@ -23,9 +23,9 @@ SCRIPT = """\
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 # What is in place checks who made the stick, and drives: a stick cannot vouch for itself.
-if [ -x /opt/gatefw/proven/bin/gatefw ]; then
-    exec /opt/gatefw/proven/bin/gatefw install --from "$here" "$@"
-fi
+for there in proven current; do
+    [ ! -x /opt/gatefw/$there/bin/gatefw ] || exec /opt/gatefw/$there/bin/gatefw install --from "$here" "$@"
+done
 target=$(uname -m)-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 for wheel in "$here/$target"/wheels/gatefw-*.whl; do
     [ -e "$wheel" ] || { echo "install: this stick has nothing for $target" >&2; exit 2; }

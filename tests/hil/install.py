@@ -14,7 +14,7 @@ from pathlib import Path
 
 import boot
 
-from gatefw.installer import signing, stick_make
+from gatefw.installer import signing, stick, stick_make
 from gatefw.installer.stick import MANIFEST, PUBLIC, SIGNATURE
 
 ROOT = boot.ROOT
@@ -56,7 +56,7 @@ def _sticks(media: Path, python: str) -> int:
     [wheel] = media.glob("gatefw-*.whl")
     lane = media / "lane.toml"
     lane.write_text((ROOT / "config/sim.toml").read_text().replace('start = "child"', 'start = "unit"', 1))
-    signing.new_key(media / "key")
+    (media / "fingerprint").write_text(stick.fingerprint(signing.new_key(media / "key").encode()))
     make = [python, "-m", "gatefw", "stick", "make", str(media / "first"), "--wheel", str(wheel), "--for", TARGET]
     if status := subprocess.run([*make, "--models", "--key", str(media / "key")], stdout=subprocess.DEVNULL).returncode:
         return status

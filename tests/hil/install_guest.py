@@ -5,8 +5,10 @@ Every finding is one line of the outcome: what was done, what came of it, whethe
 
 import json
 import pwd
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -73,10 +75,35 @@ def passes(name: str, token: str) -> None:
     note(f"a traveller passes ({name})", came, ok=came == "passed")
 
 
+def asked(verb: str, **args: object) -> dict[str, Any]:
+    """What the daemon says to an order, straight from its socket; nothing where it is not there."""
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(10)
+        try:
+            control.connect(str(RUN / "control.sock"))
+            control.sendall(json.dumps({"id": 1, "verb": verb, "args": args}).encode() + b"\n")
+            told: dict[str, Any] = json.loads(control.makefile().readline() or "{}")
+        except (OSError, ValueError):
+            return {}
+    return told
+
+
+def ends_a_registration(subject: str, heard: list[str], over: threading.Event) -> None:
+    """Somebody does, as soon as a version is being tried; not before, when it would simply be done."""
+    while not over.wait(0.02):
+        if asked("status").get("result", {}).get("upgrade"):
+            heard.append(str(asked("revoke", subject=subject).get("message", "it was done")))
+            return
+
+
 def installs() -> str:
     """The first stick; the simulated hardware is switched on when its program is there."""
     began_s = time.monotonic()
-    done = run("sh", "/media/first/install", "--lane", "/media/lane.toml", "--json")
+    unasked = run("sh", "/media/first/install", "--lane", "/media/lane.toml", "--json")
+    key = Path("/media/fingerprint").read_text()
+    told = f"--accept-key {key}" in unasked.stderr and not Path("/opt/gatefw").exists()
+    note("a key that nobody vouches for installs nothing", unasked.returncode, ok=told and unasked.returncode == 2)
+    done = run("sh", "/media/first/install", "--lane", "/media/lane.toml", "--accept-key", key, "--json")
     note("the first stick installs", done.returncode, ok=done.returncode == 0)
     note("seconds for that", f"{time.monotonic() - began_s:.0f}", ok=True)
     version = str(json.loads(done.stdout)["version"])
@@ -102,17 +129,27 @@ def installs() -> str:
 
 def upgrades(version: str) -> None:
     enrolled = run(GATEFW, "enrol", "--json", "--new-token", "--consent", "--days", "9", "/gate/photos/obama.jpg")
-    token = json.loads(enrolled.stdout)["token"]
+    token, subject = (json.loads(enrolled.stdout)[name] for name in ("token", "subject"))
     passes("before", token)
     in_service("the lane is free again", version)
     before = rows()
+    heard, over = list[str](), threading.Event()
+    ending = threading.Thread(target=ends_a_registration, args=(subject, heard, over))
+    ending.start()
     done = run("sh", "/media/second/install", "--json")
+    over.set()
+    ending.join()
     note("the second stick upgrades", done.stdout.strip(), ok=done.returncode == 0)
+    told = "".join(heard)
+    note("a registration is not ended while it is tried", told, ok="is being tried here" in told)
+    note("whoever upgrades hears of that", done.stderr.strip()[-100:], ok="not done: revoke" in done.stderr)
     if done.returncode:
         run("journalctl", "--no-pager", "-n", "60", "-o", "short-monotonic", "-u", "gatefw*")
     in_service("the lane is in service with the next version", "9.1.0")
     passes("after", token)
     in_service("the lane is free again", "9.1.0")
+    older = run("sh", "/media/first/install", "--json")
+    note("an older version is not installed by mistake", older.returncode, ok="--downgrade" in older.stderr)
     after = rows()
     note("people stayed, and the journal went on", f"{before} rows, then {after}", ok=0 < before < after)
     done = run("sh", "/media/broken/install", "--json")
@@ -151,11 +188,19 @@ def leaves() -> None:
     note("no unit of it runs", running, ok=not running)
 
 
+def comes_back() -> None:
+    """The same stick again: its key is known, and what was left is found."""
+    done = run("sh", "/media/second/install", "--json")
+    note("it is installed again", done.stdout.strip() or done.stderr.strip()[-200:], ok=done.returncode == 0)
+    note("with the people that were left", rows(), ok=True)
+
+
 def main(out: Path) -> None:
     try:
         upgrades(installs())
         cut_off()
         leaves()
+        comes_back()
     except Exception as problem:  # noqa: BLE001  what was found so far comes out as well
         note("it was finished", f"{type(problem).__name__}: {problem}", ok=False)
     if not all(each["ok"] for each in FOUND):
