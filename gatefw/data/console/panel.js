@@ -53,7 +53,8 @@ export class Panel {
   lines(lane, elapsed, stale) {
     if (stale !== null || lane.phase === "silent") return [silent(lane, elapsed, stale)];
     const state = `${say(`phase.${lane.phase}`)} (${age(lane.since_s + elapsed)})`;
-    return [state, first(say(`occupancy.${lane.occupancy}`)), ...notes(lane, elapsed), say(`card.camera_${lane.camera}`)];
+    const camera = lane.camera === "ok" ? [say("card.camera_ok")] : [];
+    return [state, first(say(`occupancy.${lane.occupancy}`)), ...notes(lane, elapsed), ...camera];
   }
 
   /** By a button or its key; one that is not possible now does nothing. */

@@ -22,6 +22,7 @@ export function notes(lane, elapsed) {
   const reason = lane.referral?.reason ?? lane.reason;
   if (lane.waiting_since_s !== null) told.push(say("card.waiting", { age: age(lane.waiting_since_s + elapsed) }));
   if (reason && reason !== "ok" && !(reason === "device_lost" && lane.devices_lost.length)) told.push(first(say(`reason.${reason}`)));
+  if (lane.camera !== "ok") told.push(say(`card.camera_${lane.camera}`));
   if (lane.devices_lost.length) told.push(say("card.lost", { devices: lane.devices_lost.join(", ") }));
   return told;
 }
@@ -78,7 +79,7 @@ export class Row {
       const stop = make("button", { type: "button", class: "stop", tabindex: "-1" }, make("span"));  // by key: G, at a lane
       stop.addEventListener("click", () => this.stop(group, stop));
       this.stops.set(group, stop);
-      const title = make("h3", {}, group);
+      const title = make("h3", {}, group || say("page.lanes"));
       at("row").append(make("section", { class: "group", "aria-label": group }, make("div", {}, title, stop), list));
       for (const lane of lanes.filter((each) => each.group === group)) list.append(make("li", {}, this.card(lane)));
     }
@@ -93,7 +94,7 @@ export class Row {
       number: make("kbd"), name: make("span", { class: "name" }), worst: make("span", { class: "worst" }, sign("low")),
       sign: sign("silent"), state: make("span", { class: "state" }), age: make("span", { class: "age" }),
       notes: [make("span"), make("span")],
-      camera: make("span", { class: "camera" }, sign("camera"), make("span")),
+      camera: make("span", { class: "camera" }, sign("camera"), make("span", { class: "unseen" })),
     };
     const part = made.parts;
     part.worst.append(make("span", { class: "unseen" }));
@@ -123,7 +124,6 @@ export class Row {
     part.camera.dataset.camera = lane.camera;
     part.camera.hidden = mute;
     write(part.camera.lastElementChild, say(`card.camera_${lane.camera}`));
-    part.camera.lastElementChild.className = lane.camera === "ok" ? "unseen" : "";
     part.worst.hidden = !worst || stale !== null;
     part.worst.dataset.priority = worst;
     if (worst) paint(part.worst.firstElementChild, worst);
