@@ -16,6 +16,7 @@ from planted import spelt
 
 from gatefw.bus_keys import Permission
 from gatefw.console.lanes import Named
+from gatefw.console.link import EARLIER
 from gatefw.console.officers import Officers
 from gatefw.console.server import Console
 from gatefw.console.shift import KEPT, RUNS_OPEN, Ledger, by_hour, moment, told
@@ -59,7 +60,7 @@ def test_passages_are_counted_by_how_they_ended_with_their_reasons_and_times() -
     events = [each for n in range(10) for each in passage(1 + 2 * n, SEVEN + n * HOURS / 2, seconds=4.0 + n)]
     events += passage(31, SEVEN + HOURS, "refuse", "face_mismatch")
     events += passage(33, SEVEN + HOURS, "refer", "no_face") + passage(35, SEVEN + HOURS, "refer", "no_face")
-    events.append(event(37, "passage.ended", SEVEN + HOURS, passed=False, reason="walked_away", seconds=1.0))
+    events.append(event(37, "passage.ended", SEVEN + HOURS, "f" * 16, passed=False, reason="walked_away", seconds=1.0))
     said = report(counted(*events))
     line = said["total"]
     assert [line[each] for each in ("passed", "refused", "referred", "ended")] == [10, 1, 2, 1]
@@ -70,7 +71,17 @@ def test_passages_are_counted_by_how_they_ended_with_their_reasons_and_times() -
     }
     assert line["p50_s"] == pytest.approx(8.0, rel=0.03) and line["p95_s"] == pytest.approx(13.0, rel=0.03)
     assert said["lanes"][0] == {**line, "id": "lane-1", "name": "Lane 1", "group": "hall", "whole": True,
-                                "since": "2026-12-01T07:00:00Z"}  # fmt: skip
+                                "since": "1970-01-01T00:00:00Z"}  # fmt: skip
+
+
+def test_what_was_before_the_console_began_is_put_before_it_and_a_shift_is_whole() -> None:
+    heard = counted(*passage(13, SEVEN + 2 * HOURS))
+    assert not report(heard)["whole"]
+    heard.precede(counted(*passage(5, SEVEN - HOURS)))
+    assert report(heard)["whole"] and heard.first == 5
+    assert report(heard, SEVEN - HOURS)["total"]["passed"] == 2
+    heard.precede(counted({**event(1, "alarm.raised", reason="called"), "epoch": "f" * 16}))
+    assert report(heard)["total"]["alarms"] == {}  # another journal's
 
 
 def test_a_shift_holds_what_was_between_its_two_quarters_and_no_more() -> None:
@@ -123,7 +134,7 @@ def test_an_event_that_comes_twice_counts_once_and_another_journal_begins_anew()
     ids=["heard later", "a clock that nobody vouches for"],
 )
 def test_a_shift_that_may_not_be_whole_says_so(first: datetime, change: dict[str, str]) -> None:
-    said = report(counted({**event(1, "alarm.raised", first, reason="called"), **change}))
+    said = report(counted({**event(2, "alarm.raised", first, reason="called"), **change}))
     assert (said["whole"], said["lanes"][0]["whole"]) == (False, False)
     assert report(Ledger())["lanes"][0]["since"] is None and not report(Ledger())["whole"]
 
@@ -200,6 +211,20 @@ def test_the_report_is_what_the_lanes_published_to_this_console(
     assert (chart.status, chart.headers["content-type"]) == (200, "image/svg+xml")
     assert b"Passed: 2" in chart.body and b"style=" not in chart.body
     assert "已通過: 2" in browser.get(f"/shift/chart?{span}&lang=zh_HK").body.decode()
+
+
+def test_a_console_that_is_started_again_reads_the_shift_that_was_before_it(tmp_path: Path) -> None:
+    """More happens at a lane than a console reads at its start for its alarms."""
+    with console(tmp_path, 1) as (_, lanes):
+        for n in range(EARLIER + 400):
+            lanes[0].journal.append(fact(FactKind.PASSAGE_ENDED, f"{n:016x}", passed=True, reason="ok", seconds=3.0))
+        lanes[0].tell(fact(FactKind.ALARM_RAISED, reason="called"))
+    begins = datetime.fromtimestamp(1_800_000_000, UTC) - HOURS
+    with console(tmp_path, 1) as (made, _):
+        [(named, ledger)] = made.row.ledgers
+        until(lambda: ledger.first == 1, "the events of before")
+        said = told([(named, ledger)], begins, begins + 8 * HOURS)
+    assert (said["total"]["passed"], said["total"]["alarms"], said["whole"]) == (EARLIER + 400, {"called": 1}, True)
 
 
 def test_without_a_session_or_the_right_to_read_there_is_no_report(

@@ -5,6 +5,7 @@
     link       follows the lanes and gives them orders, over the bus, with the console's key
     officers   who may log in: names, hashes of passwords, how long somebody waits who tries
     sessions   who is logged in
+    shift      what came of a shift, counted from events; `shift_page` serves it, `earlier` reads what was before
     server     the page and what it asks, for one browser or several
 
 A lane knows the console by its key and journals each order with that and the officer's name: the console itself writes

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatefw.console.alarms import RANK, Priority
+from gatefw.console.earlier import Earlier
 from gatefw.console.lanes import EventCame, Lane, Message, Named, heard
 from gatefw.console.link import Link
 from gatefw.console.setting import Followed
@@ -47,12 +48,15 @@ class Row:
         self.changes = Board({"n": 0})
         self._pool = ThreadPoolExecutor(AT_ONCE, "console order")
         self._links = {each.named.id: Link(each.key, self._hears(each.named.id)) for each in followed}
+        self._earlier = Earlier([(each.key, self._ledgers[each.named.id]) for each in followed])
 
     def close(self) -> None:
+        self._earlier.end()
         for link in self._links.values():
             link.end()
         for link in self._links.values():
             link.close()
+        self._earlier.close()
         self._pool.shutdown()
 
     def __contains__(self, lane: str) -> bool:

@@ -59,6 +59,7 @@ class Ledger:
         self._epoch, self._last = "", 0
         self._verdicts: dict[str, str] = {}
         self._since: datetime | None = None
+        self._first: int | None = None
         self._unsure = False
 
     def count(self, event: Table) -> None:
@@ -72,16 +73,38 @@ class Ledger:
                 self._verdicts.clear()
             if n <= self._last:
                 return
-            self._last, self._since = n, self._since or at
+            self._last = n
+            if self._first is None:
+                self._first, self._since = n, _since(n, at)
             self._unsure = self._unsure or event.get("clockquality") != "synchronised"
             data = {name: value for name, value in table(event.get("data")).items() if _fits(kind, name, value)}
             self._enter(self._quarter(at), kind, event, data)
 
+    @property
+    def first(self) -> int | None:
+        """The number of the first event that was counted; None before."""
+        with self._lock:
+            return self._first
+
+    def precede(self, earlier: "Ledger") -> None:
+        """What `earlier` counted, up to the first event of this one, is of this lane too, if of the same journal."""
+        with self._lock:
+            if earlier._epoch != self._epoch or earlier._first is None:
+                return
+            for each, counts in earlier._quarters.items():
+                self._quarters.setdefault(each, Counts()).add(counts)
+            self._trim()
+            self._first, self._since = earlier._first, earlier._since
+            self._unsure = self._unsure or earlier._unsure
+
     def _quarter(self, at: datetime) -> Counts:
         found = self._quarters.setdefault(quarter(at), Counts())
+        self._trim()
+        return found
+
+    def _trim(self) -> None:
         while len(self._quarters) > KEPT:
             del self._quarters[min(self._quarters)]
-        return found
 
     def _enter(self, counts: Counts, kind: FactKind, event: Table, data: Mapping[str, Any]) -> None:
         run = str(event["run"]) if RUN.fits(event.get("run")) else ""
@@ -195,6 +218,11 @@ def moment(text: str) -> datetime | None:
         return at.astimezone(UTC) if at.tzinfo else None
     except (ValueError, OverflowError):
         return None
+
+
+def _since(n: int, at: datetime) -> datetime:
+    """From when on all is known: a journal that is heard from its first event on has nothing before."""
+    return datetime.fromtimestamp(0, UTC) if n == 1 else at
 
 
 def _moment(number_: int) -> datetime:

@@ -33,7 +33,8 @@ function draw(told) {
   at("report").hidden = false;
   at("made").textContent = `${clock(told.from)} - ${clock(told.to)}. ${say("shift.made", { time: clock(new Date().toISOString()) })}`;
   const part = told.lanes.filter((each) => !each.whole).map((each) =>
-    (each.since ? say("shift.since", { lane: each.name, time: clock(each.since) }) : say("shift.unheard", { lane: each.name })));
+    (!each.since ? say("shift.unheard", { lane: each.name })
+      : each.since > told.from ? say("shift.since", { lane: each.name, time: clock(each.since) }) : each.name));
   write(at("part"), part.length ? say("shift.part", { lanes: part.join(", ") }) : "");
   const heads = ["lane", ...OUTCOMES, "p50", "p95", "alarms", "acknowledged"].map((each) => `shift.${each}`);
   const rows = told.lanes.map((each) => laneRow(each.name, each));
