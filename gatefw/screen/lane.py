@@ -5,12 +5,11 @@ traveller has a part in it.
 """
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatefw import wire_json
+from gatefw import whole_file, wire_json
 from gatefw.errors import BadReply
 
 _log = logging.getLogger(__name__)
@@ -68,11 +67,9 @@ def kept(path: Path) -> Lane:
 
 def keep(path: Path, lane: Lane) -> None:
     """A disk that is full or not ours costs what is said after a restart without a lane, and nothing now."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh.write_bytes(wire_json.encode(lane.told()))
-        fresh.replace(path)
+        whole_file.write(path, wire_json.encode(lane.told()))
     except OSError as error:
         _log.warning("screen: %s: cannot be kept: %s", path, error)
 
