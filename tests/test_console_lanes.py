@@ -155,6 +155,11 @@ def test_orders_that_make_no_sense_now_are_not_offered(said: dict[str, Any], ord
     assert shown(after({**IDLE, **said}))["orders"] == orders
 
 
+def test_by_which_doors_an_officer_may_let_somebody_out_is_what_the_lane_says() -> None:
+    assert shown(after({**IDLE, "ways_out": ["entry_door", "exit_door"]}))["ways_out"] == ["entry_door", "exit_door"]
+    assert shown(after(IDLE))["ways_out"] == [], "a lane of an older version chooses by itself"
+
+
 # ---------------------------------------------------------------- referrals
 
 

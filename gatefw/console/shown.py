@@ -51,6 +51,7 @@ def row(named: Named, lane: Lane, now_s: float) -> dict[str, object]:
         and {"run": referral.run, "reason": referral.reason, "since_s": _ago(now_s, referral.at_s)},
         "camera": _camera(lane.status),
         "devices_lost": list(words(lane.status.get("missing"))),
+        "ways_out": list(words(lane.status.get("ways_out"))),
         "orders": list(_orders(lane, referral)),
         "case": _case(lane, referral),
     }
@@ -63,6 +64,7 @@ _NOTHING: Mapping[str, object] = {
     "referral": None,
     "camera": UNKNOWN,
     "devices_lost": (),
+    "ways_out": (),
     "orders": (),
     "case": None,
 }
