@@ -370,18 +370,29 @@ def test_a_signed_list_that_was_changed_is_refused(gate: Gate, tmp_path: Path) -
 
 
 def test_the_installer_runs_out_of_the_wheel_on_a_machine_that_has_python_alone(gate: Gate, tmp_path: Path) -> None:
-    """What the stick's own program does: no package of this environment is seen (-I, -S)."""
-    source = stick(tmp_path / "stick", "1.0", whole=True)
+    """What the stick's own program does: no package of this environment is seen (-I, -S), and no signature checked. It
+    does so again after a removal, when the key is known: then keys are compared, at least."""
+    source = sign(stick(tmp_path / "stick", "1.0", whole=True), tmp_path / "key")
     (built,) = (source / TARGET / "wheels").glob("gatefw-*.whl")
     start = f"import sys; sys.path.insert(0, {str(built)!r}); from gatefw.cli import main; sys.exit(main())"
-    command = [sys.executable, "-I", "-S", "-c", start, "install", "--from", str(source), "--json"]
-    ran = subprocess.run([*command, "--root", str(gate.places.root)], capture_output=True, text=True, timeout=300)
-    assert (ran.returncode, json.loads(ran.stdout)["version"]) == (0, "1.0"), ran.stderr
-    assert gate.places.version_of(gate.places.proven) == "1.0"
+    bare = [sys.executable, "-I", "-S", "-c", start, "install", "--from", str(source), "--json"]
+
+    def installs(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [*bare, "--root", str(gate.places.root), *more]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
+
+    for more in ([f"--accept-key={key_of(source)}"], []):
+        ran = installs(*more)
+        assert (ran.returncode, json.loads(ran.stdout)["version"]) == (0, "1.0"), ran.stderr
+        assert gate.places.version_of(gate.places.proven) == "1.0"
+        shutil.rmtree(gate.places.programs)
+    sign(source, tmp_path / "theirs")
+    assert "signed with another key" in installs().stderr
 
 
 def test_the_program_on_the_stick_leaves_the_check_of_its_maker_to_what_is_in_place() -> None:
-    assert "/opt/gatefw/proven/bin/gatefw" in stick_make.SCRIPT
+    """Or to what was installed and never started."""
+    assert "for there in proven current; do\n    [ ! -x /opt/gatefw/$there/bin/gatefw ] || exec" in stick_make.SCRIPT
     assert subprocess.run(["sh", "-n"], input=stick_make.SCRIPT, text=True, timeout=60).returncode == 0
 
 
