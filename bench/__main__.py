@@ -16,6 +16,7 @@ BENCHES = (
     "start",
     "memory",
     "screen",
+    "mirror",
     "journal",
     "journal_start",
     "stats",

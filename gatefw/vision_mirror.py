@@ -165,7 +165,7 @@ class Mirror:
         with self._lock:
             place, frame, self._next = self._place, self._next, None
         if self._listener.fileno() in happened:
-            self._accept(place)
+            self._accept()
         if place is None:
             self._hang_up()
         elif frame is not None:
@@ -173,13 +173,13 @@ class Mirror:
         if self._listener.fileno() in happened:
             self._closing.wait(BREATH_S)
 
-    def _accept(self, place: Place | None) -> None:
+    def _accept(self) -> None:
         try:
             sock, _ = self._listener.accept()
         except OSError:  # it left again, or the process has no descriptor left: the next turn tries anew
             return
         sock.setblocking(False)
-        if place is None or len(self._waiting) >= WAITING:
+        if len(self._waiting) >= WAITING:
             sock.close()
         else:
             self._waiting.append(sock)

@@ -39,6 +39,7 @@ ROWS = {
             for how in ("idle", "busy")
         ),
     },
+    "mirror": {"without", "unwatched", "watched", "picture"},
     "journal": {"sync", "insert", "insert 20", "1 in flight", "20 in flight"},
     "journal_start": {"new rows", "all rows"},
     "finger": {"wire", "check", "load", "match", "wipe", "open"},

@@ -208,6 +208,18 @@ def test_a_page_that_asks_though_its_lane_wants_no_face_is_shown_nobody(bench: B
     assert Page(None).looks().status == 204
 
 
+def test_vision_is_not_even_asked_while_the_lane_wants_no_face(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "mirror.sock"))
+        listener.listen()
+        listener.setblocking(False)
+        page = Page(tmp_path / "mirror.sock")
+        page.hears(line(Phase.VERIFYING))
+        assert page.looks().status == 204
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
 def test_a_picture_that_comes_when_the_lane_wants_no_face_any_more_is_shown_to_nobody(bench: Bench) -> None:
     page, answers = Page(bench.path), list[Answered]()
     page.hears(WANTED)

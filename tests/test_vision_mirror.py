@@ -60,6 +60,7 @@ def test_a_screen_that_waits_when_the_look_ends_is_hung_up_on_without_a_picture(
     bench.look()
     bench.shown(Screen(bench.path))
     screen = Screen(bench.path)
+    until(lambda: bench.mirror.waiting, "the screen to wait", WAIT_S)
     bench.mirror.end()
     assert screen.given() == b""
 
@@ -78,6 +79,7 @@ def test_of_one_look_no_picture_comes_into_the_next(bench: Bench) -> None:
 def test_a_frame_from_before_the_look_is_not_shown(bench: Bench) -> None:
     bench.mirror.begin(Place.INSIDE, bench.now_s + 1.0)  # sixty frames further on
     shown = Screen(bench.path)
+    until(lambda: bench.mirror.waiting, "the screen to wait", WAIT_S)
     for level in (*[10] * 58, *[90] * 20):
         bench.take(level)
 
