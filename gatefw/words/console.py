@@ -127,6 +127,7 @@ TEXTS: dict[str, str] = {
     "order.stop": "Stop group",
     "order.stop_of": "Stop group {group}",
     "ask.why": "Why?",
+    "ask.door": "Which door?",
     "ask.choose": "Choose by arrow or number, then Enter.",
     "ask.cancel": "Cancel",
     "ask.done": "Close",
