@@ -62,6 +62,7 @@ def lane(n: int, phase: str = "idle", **more: Any) -> Told:
         "camera": "ok",
         "devices_lost": [],
         "orders": ["hold", "close", "evacuate", "silent_alarm"],
+        "ways_out": ["entry_door"],
         "case": None,
     }
     return base | more

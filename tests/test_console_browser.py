@@ -209,6 +209,19 @@ def test_an_order_is_one_key_at_the_lane_that_is_chosen(desk: PlayedDesk) -> Non
         assert (given.lane, given.verb, given.expects, given.by) == ("lane-17", verb, expects, "mk")
 
 
+def test_who_is_held_is_let_out_by_the_door_that_the_officer_chooses_where_there_are_two(desk: PlayedDesk) -> None:
+    desk.row.show(lane(3, "hold", orders=HELD), lane(4, "hold", orders=HELD, ways_out=["entry_door", "exit_door"]))
+    desk.login()
+    desk.choose(3)
+    desk.says("Let out (entry door)", "#orders")
+    desk.type("o")
+    desk.says("Lane 3: done")
+    desk.choose(4)
+    desk.type("o", "2", "Enter")
+    desk.says("Lane 4: done")
+    assert [(each.lane, each.args) for each in desk.row.given] == [("lane-3", {}), ("lane-4", {"door": "exit_door"})]
+
+
 def test_a_letter_orders_nothing_before_a_lane_is_chosen_or_where_it_is_not_possible(desk: PlayedDesk) -> None:
     desk.login()
     desk.type("h")

@@ -4,7 +4,7 @@ import { at, first, make, say, write } from "/static/words.js";
 let asked = null;
 
 /**
- * Asks for a reason. order: title, means, doing (of the button), danger, why ({code: text}),
+ * Asks for a reason, or what else `asks` says. order: title, means, doing (of the button), danger, why ({code: text}),
  * state() (of the lane, in words, as it is now), stale() (no order can be given), then(code).
  */
 export function ask(order) {
@@ -14,7 +14,7 @@ export function ask(order) {
   const cancel = button("button", "plain", "Esc", say("ask.cancel"));
   const go = button("submit", order.danger ? "danger" : "", "Enter", order.doing);
   const form = make("form", {}, make("h2", { id: "ask-title" }, order.title), make("p", {}, order.means), now,
-    make("fieldset", {}, make("legend", {}, say("ask.why")), ...choices),
+    make("fieldset", {}, make("legend", {}, order.asks ?? say("ask.why")), ...choices),
     make("p", { class: "hint" }, say("ask.choose")), make("div", { class: "buttons" }, cancel, go));
   asked = { ...order, now, go, was: order.state() };
   cancel.addEventListener("click", () => at("ask").close());

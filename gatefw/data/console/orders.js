@@ -23,7 +23,7 @@ export class Orders {
     if (verb === "evacuate" || verb === "reset") this.askWhy(verb, lane, {}, reasons(verb));
     else if (verb === "clear_by_hand") this.clear(lane);
     else if (verb === "stop") this.stop(lane.group);
-    else if (verb === "let_out" && (lane.ways_out ?? []).length > 1) this.letOut(lane);
+    else if (verb === "let_out" && lane.ways_out.length > 1) this.letOut(lane);
     else this.send(verb, lane, {});
   }
 
@@ -34,17 +34,17 @@ export class Orders {
 
   letOut(lane) {
     const doors = Object.fromEntries(lane.ways_out.map((door) => [door, say(`doorid.${door}`)]));
-    this.ask("let_out", lane, doors, (door) => this.send("let_out", lane, { door }));
+    this.ask("let_out", lane, doors, (door) => this.send("let_out", lane, { door }), say("ask.door"));
   }
 
   askWhy(verb, lane, more, why) {
     this.ask(verb, lane, why, (code) => this.send(verb, lane, { ...more, why: code }));
   }
 
-  ask(verb, lane, why, then) {
+  ask(verb, lane, why, then, asks) {
     ask({
       title: say(`ask.${verb}`, { lane: lane.name }), means: say(`ask.${verb}_means`), doing: say(`ask.${verb}_do`),
-      danger: verb === "evacuate", why, state: () => this.desk.state(lane.id), stale: this.desk.stale, then,
+      danger: verb === "evacuate", why, state: () => this.desk.state(lane.id), stale: this.desk.stale, then, asks,
     });
   }
 

@@ -46,7 +46,8 @@ export class Panel {
     at("orders").hidden = !lane || possible === null;
     for (const [verb, button] of this.buttons) {
       button.setAttribute("aria-disabled", String(stale !== null || !possible?.has(verb)));
-      write(button.children[1], say(`order.${verb}`));
+      const by = verb === "let_out" && lane?.ways_out.length === 1 ? ` (${say(`doorid.${lane.ways_out[0]}`)})` : "";
+      write(button.children[1], say(`order.${verb}`) + by);
     }
   }
 
