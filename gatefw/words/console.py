@@ -147,7 +147,8 @@ TEXTS: dict[str, str] = {
     "ask.let_out_means": "Only doors that this lane lets people out by are shown.",
     "ask.let_out_do": "Let out",
     "ask.stop": "Stop group {group}?",
-    "ask.stop_means": "{n} lanes are held; whoever is inside waits for you: {lanes}.",
+    "ask.stop_means": "{n} lanes are held, whoever is inside waits for you: {lanes}. "
+    "A hold ends by itself: close lanes that are to stay shut.",
     "ask.stop_do": "Stop {n} lanes",
     "ask.stopped": "Group {group}: {n} of {all} lanes are held.",
     "ask.not_stopped": "NOT held, go there:",
