@@ -160,6 +160,15 @@ def test_by_which_doors_an_officer_may_let_somebody_out_is_what_the_lane_says() 
     assert shown(after(IDLE))["ways_out"] == [], "a lane of an older version chooses by itself"
 
 
+def test_what_changes_by_itself_with_time_is_no_news_and_what_an_officer_acts_on_is() -> None:
+    lane = after({**IDLE, "runs": [{"run": RUN, "for_s": 1.0}]})
+    same = after({**IDLE, "journal_head": 7, "runs": [{"run": RUN, "for_s": 1.5}]}, lane=lane)
+    assert same.news == lane.news
+    for said in ({"phase": "hold"}, {"occupancy": "one"}, {"runs": []}, {"missing": ["vision"]}, {"latched": "fire"}):
+        assert after({**IDLE, "runs": [{"run": RUN, "for_s": 1.0}], **said}, lane=lane).news != lane.news
+    assert after(came("alarm.raised", reason="called"), lane=lane).news != lane.news
+
+
 # ---------------------------------------------------------------- referrals
 
 

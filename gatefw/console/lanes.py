@@ -22,6 +22,7 @@ SILENT, DEAF, UNKNOWN = "silent", "deaf", "unknown"
 _WORD = re.compile(r"[a-z0-9_.:\-]{1,60}")
 Table = Mapping[str, Any]
 
+_NEWS = ("phase", "in_service", "occupancy", "missing", "impaired", "latched", "reason", "ways_out")
 TURNED_AWAY = {Phase.REFUSED, Phase.REFERRED, Phase.HOLD}
 
 
@@ -79,6 +80,14 @@ class Lane:
     def phase(self) -> str:
         said = self.status.get("phase")
         return said if isinstance(said, str) and said in set(Phase) else UNKNOWN
+
+    @property
+    def news(self) -> object:
+        """What is equal before and after is nothing that an officer has to see at once."""
+        status = {name: self.status.get(name) for name in _NEWS}
+        runs = self.status.get("runs")
+        runs = [table(each).get("run") for each in runs] if isinstance(runs, list) else []
+        return status, runs, self.alarms, self.referral
 
     def silent(self, now_s: float) -> bool:
         return self.heard_s is None or now_s - self.heard_s > SILENT_S

@@ -72,7 +72,7 @@ class Row:
         with self._lock:
             before = self._lanes[lane]
             now = self._lanes[lane] = heard(before, message, self._now_s())
-            if (before.status, before.alarms, before.referral) == (now.status, now.alarms, now.referral):
+            if before.news == now.news and not before.silent(self._now_s()):
                 return
         self.tell()
 
