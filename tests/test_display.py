@@ -126,7 +126,15 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def test_a_screen_is_told_at_once_what_it_must_show_and_again_when_that_changes(stage: Stage) -> None:
     screen = stage.screen()
-    nobody = {"asks": None, "front": None, "invites": False, "mirror": False, "confirm": None, "language": "", "lane": {}}
+    nobody = {
+        "asks": None,
+        "front": None,
+        "invites": False,
+        "mirror": False,
+        "confirm": None,
+        "language": "",
+        "lane": {},
+    }
     assert screen.line() == {"phase": "recovering", "reason": None, "hint": "", **nobody}
     stage.display.show(Phase.REFUSED, Reason.FACE_MISMATCH)
     screen.shows(phase="refused", reason="face_mismatch", hint="", confirm=None)
@@ -270,3 +278,6 @@ def test_a_screen_is_told_the_language_of_who_is_served_and_never_their_national
         display.asking(Asking(None, None, invites=True), None)
         display.show(Phase.IDLE, None)
         screen.shows(phase="idle", language="")
+        display.asking(Asking(()), RUN)
+        display.show(Phase.TOKEN_PRESENTED, None)
+        screen.shows(phase="token_presented", language="")

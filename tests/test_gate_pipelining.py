@@ -13,6 +13,7 @@ from gatefw.clearance.contactless import clear
 from gatefw.gate_terms import (
     Answered,
     Ask,
+    Asking,
     CancelAsk,
     Committed,
     DeviceCame,
@@ -26,6 +27,7 @@ from gatefw.gate_terms import (
 )
 from gatefw.model import (
     Answer,
+    Asked,
     CheckEligibility,
     Decision,
     Eligible,
@@ -125,6 +127,15 @@ def test_only_the_commit_of_the_admission_itself_admits(pipelining: bool) -> Non
     assert bench.phase is Phase.VERIFYING
     bench.give(Committed(own))
     assert bench.phase is Phase.EXIT_RELEASED
+
+
+def test_a_screen_in_front_is_told_of_the_next_one_and_a_screen_inside_of_who_leaves() -> None:
+    bench = leaving()
+    assert bench.asking == Asking((), None, invites=True)
+    bench.give(BOB)
+    assert bench.asking == Asking((), (Asked.LOOK_UP_RECORD,))
+    out(bench)
+    assert bench.asking == Asking((Asked.LOOK_UP_RECORD,), None)
 
 
 def test_an_answer_that_comes_after_the_lane_is_idle_lets_the_run_go_on_like_any_other() -> None:

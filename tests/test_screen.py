@@ -1,5 +1,6 @@
 """The traveller's screen: what it shows of everything that can be said, its one touch, silence and restarts."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -344,6 +345,24 @@ def test_one_server_is_the_screen_in_front_the_one_inside_and_the_one_that_was_a
     assert signs == {"": "help", "/front": "closed", "/inside": "help"}
     assert ask(app, "GET", "/front").body == ask(app, "GET", "/").body
     assert ask(app, "GET", "/aside").status == 404
+
+
+def test_what_the_lane_says_of_its_door_is_shown_when_it_falls_silent_and_by_a_screen_that_is_started_then(
+    tmp_path: Path,
+) -> None:
+    path, known, lane = tmp_path / "display.sock", tmp_path / "screen.json", Lane(behind="open")
+
+    async def said_of_silence(*, while_it_lives: bool) -> str:
+        app = screen(path, Place.WHOLE, TONGUES, known=known)
+        async with app.router.lifespan_context(app):
+            if while_it_lives:
+                await asyncio.to_thread(until, lambda: kept(known) == lane, "what the lane said to be kept")
+            answer = await asyncio.to_thread(ask, app, "GET", "/inside/silent")
+            return str(json.loads(answer.body)["sign"])
+
+    with closing(Display(path, lambda _subject: {}, lambda _said: None, lane=lane.told())):
+        assert asyncio.run(said_of_silence(while_it_lives=True)) == "open"
+    assert asyncio.run(said_of_silence(while_it_lives=False)) == "open"
 
 
 @pytest.mark.real
