@@ -78,17 +78,15 @@ def test_of_one_look_no_picture_comes_into_the_next(bench: Bench) -> None:
 
 def test_a_frame_from_before_the_look_is_not_shown(bench: Bench) -> None:
     bench.mirror.begin(Place.INSIDE, bench.now_s + 1.0)  # sixty frames further on
-    shown = Screen(bench.path)
-    until(lambda: bench.mirror.waiting, "the screen to wait", WAIT_S)
-    for level in (*[10] * 58, *[90] * 20):
-        bench.take(level)
-
-    def looked() -> bool:
-        bench.take()
-        return shown.answered
-
-    until(looked, "a picture", WAIT_S)
-    assert set(decode(shown.given()).grey) == {90}
+    screen, another = Screen(bench.path), Screen(bench.path)
+    until(lambda: bench.mirror.waiting == 2, "both screens to wait", WAIT_S)
+    for _ in range(58):
+        bench.take(10)
+    another.sock.close()
+    until(lambda: bench.mirror.waiting == 1, "its turn, in which a picture would have been given", WAIT_S)
+    assert not screen.answered
+    bench.now_s += 1.0
+    assert set(bench.shown(screen).grey) == {90}
 
 
 def test_a_screen_that_reads_nothing_and_one_that_talks_hold_nobody_up(bench: Bench) -> None:
