@@ -139,7 +139,8 @@ def begun(held: ExitStack, browser: Any) -> Screens:
     for column, tongues in COLUMNS.items():
         words = [sys.executable, "-m", "gatefw", "screen", "--port", "0", "--dir", str(folder)]
         words += ["--lang", column] if len(tongues) == 1 else []
-        env = {**os.environ, "GATEFW_STATE": str(folder)}
+        env = {**os.environ, "GATEFW_STATE": str(folder / column)}
+        (folder / column).mkdir()
         process = subprocess.Popen(words, cwd=HERE.parent, env=env, stdout=subprocess.PIPE, text=True)
         held.callback(process.wait)
         held.callback(process.terminate)
