@@ -1,5 +1,9 @@
 """An officer before a real browser, at whichever console there is. Pictures of what they see go to .screenshots."""
 
+import contextlib
+import select
+import socket
+import threading
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,47 @@ COUNT_TONES += " function (at) { window.tones.push(this.frequency.value); return
 
 def chromium(driver: Any) -> Any:
     return driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+class Cable:
+    """Between a browser and `port`, at `Cable.port`.
+
+    What was under way when it was `cut` arrives no more, and nobody is told; what is begun afterwards does.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._to, self._cuts, self._over = ("127.0.0.1", port), 0, threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def cut(self) -> None:
+        self._cuts += 1
+
+    def close(self) -> None:
+        self._over.set()
+        for thread in self._threads:  # grows no more once the first has ended
+            thread.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        self._listener.settimeout(0.1)
+        while not self._over.is_set():
+            with contextlib.suppress(TimeoutError):
+                near, _ = self._listener.accept()
+                self._threads.append(threading.Thread(target=self._carry, args=(near, self._cuts)))
+                self._threads[-1].start()
+
+    def _carry(self, near: socket.socket, cuts: int) -> None:
+        with near, contextlib.suppress(OSError), socket.create_connection(self._to) as far:
+            ways = {near: far, far: near}
+            while not self._over.is_set():
+                for ready in select.select(ways, (), (), 0.1)[0]:
+                    if not (chunk := ready.recv(65536)):
+                        return
+                    if cuts == self._cuts:
+                        ways[ready].sendall(chunk)
 
 
 class Desk:

@@ -1,11 +1,11 @@
 """The officer's console in a real browser: Debian's Chromium, thirty lanes. Pictures go to .screenshots."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
-from console_desk import IN_A_BROWSER, Desk, chromium, playwright
+from console_desk import IN_A_BROWSER, Cable, Desk, chromium, playwright
 from console_played import CASE, COUNT, HELD, REFERRAL, RUN, Hall, alarm, every_state, hall, lane
 from peers import until
 
@@ -20,9 +20,9 @@ pytestmark = IN_A_BROWSER
 class PlayedDesk(Desk):
     """At a hall whose lanes a test plays."""
 
-    def __init__(self, hall: Hall, browser: Any) -> None:
+    def __init__(self, hall: Hall, browser: Any, port: int = 0) -> None:
         self.hall, self.row = hall, hall.row
-        super().__init__(hall.port, browser)
+        super().__init__(port or hall.port, browser)
 
     def ordered(self) -> Any:
         return until(lambda: self.row.given, "the order")[-1]
@@ -397,6 +397,21 @@ def test_a_console_that_hears_nothing_says_so_at_every_lane_and_orders_nothing(d
     assert desk.page.locator(".card").count() == 0 and desk.row.given == []
     desk.login()
     desk.sees_no("#stale")
+
+
+def test_a_cable_that_was_pulled_and_is_back_is_enough(browser: Any) -> None:
+    """Neither end is told that the connection is dead: the page begins another, and the session is still there."""
+    with hall() as far, closing(Cable(far.port)) as cable:
+        desk = PlayedDesk(far, browser, cable.port)
+        try:
+            desk.login()
+            cable.cut()
+            desk.sees("#stale")
+            desk.sees_no("#stale")
+            desk.row.show(lane(3, "hold"))
+            desk.sees('.card[data-phase="hold"]')
+        finally:
+            desk.page.close()
 
 
 def test_a_session_that_is_over_takes_everything_with_it(desk: PlayedDesk) -> None:

@@ -10,6 +10,7 @@ import { Sound } from "/static/sound.js";
 import { age, at, known, load, paint, say, write } from "/static/words.js";
 
 const SILENT_S = 2;
+const AGAIN_S = 6;  // a stream that is silent for so long may be dead without the browser knowing
 const TOUCH_S = 20;  // the server hears that somebody sits here at most so often
 const WARN_S = 60;
 const now = () => performance.now() / 1000;
@@ -19,6 +20,7 @@ let told = { lanes: [], alarms: [] };
 let heard = 0;  // when anything came, in seconds since the page began
 let came = 0;  // when `told` came
 let stream = null;
+let followed = 0;  // when it was begun
 let touched = 0;  // when the server last heard of a touch
 let language = known(navigator.language);
 let picked = false;  // by hand: then the officer's own does not take its place
@@ -126,6 +128,7 @@ function over(ended) {
 }
 
 function follow() {
+  followed = now();
   stream?.close();
   const mine = stream = new EventSource("/lanes");
   const own = (then) => (event) => { if (stream === mine) then(event); };
@@ -225,7 +228,10 @@ at("sound").addEventListener("click", () => { sound.unblock(); if (session) at("
 at("go-on").addEventListener("click", () => { touched = -TOUCH_S; touch(); draw(); at("work").focus(); });
 at("logout").addEventListener("click", () => { post("/logout", {}, 5000); over(false); });
 at("language").addEventListener("change", () => { picked = true; speak(at("language").value); });
-setInterval(draw, 250);
+setInterval(() => {
+  draw();
+  if (stream && now() - Math.max(heard, followed) > AGAIN_S) follow();
+}, 250);
 
 async function start() {
   try {
