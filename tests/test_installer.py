@@ -396,6 +396,16 @@ def test_the_program_on_the_stick_leaves_the_check_of_its_maker_to_what_is_in_pl
     assert subprocess.run(["sh", "-n"], input=stick_make.SCRIPT, text=True, timeout=60).returncode == 0
 
 
+@pytest.mark.parametrize("wrong", ["--key", "--lane"])
+def test_what_a_stick_is_made_with_is_looked_at_before_the_one_that_is_there_goes(tmp_path: Path, wrong: str) -> None:
+    """A slip of the pen in the name of the key: minutes later there would be a stick that nobody signed."""
+    made, given = stick(tmp_path / "stick", "1.0"), wheel(tmp_path, "2.0")
+    before = files(made)
+    ran = run("stick", "make", str(made), "--wheel", str(given), wrong, str(tmp_path / "nothere"))
+    assert (ran.returncode, "nothere" in ran.stderr) == (2, True)
+    assert files(made) == before
+
+
 def test_a_file_that_is_no_wheel_of_ours_makes_no_stick(tmp_path: Path) -> None:
     assert stick_make.version_of(wheel(tmp_path, "3.1")) == "3.1"
     with pytest.raises(SetupError, match="no wheel of gatefw"):

@@ -69,6 +69,8 @@ def run_make(arguments: argparse.Namespace) -> int:
     here = f"{platform.machine()}-{sys.version_info.major}.{sys.version_info.minor}"
     target = arguments.target or here
     models = _models() if arguments.models else None
+    if arguments.key:
+        signing.opened(arguments.key)  # before minutes of fetching, and before a stick is there that nobody signed
     manifest = stick_make.make(arguments.directory, arguments.wheel, target, models, arguments.lane, _say)
     row = {"target": target, "files": len(json.loads(manifest)["files"]), "signed": bool(arguments.key)}
     if arguments.key:
@@ -90,8 +92,8 @@ def run_check(arguments: argparse.Namespace) -> int:
             signing.check(found, arguments.public)
         found.verify()
         row = {"target": target, "version": found.version, "files": len(found.files), "well": True}
-        if (public := found.offered()) is not None:
-            row["fingerprint"] = stick.fingerprint(public)
+        public = found.offered()
+        row["fingerprint"] = "unsigned" if public is None else stick.fingerprint(public)
         _told(row, arguments.json)
     return 0
 

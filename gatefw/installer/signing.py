@@ -5,10 +5,14 @@ the version that is in place checks, before anything of the new one runs.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gatefw import private_file, whole_file
 from gatefw.errors import SetupError
 from gatefw.installer.stick import PUBLIC, SIGNATURE, Stick
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 def new_key(path: Path) -> str:
@@ -21,14 +25,19 @@ def new_key(path: Path) -> str:
     return key.public_key().public_bytes_raw().hex()
 
 
-def sign(place: Path, manifest: bytes, key_file: Path) -> str:
-    """Put signature and public key beside the list, and return the public key. Raises SetupError, StoreError."""
+def opened(key_file: Path) -> "Ed25519PrivateKey":
+    """A key to sign with. Raises SetupError, StoreError."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     try:
-        key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(private_file.read(key_file, 128).decode()))
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(private_file.read(key_file, 128).decode()))
     except ValueError as error:
         raise SetupError(f"{key_file}: not a key of `gatefw stick new-key`: {error}") from error
+
+
+def sign(place: Path, manifest: bytes, key_file: Path) -> str:
+    """Put signature and public key beside the list, and return the public key. Raises SetupError, StoreError."""
+    key = opened(key_file)
     whole_file.write(place / SIGNATURE, key.sign(manifest).hex().encode() + b"\n")
     public = key.public_key().public_bytes_raw().hex()
     whole_file.write(place / PUBLIC, public.encode() + b"\n")

@@ -43,6 +43,8 @@ def make(directory: Path, wheel: Path, target: str, models: Path | None, lane: P
     if match is None:
         raise SetupError(f"target {target!r}: processor and Python are wanted, such as aarch64-3.11")
     version = version_of(wheel)
+    if lane is not None and not lane.is_file():
+        raise SetupError(f"{lane}: no lane file; name one, or leave --lane away")
     place = directory / target
     shutil.rmtree(place, ignore_errors=True)
     try:

@@ -5,12 +5,15 @@ systemd-nspawn, without a network, and `boot_guest.py` looks at what came up and
 container is gone with it; only the findings come out.
 """
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from arm64 import NotHere
@@ -71,14 +74,27 @@ def userland(cache: Path, name: str = "boot") -> Path:
     return root
 
 
+@contextmanager
+def alone(cache: Path, name: str) -> Iterator[None]:
+    """One run at a time: another one would lay out its own things under a container that runs."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another run uses that container; waiting for its end", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def run(cache: Path, python: str, models: Path) -> int:
     """Install, boot, and say what was found; `models` is a state directory with models and photographs."""
-    cache.mkdir(parents=True, exist_ok=True)
-    root = userland(cache)
-    if status := _install(root, python):
-        return status
-    _lay_out(root, models)
-    return boot(root, [])
+    with alone(cache, "boot"):
+        root = userland(cache)
+        if status := _install(root, python):
+            return status
+        _lay_out(root, models)
+        return boot(root, [])
 
 
 def boot(root: Path, more: list[str]) -> int:

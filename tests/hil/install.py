@@ -39,10 +39,8 @@ DEAD = "\n\ndef _ends(*_given: object) -> None:\n    raise SystemExit(2)\n\n\nSu
 
 def run(cache: Path, python: str, state: Path) -> int:
     """Make the sticks, boot, and say what was found; `state` has models and photographs. Raises NotHere."""
-    cache.mkdir(parents=True, exist_ok=True)
-    root = boot.userland(cache, "bare")
-    with tempfile.TemporaryDirectory(prefix="gatefw-sticks-") as name:
-        media = Path(name)
+    with boot.alone(cache, "bare"), tempfile.TemporaryDirectory(prefix="gatefw-sticks-") as name:
+        root, media = boot.userland(cache, "bare"), Path(name)
         if status := _sticks(media, python):
             return status
         _lay_out(root, state)
