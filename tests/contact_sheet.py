@@ -46,7 +46,8 @@ SHOWN = """([sign, texts]) => document.getElementById("sign").dataset.sign === s
 STYLE = """
 body { font: 14px sans-serif; margin: 16px; background: #fff; color: #111; }
 table { border-collapse: collapse; } th { text-align: left; font-weight: 600; padding: 4px 8px; vertical-align: top; }
-td { padding: 4px; } img { display: block; width: 220px; border: 1px solid #888; } .pages img { width: 460px; }
+td { padding: 4px; } img { display: block; width: 220px; border: 1px solid #888; }
+figure { display: inline-block; margin: 8px; vertical-align: top; } .pages img { width: 520px; }
 """
 
 

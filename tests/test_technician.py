@@ -164,12 +164,12 @@ def application() -> Any:
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_no_address_of_the_page_takes_an_order(method: str) -> None:
     app = application()
+    assert all(each.methods == {"GET", "HEAD"} for each in app.routes if isinstance(each, Route))
     paths = [each.path.replace("{code}", "G0001") for each in app.routes if isinstance(each, Route)]
     assert len(paths) == 4
     for path in (*paths, "/static/technician.js"):
         answer = ask(app, method, path, b"{}", origin="http://127.0.0.1:8080")
         assert answer.status == 405, path
-    assert all(each.methods == {"GET", "HEAD"} for each in app.routes if isinstance(each, Route))
 
 
 def test_the_page_and_its_words_are_given_in_the_language_that_is_asked_for() -> None:
