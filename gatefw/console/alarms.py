@@ -143,7 +143,7 @@ def _raised(kind: str, number: int, run: str, data: Table, at_s: float) -> Alarm
 def _changed(alarm: Alarm, kind: str, run: str, data: Table) -> Alarm:
     """The alarm after an event that is about it, perhaps."""
     if kind == FactKind.ALARM_ACKNOWLEDGED and data.get("event") == alarm.number:
-        by = str(data.get("by"))[:64]
+        by = str(data.get("by"))[:80]
         return replace(alarm, by=by.rpartition("/")[2] or by, over=alarm.over or alarm.ends == SEEN)
     over = (
         (kind == FactKind.FAULT_RESET and alarm.ends == RESET)

@@ -7,6 +7,7 @@ token besides the cookie. Nothing of who asked for what is kept; the journals of
 import asyncio
 import json
 import logging
+import secrets
 import signal
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
@@ -110,7 +111,7 @@ class Console:
             found = self._found(request, use=False)
             if found is None:
                 return _no(401, "no_session", "log in")
-            if request.headers.get("x-csrf") != found[0].csrf:
+            if not secrets.compare_digest(request.headers.get("x-csrf", "").encode(), found[0].csrf.encode()):
                 return _no(403, "csrf", "X-CSRF: the token of the session is wanted; load the page again")
             self._found(request, use=True)
             return await answer(request, found[1])
