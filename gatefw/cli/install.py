@@ -150,7 +150,7 @@ def run_install(arguments: argparse.Namespace) -> int:
         outcome = install.run(wish)
     row = {"version": outcome.version, "problem": outcome.problem, "kept": install.kept, "refused": outcome.refused}
     for verb, times in outcome.refused.items():
-        _say(f"refused while it was tried, and not done: {verb}, {times} times; whoever ordered it must order it again")
+        _say(f"refused while it was tried, and not done: {verb} ({times}); whoever ordered it must order it again")
     return _told(row | {"dry_run": arguments.dry_run}, arguments.json)
 
 
