@@ -232,6 +232,7 @@ def test_no_two_headings_of_a_status_are_the_same_word() -> None:
 def test_an_order_that_was_taken_is_answered_in_words() -> None:
     told = {"detail": "lane is out_of_service", "phase": "out_of_service"}
     assert in_words(told, Words(SIMPLIFIED)) == {"状态": "暂停服务"}
+    assert in_words({"ways_out": ["entry_door"]}, Words(SIMPLIFIED)) == {"离开的门": ["入口门"]}
     told = {"zones": {"front": "somebody"}, "signals": {"call": "on"}, "lease_left_s": {"exit_door": "1.5 s"}}
     assert in_words(told, Words(SIMPLIFIED)) == {
         "前后区域": {"入口前": "有人"},

@@ -46,6 +46,7 @@ def _spelling(words: Words) -> dict[str, Spell]:
         "doors": each(door, code(Position)),
         "beams": each(door, code(Beam)),
         "released": each(door, code(Purpose)),
+        "ways_out": lambda doors: [door(each_door) for each_door in doors],
         "occupancy": code(Occupancy),
         "inputs": each(called, code(Signal)),
         "signals": each(called, code(Signal)),
