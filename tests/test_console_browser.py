@@ -244,6 +244,9 @@ def test_arrows_go_through_the_row_as_it_stands(desk: PlayedDesk) -> None:
     assert desk.page.evaluate("document.activeElement.getBoundingClientRect().x") == below
     desk.type("End")
     assert "Lane 30" in desk.focused()
+    desk.page.focus("#language")
+    desk.type("Home")
+    desk.says_exactly("Lane 30", '.card[aria-current="true"] .name')
 
 
 def test_an_evacuation_wants_a_reason_and_then_enter(desk: PlayedDesk) -> None:
