@@ -253,6 +253,18 @@ def test_a_lane_is_shown_as_it_is_and_again_when_it_changes(hall: tuple[Console,
     assert last["lanes"][1]["phase"] == "hold" and last["alarms"][0]["lane"] == "lane-2"
 
 
+def test_who_gave_a_silent_alarm_is_not_shown_it_and_everybody_else_is(
+    hall: tuple[Console, Browser, list[PlayedLane]],
+) -> None:
+    """However often they load the page, and whichever lane they gave it for: somebody stands beside them."""
+    made, _, lanes = hall
+    lanes[0].tell(fact(FactKind.ALARM_SILENT, by="bus-console/mk"))
+    lanes[1].tell(fact(FactKind.ALARM_SILENT, by="bus-console/visitor"))
+    until(lambda: len(made.row.now()["alarms"]) == 2, "both alarms")
+    assert [(each["lane"], each.get("giver")) for each in made._for(MK)["alarms"]] == [("lane-2", None)]
+    assert [each["lane"] for each in made._for(VISITOR)["alarms"]] == ["lane-1"]
+
+
 def test_a_stream_says_that_its_session_ended_and_ends(hall: tuple[Console, Browser, list[PlayedLane]]) -> None:
     made, browser, _ = hall
     lines = streamed(made, browser, 10, lambda: made.sessions.keep(lambda _session: False))

@@ -180,14 +180,27 @@ def test_a_silent_alarm_is_not_to_be_seen_or_heard_where_it_was_given(desk: Play
     desk.choose(5)
     desk.type("s")
     assert desk.ordered().verb == "silent_alarm"
-    desk.says("Noted")
-    desk.row.show(lane(5, "hold"), alarms=[alarm(5, 50, "emergency", "silent_alarm")])
+    desk.says_exactly("Noted.", "#said")
+    desk.row.show(lane(5, "hold"), alarms=[alarm(5, 50, "emergency", "silent_alarm", giver="mk")])
     desk.sees('.card[data-phase="hold"]')
     assert desk.page.locator("#alarm-list li").count() == 0
     desk.open()
+    desk.sees('.card[data-phase="hold"]')
+    assert desk.page.locator("#alarm-list li").count() == 0, "the page was loaded again"
+    desk.row.show(lane(5, "hold"), alarms=[alarm(5, 51, "emergency", "silent_alarm", giver="visitor")])
     desk.says("Silent alarm", "#alarm-list")
     desk.page.click("#sound")
     desk.sees('#sound[data-sounds=""]')
+
+
+def test_a_silent_alarm_that_did_not_go_out_is_told_to_nobody_but_the_officer(desk: PlayedDesk) -> None:
+    desk.login()
+    desk.choose(5)
+    desk.row.answers["lane-5", "silent_alarm"] = Came(
+        504, {"outcome": "unknown", "error": "no_answer", "message": "the lane did not answer"}
+    )
+    desk.type("s")
+    desk.says_exactly("Not noted.", "#said")
 
 
 # ---------------------------------------------------------------- orders

@@ -75,7 +75,7 @@ ENDS = {RESET, REST, LET_OUT, COUNTER, SEEN}
 class Alarm:
     """number: of the event that raised it. by: who acknowledged it. ends: RESET of what is latched, REST of the lane,
     LET_OUT (the lane holds nobody any more), COUNTER (its run is cleared), SEEN (acknowledged), or the name of a device
-    that is lost.
+    that is lost. giver: the officer who gave a silent alarm, to whom it is not shown.
     """
 
     number: int
@@ -86,6 +86,7 @@ class Alarm:
     run: str = ""
     by: str | None = None
     over: bool = False
+    giver: str = ""
 
     @property
     def stays(self) -> bool:
@@ -121,6 +122,7 @@ def told(alarm: Alarm, now_s: float, referred_s: float) -> dict[str, object] | N
         "by": alarm.by,
         "over": alarm.over,
         "run": alarm.run or None,
+        "giver": alarm.giver,
     }
 
 
@@ -129,7 +131,7 @@ def _raised(kind: str, number: int, run: str, data: Table, at_s: float) -> Alarm
     reason = reason if isinstance(reason, str) and reason in set(Reason) else "unknown"
     match kind:
         case FactKind.ALARM_SILENT:
-            return Alarm(number, "silent_alarm", Priority.EMERGENCY, at_s, SEEN)
+            return Alarm(number, "silent_alarm", Priority.EMERGENCY, at_s, SEEN, giver=_officer(data))
         case FactKind.FAULT_LATCHED:
             urgent = reason in (Reason.FIRE, Reason.EVACUATED)
             return Alarm(number, reason, Priority.EMERGENCY if urgent else Priority.HIGH, at_s, RESET, run)
@@ -143,8 +145,7 @@ def _raised(kind: str, number: int, run: str, data: Table, at_s: float) -> Alarm
 def _changed(alarm: Alarm, kind: str, run: str, data: Table) -> Alarm:
     """The alarm after an event that is about it, perhaps."""
     if kind == FactKind.ALARM_ACKNOWLEDGED and data.get("event") == alarm.number:
-        by = str(data.get("by"))[:80]
-        return replace(alarm, by=by.rpartition("/")[2] or by, over=alarm.over or alarm.ends == SEEN)
+        return replace(alarm, by=_officer(data), over=alarm.over or alarm.ends == SEEN)
     over = (
         (kind == FactKind.FAULT_RESET and alarm.ends == RESET)
         or (kind == FactKind.PHASE_CHANGED and alarm.ends == REST and data.get("phase") in AT_REST)
@@ -154,3 +155,9 @@ def _changed(alarm: Alarm, kind: str, run: str, data: Table) -> Alarm:
         or (kind == FactKind.SERVICE_STARTED and alarm.ends not in ENDS)
     )
     return replace(alarm, over=True) if over else alarm
+
+
+def _officer(data: Table) -> str:
+    """Of an order that came over a console's key the officer alone."""
+    by = str(data.get("by"))[:80]
+    return by.rpartition("/")[2] or by

@@ -193,10 +193,17 @@ class Console:
         yield "event: ended\ndata: {}\n\n"
 
     def _for(self, officer: Officer) -> Mapping[str, object]:
-        """Of orders those that this officer may give."""
+        """Of orders those that this officer may give. Who gave a silent alarm is not shown it, on whichever page they
+        are, and however often that is loaded: somebody stands beside them.
+        """
         told = self.row.now()
         rows = [{**each, "orders": [verb for verb in each["orders"] if may(officer, verb)]} for each in told["lanes"]]
-        return {**told, "lanes": rows}
+        alarms = [
+            {name: value for name, value in each.items() if name != "giver"}
+            for each in told["alarms"]
+            if each.get("giver") != officer.name
+        ]
+        return {**told, "lanes": rows, "alarms": alarms}
 
     async def _order(self, request: Request, officer: Officer) -> Response:
         lane, told = request.path_params["lane"], await _body(request)

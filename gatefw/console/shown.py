@@ -92,6 +92,7 @@ def _unheard(named: Named, what: str, since_s: float | None) -> dict[str, object
         "by": None,
         "over": False,
         "run": None,
+        "giver": "",
     }
 
 

@@ -155,6 +155,7 @@ TEXTS: dict[str, str] = {
     "said.sending": "{order}, {lane}: sent, no answer yet",
     "said.done": "{order}, {lane}: done",
     "said.noted": "Noted.",
+    "said.not_noted": "Not noted.",
     "said.refused": "{order}, {lane}: refused: {message}",
     "said.forbidden": "{order}, {lane}: you may not order this.",
     "said.unanswered": "{order}, {lane}: NO ANSWER. It may have been carried out or not: look at the lane.",

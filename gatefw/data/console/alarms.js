@@ -15,7 +15,6 @@ export class Alarms {
     this.all = [];
     this.lines = new Map();
     this.known = null;
-    this.quiet = new Set();  // lanes whose silent alarm this page gave: whoever stands beside the officer shall not read it
     this.heard = new Map();  // who acknowledged, by its id, what no lane can note: that the lane is silent
     at("alarm-list").replaceChildren();
     at("counts").querySelector("ul").replaceChildren();
@@ -24,8 +23,7 @@ export class Alarms {
 
   take(alarms) {
     for (const id of this.heard.keys()) if (!alarms.some((alarm) => alarm.id === id)) this.heard.delete(id);
-    const shown = alarms.filter((alarm) => !(alarm.reason === "silent_alarm" && this.quiet.has(alarm.lane)))
-      .map((alarm) => ({ ...alarm, since_s: alarm.since_s ?? 0, by: alarm.by ?? this.heard.get(alarm.id) ?? null }));
+    const shown = alarms.map((alarm) => ({ ...alarm, since_s: alarm.since_s ?? 0, by: alarm.by ?? this.heard.get(alarm.id) ?? null }));
     this.all = shown.sort((one, other) => (one.by !== null) - (other.by !== null)
       || rank(one) - rank(other) || one.since_s - other.since_s);
     return this.all;

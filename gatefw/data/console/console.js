@@ -30,7 +30,7 @@ const row = new Row(() => { folder.close(); draw(); }, (group) => orders.stop(gr
 const alarms = new Alarms((lane) => row.go(lane), acknowledge);
 const orders = new Orders({
   post, lane: (id) => row.lane(id), lanes: () => told.lanes, stale: () => silence() !== null,
-  state: (id) => state(row.lane(id)), quiet: (lane) => alarms.quiet.add(lane),
+  state: (id) => state(row.lane(id)),
 });
 const panel = new Panel((verb, lane) => {
   if (verb === "acknowledge") acknowledge(alarms.of(lane.id));

@@ -81,11 +81,11 @@ export class Orders {
   async send(verb, lane, more) {
     const one = `${verb} ${lane.id} ${more.event ?? ""}`;
     if (this.sent.has(one)) return;
+    if (verb === "silent_alarm") return this.sendQuietly(one, lane);
     const put = { order: say(`order.${verb}`), lane: lane.name };
     if (this.desk.stale()) return told("refused", say("said.stale", put));
     this.sent.add(one);
-    if (verb === "silent_alarm") this.desk.quiet(lane.id);
-    else told("sending", say("said.sending", put));
+    told("sending", say("said.sending", put));
     const expects = EXPECTING.has(verb) ? { expects: lane.phase } : {};
     const answer = await this.desk.post(`/lanes/${encodeURIComponent(lane.id)}/orders`, { verb, ...expects, ...more }, ANSWER_MS);
     this.sent.delete(one);
@@ -93,8 +93,15 @@ export class Orders {
     if (!answer || answer.status === 504) told("unanswered", say("said.unanswered", put));
     else if (answer.status === 403) told("refused", say("said.forbidden", put));
     else if (!answer.ok) told("refused", say("said.refused", { ...put, message: answer.body.message ?? answer.status }));
-    else if (verb === "silent_alarm") told("", say("said.noted", {}));
     else told("done", say("said.done", put));
+  }
+
+  /** Whoever stands beside the officer shall not learn what was sent, nor that it was not. */
+  async sendQuietly(one, lane) {
+    this.sent.add(one);
+    const answer = await this.desk.post(`/lanes/${encodeURIComponent(lane.id)}/orders`, { verb: "silent_alarm" }, ANSWER_MS);
+    this.sent.delete(one);
+    told("", say(answer?.ok ? "said.noted" : "said.not_noted"));
   }
 }
 
