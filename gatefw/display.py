@@ -5,13 +5,14 @@ Its file is 0660, and its group that of its directory: see systemd/gatefw.tmpfil
 One JSON object a line. To every screen, at once, whenever it changes, and again each BEAT_S while the lane's loop runs:
 
     {"phase": "token_presented", "reason": null, "hint": "", "asks": ["confirm"], "front": null, "invites": false,
-     "mirror": false,
+     "out": [], "mirror": false,
      "confirm": {"run": "...", "facts": {"document.name": "C** T** M**", "born": "1990"}},
      "language": "", "lane": {"begins": ["card"], "behind": "shut", "languages": [], "alone": false, "audio": false}}
 
 From a screen, while it is asked: {"touch": "confirm", "run": "..."} or "decline". `confirm` is null while nobody is.
 `asks` is what the lane wants now of whom it serves (`model.Asked`), `front` of one who waits in front meanwhile, each
-null while there is nobody; `invites`: a token that is shown now begins a passage. `mirror`: a screen may show them what
+null while there is nobody; `invites`: a token that is shown now begins a passage. `out`: the doors by which somebody
+who was turned away is let out. `mirror`: a screen may show them what
 the camera sees while their face is wanted, see `mirror_wire`; no picture comes this way. `language`: that of the
 traveller who is served, "" for all; `lane` never changes, see `display_lane`.
 What was read of a document is masked, goes nowhere else, and is forgotten with the question. A screen that does not
@@ -208,6 +209,7 @@ class Display:
                 "asks": self._asking.served,
                 "front": self._asking.waiting,
                 "invites": self._asking.invites,
+                "out": self._asking.out,
                 "mirror": self._mirror,
                 "confirm": confirm,
                 "language": self._tongue.now,

@@ -194,12 +194,14 @@ class Show:
 class Asking:
     """What is wanted of people now: of the traveller whom the lane serves, and of one who waits in front meanwhile.
 
-    None for a passage that there is not. invites: a token that is read now begins one.
+    None for a passage that there is not. invites: a token that is read now begins one. out: the doors by which the lane
+    lets somebody out who was turned away.
     """
 
     served: tuple[Asked, ...] | None = None
     waiting: tuple[Asked, ...] | None = None
     invites: bool = False
+    out: tuple[DoorId, ...] = ()
 
 
 HITS = frozenset(

@@ -26,6 +26,7 @@ from gatefw.model import (
     LetIn,
     Phase,
     Presented,
+    Purpose,
     Reason,
     Reply,
     Request,
@@ -83,7 +84,9 @@ class UnderWay:
     def asking(self, lane: State, now_s: float) -> Asking:
         """What is wanted of people now."""
         served, waiting = (None if each is None else each.asking for each in (self.served, self.waiting))
-        return Asking(served, waiting, self.takes_tokens(lane, now_s))
+        wants = ((DoorId.ENTRY, lane.wants_entry), (DoorId.EXIT, lane.wants_exit))
+        out = tuple(door for door, purpose in wants if purpose is Purpose.WAY_OUT)
+        return Asking(served, waiting, self.takes_tokens(lane, now_s), out)
 
     def token_read(self, read: TokenRead, lane: State, now_s: float) -> list[Step]:
         if not self.takes_tokens(lane, now_s):

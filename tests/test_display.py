@@ -130,6 +130,7 @@ def test_a_screen_is_told_at_once_what_it_must_show_and_again_when_that_changes(
         "asks": None,
         "front": None,
         "invites": False,
+        "out": [],
         "mirror": False,
         "confirm": None,
         "language": "",

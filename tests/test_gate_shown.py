@@ -4,7 +4,20 @@ import pytest
 from gate_bench import ANNA, MATCH, Bench
 
 from gatefw.gate_terms import HITS, Answered, Asking, Show, TokenRead, shown
-from gatefw.model import Asked, FaceCompared, FactKind, Failed, Ineligible, Phase, Reason, RecordFound, Token, Verdict
+from gatefw.lane_terms import Policy
+from gatefw.model import (
+    Asked,
+    DoorId,
+    FaceCompared,
+    FactKind,
+    Failed,
+    Ineligible,
+    Phase,
+    Reason,
+    RecordFound,
+    Token,
+    Verdict,
+)
 
 
 @pytest.mark.parametrize("hit", sorted(HITS))
@@ -62,3 +75,12 @@ def test_what_is_asked_for_is_shown_for_each_question_and_no_longer_than_it_is_o
     assert bench.asking == Asking((Asked.VERIFY_FACE,))
     bench.answer(MATCH)
     assert bench.asking == Asking(())
+
+
+@pytest.mark.parametrize("out", [(DoorId.ENTRY,), (DoorId.EXIT,), (DoorId.ENTRY, DoorId.EXIT)])
+def test_who_is_turned_away_is_shown_by_which_doors_the_lane_lets_them_out(out: tuple[DoorId, ...]) -> None:
+    """Told to go back the way they came, they would stand before a locked door where the site names the exit."""
+    bench = Bench(policy=Policy(refusal=out)).inside()
+    assert bench.asking.out == ()
+    bench.answer(FaceCompared(False, 0.8, 0.542, 0.001, 5))
+    assert (bench.phase, bench.asking.out) == (Phase.REFUSED, out)

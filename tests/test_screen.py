@@ -153,6 +153,13 @@ def test_who_is_let_out_is_told_to_go_and_not_to_try_again_where_they_stand() ->
     for phase, said in ((Phase.REFUSED, "go back the way you came"), (Phase.REFERRED, "go to the counter")):
         for reason in (Reason.NO_FACE, Reason.FINGER_UNCLEAR, Reason.NO_DOCUMENT, Reason.MRZ_MALFORMED):
             assert said in picture(line(phase, reason), Place.INSIDE, TONGUES).words[0][1], (phase, reason)
+    for doors, sign, said in (
+        (["entry_door"], "back", "go back the way you came"),
+        (["exit_door"], "leave", "leave by the open door"),
+        (["entry_door", "exit_door"], "leave", "leave by the open door"),
+    ):
+        shown = picture(line(Phase.REFUSED, Reason.NO_FACE, out=doors), Place.INSIDE, TONGUES)
+        assert (shown.sign, said in shown.words[0][1]) == (sign, True)
     in_front = picture(line(Phase.IDLE, Reason.FINGER_UNCLEAR), Place.FRONT, TONGUES)
     assert (in_front.sign, in_front.words[0][1]) == ("finger", "Please lay your finger flat on the scanner")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from gatefw.model import Asked, Phase, Reason
+from gatefw.model import Asked, DoorId, Phase, Reason
 from gatefw.screen.lane import Lane
 from gatefw.screen.picture import Line, Picture, Place, picture, silent
 from gatefw.words import Words, traveller
@@ -25,6 +25,7 @@ def lines() -> Iterator[tuple[str, Line]]:
         for phase in (Phase.TOKEN_PRESENTED, Phase.VERIFYING):
             yield f"{phase.value}-{asked.value}", line(phase, asks=[asked])
     yield "verifying-face-and-finger", line(Phase.VERIFYING, asks=_TOGETHER)
+    yield "refused-by-the-exit", line(Phase.REFUSED, out=[DoorId.EXIT.value])
     yield "leaving-next", line(Phase.LEAVING, invites=True)
     yield "leaving-next-read", line(Phase.LEAVING, front=[Asked.READ_DOCUMENT])
     for hint in traveller.HINTS:
@@ -47,4 +48,4 @@ def album(place: Place, tongues: Sequence[Words]) -> dict[str, Picture]:
 def line(phase: Phase, reason: Reason | None = None, hint: str = "", **more: object) -> Line:
     """A line of the display socket; `more` of what stands in it otherwise than while nobody is there."""
     said = {"phase": phase.value, "reason": reason, "hint": hint, "confirm": None}
-    return {**said, "asks": None, "front": None, "invites": False, **more}
+    return {**said, "asks": None, "front": None, "invites": False, "out": [], **more}

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from gatefw.model import Asked, Phase, Reason
+from gatefw.model import Asked, DoorId, Phase, Reason
 from gatefw.screen import signs
 from gatefw.screen.lane import UNKNOWN, Lane
 from gatefw.words import Words
@@ -110,9 +110,16 @@ def _scene(line: Line, phase: Phase, lane: Lane) -> Scene:
         return signs.HINTS.get(hint, "look"), "calm", lambda words: words.hint(hint)
     if phase in _ASKS and asks is not None:
         return _wanted(asks)
+    if phase is Phase.REFUSED and _let_on(line.get("out")):
+        return "leave", "act", lambda words: words.asked("out")
     sign, tone = signs.PHASES[phase]
     said = None if signs.keeps(reason) else reason  # who is let out goes first, and tries again afterwards
     return sign, tone, lambda words: words.prompt(phase, said)
+
+
+def _let_on(doors: object) -> bool:
+    """Whether who was turned away is let out by the exit too, so that "back" would send them to a locked door."""
+    return isinstance(doors, list) and DoorId.EXIT.value in doors
 
 
 def _next_in_front(line: Line, lane: Lane) -> Scene:

@@ -51,13 +51,15 @@ ASKED: dict[str, str] = {
     "Confirm": "Is this you?",
     "AskAuthorities": "One moment, please",
     "EnrolTraveller": "Please look at the camera",
+    "out": "Please leave by the open door. Staff will help you",
     "both": "Please lay your finger on the scanner and look at the camera",
     "presence": "Welcome. Please step forward and look at the camera",
     "card": "Welcome. Please hold your card to the reader",
     "code": "Welcome. Please show your code to the reader",
     "document": "Welcome. Please lay your document on the reader",
 }
-"""What the traveller is asked for, by the request under way; `both`: finger and face at once. From `presence` on by a
+"""What the traveller is asked for, by the request under way; `both`: finger and face at once; `out`: of who is turned
+away otherwise than where they came from. From `presence` on by a
 lane that is free: one that sees people come, or has readers of one kind alone.
 """
 
