@@ -35,6 +35,7 @@ from gatefw.control import (
 from gatefw.errors import BadReply, GateError
 from gatefw.events import ORDERS, TECHNICIAN
 from gatefw.model import Fact, FactKind, Reason, Verb
+from gatefw.order_reason import AT_ONCE, noted
 
 NONCE = "nonce"
 NONCE_S = 60.0
@@ -56,7 +57,7 @@ NEVER = frozenset(("key_new", "key_revoke", "key_rotate", "keys", "device_trace_
 """Not over the bus, whoever asks: no key makes another; what a wire says in the clear, and when somebody passed which
 beam, stays on the machine; a report that the lane signs comes from who stood at it."""
 READ = frozenset((NONCE, "status", "devices", "cameras"))
-URGENT = frozenset(("hold", "evacuate", SILENT_ALARM))
+URGENT = AT_ONCE | {SILENT_ALARM}
 """What must not be refused because of something else: the lane moved on a moment before, or this key is busy."""
 OPERATE = URGENT | {"open", "close", "reset", "let_out", "let_out_entry", "let_out_exit", CLEAR, ACKNOWLEDGE, CASE}
 
@@ -217,7 +218,7 @@ class OrderBook:
         """Who only asked changed nothing, and is not written down."""
         if order.verb in ORDERS.words:
             fields = (("verb", order.verb), ("by", order.by), ("accepted", reason is Reason.OK), ("reason", reason))
-            self._record(Fact(FactKind.OPERATOR_ORDERED, None, fields))
+            self._record(Fact(FactKind.OPERATOR_ORDERED, None, fields + noted(order)))
 
     def _new_nonce(self, public: str, now_s: float) -> str:
         given = self._nonces.setdefault(public, OrderedDict())

@@ -1,9 +1,9 @@
 """The outward schema: what an event may hold, and the CloudEvents 1.0 envelope it travels in.
 
-The table `FIELDS` is closed: each kind of fact has exactly these fields, and a field is one of a few words, a bounded
-number, a truth value or a short code. There is no type for free text, a picture, a name or a document number, so no
-event can hold one: a fact that does not fit is refused before it reaches the disk. `docs/events.md` and
-`docs/events.schema.json` are made from this table by `events_docs`.
+The table `FIELDS` is closed: each kind of fact has these fields and no others, all but those in `OPTIONAL`, and a field
+is one of a few words, a bounded number, a truth value or a short code. There is no type for free text, a picture, a
+name or a document number, so no event can hold one: a fact that does not fit is refused before it reaches the disk.
+`docs/events.md` and `docs/events.schema.json` are made from this table by `events_docs`.
 """
 
 import ctypes
@@ -180,6 +180,15 @@ MAINTAINED_FOR = Word(
 )
 """Why somebody has a lane for maintenance."""
 
+ORDERED_FOR = Word(
+    "OrderedFor",
+    (
+        *("fire", "medical", "threat", "trapped", "incident", "search", "crowd", "technical", "looked", "colleague"),
+        "other",
+    ),
+)
+"""Why an officer gave an order to the lane; `looked` and `colleague`: who saw that it may be reset."""
+
 _PEOPLE = Number(0, 100_000_000, whole=True)
 _EVENTS = Number(0, 9_007_199_254_740_991, whole=True)
 _STAY_S = Number(0, 86_400)
@@ -233,7 +242,13 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.DEVICE_RESTORED: {"device": DEVICE, "reason": _REASON},
     FactKind.FAULT_LATCHED: {"reason": _REASON},
     FactKind.FAULT_RESET: {"by": OPERATOR},
-    FactKind.OPERATOR_ORDERED: {"verb": ORDERS, "by": OPERATOR, "accepted": Truth(), "reason": _REASON},
+    FactKind.OPERATOR_ORDERED: {
+        "verb": ORDERS,
+        "by": OPERATOR,
+        "accepted": Truth(),
+        "reason": _REASON,
+        "why": ORDERED_FOR,
+    },
     FactKind.MAINTENANCE_STARTED: {"by": OPERATOR, "name": TECHNICIAN, "why": MAINTAINED_FOR, "seconds": _STAY_S},
     FactKind.MAINTENANCE_EXTENDED: {"by": OPERATOR, "name": TECHNICIAN, "why": MAINTAINED_FOR, "seconds": _STAY_S},
     FactKind.MAINTENANCE_ENDING: {"seconds": _STAY_S},
@@ -273,6 +288,14 @@ FIELDS: Mapping[FactKind, Mapping[str, FieldType]] = {
     FactKind.JOURNAL_REMOVED: {"upto": _EVENTS},
 }
 
+OPTIONAL: Mapping[FactKind, frozenset[str]] = {FactKind.OPERATOR_ORDERED: frozenset({"why"})}
+"""Fields that are there only where they were said: an order needs no reason, and older ones have none."""
+
+
+def required(kind: FactKind) -> frozenset[str]:
+    """The fields without which there is no such event."""
+    return frozenset(FIELDS[kind]) - OPTIONAL.get(kind, frozenset())
+
 
 def new_run() -> RunId:
     """The id of one more passage: 64 random bits, which lead to nobody."""
@@ -280,21 +303,21 @@ def new_run() -> RunId:
 
 
 def check(fact: Fact) -> None:
-    """Raise FaultError unless `fact` has exactly the fields of its kind, each of its type.
+    """Raise FaultError unless `fact` has the fields of its kind and no others, each of its type.
 
     The message names kind and field and never repeats the value: what does not fit may be what must not be told.
     """
     wanted = FIELDS[fact.kind]
     given = dict(fact.fields)
-    if len(given) != len(fact.fields) or given.keys() != wanted.keys():
+    if len(given) != len(fact.fields) or not required(fact.kind) <= given.keys() <= wanted.keys():
         found = ", ".join(sorted(name for name in given if name in wanted)) or "none of them"
         raise FaultError(
             f"event {fact.kind.value}: its fields are {', '.join(wanted) or 'none'}; "
             f"found {found} and {len(fact.fields) - len(given.keys() & wanted.keys())} that do not belong"
         )
-    for name, kind in wanted.items():
-        if not kind.fits(given[name]):
-            raise FaultError(f"event {fact.kind.value}: field {name} is not {_describe(kind)}")
+    for name, value in given.items():
+        if not wanted[name].fits(value):
+            raise FaultError(f"event {fact.kind.value}: field {name} is not {_describe(wanted[name])}")
     if fact.run is not None and not RUN.fits(fact.run):
         raise FaultError(f"event {fact.kind.value}: the run id is not {_describe(RUN)}")
 

@@ -27,6 +27,7 @@ from gatefw.events import (
     Number,
     Truth,
     Word,
+    required,
     type_of,
 )
 
@@ -50,7 +51,7 @@ Every event was committed to the journal before it was published. It is a CloudE
 | `epoch` | 16 hexadecimal digits, random, new when the journal is a new one |
 | `clockquality` | `"synchronised"` while the kernel vouches for its clock, else `"unsynchronised"` |
 | `run` | 16 hexadecimal digits, random, new for each passage; absent outside of one |
-| `data` | the fields of the type, all of them, and no others |
+| `data` | the fields of the type, all of them but those that may be absent, and no others |
 
 There is no free text. No event holds a picture, a template, a name, a document number or a traveller's lasting id.
 
@@ -111,7 +112,9 @@ lane to be; orders to the lane are refused without it, or in another. {urgent} w
 none: who orders them wants them whatever the lane has come to meanwhile. Nothing is kept for later, and nothing is done
 twice; who hears no answer asks for the `status`. What is ordered is journalled as `operator.ordered` by `bus-NAME`,
 refused or not; of one key {burst} at once, then one each second, the rest being refused unheard. Those three are
-counted by themselves, so that others do not stand before them. Where
+counted by themselves, so that others do not stand before them. An order to the lane may say why it is given, in `args`:
+`why`, a word of **OrderedFor** below, stands in its event; no other word is taken, but `hold` and `evacuate` are done
+whatever is said, and have `other` then. Where
 several people order with one key, `name` says who it is, by initials or badge, and the journal has `bus-NAME/who`.
 `gatefw lane` and `gatefw status` do it with `--key FILE`.
 
@@ -158,7 +161,10 @@ def markdown() -> str:
     for kind, fields in FIELDS.items():
         parts.append(f"### `{type_of(kind)}`\n")
         if fields:
-            rows = "\n".join(f"| `{name}` | {_markdown(field)} |" for name, field in fields.items())
+            absent = dict.fromkeys(fields.keys() - required(kind), "; may be absent")
+            rows = "\n".join(
+                f"| `{name}` | {_markdown(field)}{absent.get(name, '')} |" for name, field in fields.items()
+            )
             parts.append(f"| field | value |\n|---|---|\n{rows}\n")
         else:
             parts.append("No fields.\n")
@@ -212,7 +218,7 @@ def json_schema() -> dict[str, object]:
                     "type": {"const": type_of(kind)},
                     "data": {
                         "properties": {name: _schema(field) for name, field in fields.items()},
-                        "required": list(fields),
+                        "required": [name for name in fields if name in required(kind)],
                         "additionalProperties": False,
                     },
                 }

@@ -246,13 +246,10 @@ class Gate:
         longest_s = self._settings.timers[Timer.MAINTENANCE]
         refusal = orders.why_not(order, self.state, self.sensed, self._now_s)
         refusal = refusal or self.maintenance.why_not(order, longest_s)
-        self._record(
-            FactKind.OPERATOR_ORDERED,
-            verb=order.verb,
-            by=order.by,
-            accepted=not refusal,
-            reason=Reason.OK if not refusal else Reason.NOT_NOW,
-        )
+        reason = Reason.OK if not refusal else Reason.NOT_NOW
+        fields = (("verb", order.verb), ("by", order.by), ("accepted", not refusal), ("reason", reason))
+        why = (("why", order.why),) if order.why else ()
+        self._effects.append(Record(Fact(FactKind.OPERATOR_ORDERED, self._tag, fields + why)))
         if not refusal:
             self._operator, self._evacuates = order.by, order.verb is Verb.EVACUATE
             self._effects.extend(kept(order.verb, self.state.phase))  # before its rows: what they say, the disk has

@@ -108,7 +108,7 @@ class Stay:
 class Ordered:
     """An operator's order through the control socket. `by` is a code for who, never a name; void after `deadline_s`.
 
-    `stay` comes with an order for maintenance, and with no other.
+    `stay` comes with an order for maintenance, and with no other. `why`: a word of `events.ORDERED_FOR`, or empty.
     """
 
     ticket: int
@@ -117,6 +117,7 @@ class Ordered:
     expects: Phase | None = None
     deadline_s: float = math.inf
     stay: Stay | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ loop has made; what is about records goes to the clerk. Nothing here waits.
 import threading
 from collections.abc import Callable, Mapping
 
-from gatefw import __version__
+from gatefw import __version__, order_reason
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.errors import Refusal
 from gatefw.gate import Gate
@@ -51,12 +51,13 @@ class OrderDesk:
         elif order.verb in VERBS:
             verb = _meant(VERBS[order.verb], order.args)
             stay = asked(verb, order.args, order.by)
+            why = order_reason.asked(verb, order.args)
             with self._taking:
                 self._tickets += 1
                 self._waiting[self._tickets] = reply
                 if len(self._waiting) > WAITING_MAX:  # the loop lost them with a full queue; they have expired
                     del self._waiting[next(iter(self._waiting))]
-                self._put(Ordered(self._tickets, verb, order.by, order.expects, order.deadline_s, stay))
+                self._put(Ordered(self._tickets, verb, order.by, order.expects, order.deadline_s, stay, why))
         else:
             with self._going_elsewhere:  # no desk was made for two at once
                 self._elsewhere(order, reply)

@@ -210,7 +210,8 @@ def _device(event: Event, _ahead: Ahead) -> str:
 
 def _ordered(event: Event, _ahead: Ahead) -> str:
     done = "" if event.data["accepted"] else f"; it was not done ({event.data['reason']})"
-    return f"{event.data['by']} ordered: {event.data['verb'].replace('_', ' ')}{done}."
+    why = f" ({event.data['why']})" if "why" in event.data else ""
+    return f"{event.data['by']} ordered: {event.data['verb'].replace('_', ' ')}{why}{done}."
 
 
 WORDS: Mapping[FactKind, Words] = {

@@ -23,6 +23,7 @@ from gatefw.errors import Refusal
 from gatefw.events import ORDERS
 from gatefw.gate_terms import DeviceImpaired
 from gatefw.model import Fact, FactKind, Reason, Verb
+from gatefw.order_reason import noted
 
 MARK = "gatefw-upgrade"
 DEVICE = "upgrade"
@@ -90,7 +91,7 @@ class Trial:
         self._refused[order.verb] += 1
         if not self._written_elsewhere(order):
             fields = (("verb", order.verb), ("by", order.by), ("accepted", False), ("reason", Reason.NOT_NOW))
-            self._record(Fact(FactKind.OPERATOR_ORDERED, None, fields))
+            self._record(Fact(FactKind.OPERATOR_ORDERED, None, fields + noted(order)))
         return _why(order.verb, version)
 
     def told(self) -> Mapping[str, object] | None:

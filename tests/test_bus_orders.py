@@ -105,6 +105,14 @@ def test_where_several_people_order_with_one_key_the_order_says_who(desk: Desk) 
     assert dict(desk.recorded[0].fields)["by"] == "bus-viewer/xy"
 
 
+def test_why_an_order_was_given_is_written_down_although_the_key_may_not_give_it(desk: Desk) -> None:
+    for verb, why in (("close", "search"), ("close", "Mr Chan"), ("revoke", "search")):
+        desk.order(VIEWER, verb, args={"why": why})
+    assert [dict(fact.fields).get("why") for fact in desk.recorded] == ["search", None, None]
+    for fact in desk.recorded:
+        check(fact)
+
+
 @pytest.mark.parametrize("name", ["", "Max Kim", "m/k", "a12345", "x" * 31, 7])
 def test_a_name_that_is_no_short_code_orders_nothing(desk: Desk, name: object) -> None:
     """A whole name, or the number of a document, would stand in the journal."""

@@ -44,6 +44,9 @@ def gate(place: Path) -> Iterator[list[Order]]:
         ("let-out --door exit_door", "let_out", {"door": "exit_door"}),
         ("hold", "hold", {}),
         ("evacuate", "evacuate", {}),
+        ("evacuate --why medical", "evacuate", {"why": "medical"}),
+        ("let-out --door exit_door --why trapped", "let_out", {"door": "exit_door", "why": "trapped"}),
+        ("maintain-end --why other", "maintain_end", {"why": "other"}),
         ("silent-alarm", "silent_alarm", {}),
         ("acknowledge 2041", "acknowledge", {"event": 2041}),
         ("clear 6d1f0a4c9b72e385 --why child", "clear_by_hand", {"run": "6d1f0a4c9b72e385", "why": "child"}),
@@ -75,9 +78,11 @@ def test_what_was_typed_is_what_the_gate_is_asked(
         ("acknowledge", "NUMBER of an event"),
         ("acknowledge 6d1f0a4c9b72e385", "NUMBER of an event"),
         ("acknowledge 7 --why child", "NUMBER of an event"),
-        ("evacuate 7", "belong to clear"),
+        ("evacuate 7", "do not belong to evacuate"),
         ("silent-alarm --name mk", "belong to maintain"),
-        ("close --why child", "belong to clear"),
+        ("silent-alarm --why threat", "do not belong to silent-alarm"),
+        ("case --why other", "do not belong to case"),
+        ("close --why child", "--why: close wants one of"),
     ],
 )
 def test_what_does_not_belong_together_is_refused_before_anybody_is_asked(

@@ -159,6 +159,21 @@ def test_an_unknown_missing_or_doubled_field_is_refused() -> None:
         assert "Chan" not in str(caught.value)
 
 
+def test_an_order_without_a_reason_is_one_and_free_text_is_none() -> None:
+    """An order of last year's journal has no `why`; one of today's has a word of the table."""
+    order = {"verb": "evacuate", "by": "bus-office/mk", "accepted": True, "reason": Reason.OK}
+    for fields in (order, order | {"why": "medical"}):
+        fact = Fact(FactKind.OPERATOR_ORDERED, None, tuple(fields.items()))  # type: ignore[arg-type]
+        assert json.loads(encode(fact, "lane", "0" * 16, 1, AT))["data"] == fields
+    ordered = type_of(FactKind.OPERATOR_ORDERED)
+    said = (each["properties"] for each in events_docs.json_schema()["oneOf"])  # type: ignore[attr-defined]
+    [data] = [each["data"] for each in said if each["type"] == {"const": ordered}]
+    assert data["required"] == [*order] and data["properties"].keys() - order == {"why"}
+    with pytest.raises(FaultError, match="field why") as caught:
+        check(Fact(FactKind.OPERATOR_ORDERED, None, (*order.items(), ("why", "Chan fell"))))  # type: ignore[arg-type]
+    assert "Chan" not in str(caught.value)
+
+
 def test_true_is_not_a_number_and_one_is_not_a_truth() -> None:
     good = {"matched": True, "score": 0.2, "threshold": 1, "fmr": 0.001, "frames": 3}
     check(Fact(FactKind.FACE_COMPARED, RUN_ID, tuple(good.items())))

@@ -4,7 +4,7 @@ import pytest
 
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.errors import Refusal
-from gatefw.gate_terms import GateInput, Ordered, Tell
+from gatefw.gate_terms import GateInput, Ordered, Stay, Tell
 from gatefw.model import Phase, Verb
 from gatefw.order_desk import OrderDesk
 
@@ -73,3 +73,37 @@ def test_a_door_that_is_none_lets_nobody_out(door: object) -> None:
     with pytest.raises(Refusal, match="entry_door, exit_door"):
         bench.order("let_out", door=door)
     assert bench.queued == []
+
+
+@pytest.mark.parametrize("verb", ["close", "let_out", "hold", "evacuate", "reset", "maintain_end"])
+def test_why_it_was_ordered_goes_to_the_lane_with_the_order(verb: str) -> None:
+    bench = Bench()
+    bench.order(verb, Phase.HOLD, why="technical")
+    assert bench.queued == [Ordered(1, Verb(verb), "uid-1000", Phase.HOLD, 99.0, None, "technical")]
+
+
+NO_WORD = ["Mr Chan fell at the exit", "", 7, ["fire"], "fire\n", "repair"]
+
+
+@pytest.mark.parametrize("why", NO_WORD)
+def test_free_text_is_no_reason_and_nobody_repeats_it(why: object) -> None:
+    bench = Bench()
+    with pytest.raises(Refusal, match="fire, medical") as caught:
+        bench.order("close", why=why)
+    assert "Chan" not in str(caught.value)
+    assert bench.queued == []
+
+
+@pytest.mark.parametrize("why", NO_WORD)
+@pytest.mark.parametrize("verb", ["evacuate", "hold"])
+def test_nobody_stays_inside_because_of_a_word_that_the_lane_does_not_know(verb: str, why: object) -> None:
+    """A newer console gives a reason that this lane has no word for, while somebody lies inside."""
+    bench = Bench()
+    bench.order(verb, why=why)
+    assert bench.queued == [Ordered(1, Verb(verb), "uid-1000", None, 99.0, None, "other")]
+
+
+def test_maintenance_has_reasons_of_its_own() -> None:
+    bench = Bench()
+    bench.order("maintain", name="mk", why="repair")
+    assert bench.queued == [Ordered(1, Verb.MAINTAIN, "uid-1000", None, 99.0, Stay("mk", "repair"))]

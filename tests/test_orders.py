@@ -86,6 +86,15 @@ def test_sensors_that_come_back_with_a_button_on_order_nothing() -> None:
     assert bench.facts(FactKind.OPERATOR_ORDERED) == []
 
 
+def test_why_an_officer_ordered_it_is_written_down_with_the_order_done_or_not() -> None:
+    bench = Bench().inside()
+    bench.give(Ordered(7, Verb.RESET, "bus-office/mk", why="looked"), Ordered(8, Verb.EVACUATE, "bus-office/mk"))
+    bench.give(Ordered(9, Verb.EVACUATE, "bus-office/mk", why="medical"))
+    told = [dict(fact.fields) for fact in bench.facts(FactKind.OPERATOR_ORDERED)]
+    assert [each["accepted"] for each in told] == [False, True, True]
+    assert [each.get("why") for each in told] == ["looked", None, "medical"]
+
+
 # ---------------------------------------------------------------- hold and evacuate, from elsewhere
 
 

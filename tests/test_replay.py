@@ -253,6 +253,12 @@ def test_every_input_and_effect_comes_back_as_it_was_packed() -> None:
         assert unpacked(json.loads(json.dumps(packed(value, signs)))) == value
 
 
+def test_an_order_on_an_older_tape_has_no_reason() -> None:
+    told = packed(Ordered(1, Verb.HOLD, "uid-0"), Played())
+    del told["Ordered"]["why"]
+    assert unpacked(told) == Ordered(1, Verb.HOLD, "uid-0")
+
+
 # ---------------------------------------------------------------- the command
 
 

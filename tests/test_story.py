@@ -154,6 +154,18 @@ def test_of_a_passage_under_way_nothing_is_said_about_its_end() -> None:
     assert told.ended == "It is under way, or the process died before it could say how it ended."
 
 
+def test_what_was_ordered_meanwhile_is_told_with_its_reason_where_one_was_given() -> None:
+    """A traveller collapses in the lane; an officer who did not see it closes the lane a moment later."""
+    ordered, by = FactKind.OPERATOR_ORDERED, "bus-office/mk"
+    evacuated = fact(ordered, verb=Verb.EVACUATE, by=by, accepted=True, reason=Reason.OK, why="medical")
+    closed = fact(ordered, verb=Verb.CLOSE, by=by, accepted=False, reason=Reason.NOT_NOW)
+    [told] = stories([(0.0, STARTED), (2.0, evacuated), (3.0, closed)])
+    assert [line.words for line in told.lines[1:]] == [
+        "bus-office/mk ordered: evacuate (medical).",
+        "bus-office/mk ordered: close; it was not done (not_now).",
+    ]
+
+
 def test_what_a_lane_at_rest_does_after_a_passage_is_none_of_its_story_and_what_the_counter_says_is() -> None:
     """Nine minutes after somebody passed the lane was closed; an hour later the counter wrote its word down."""
     free = fact(FactKind.PHASE_CHANGED, phase=Phase.IDLE, previous=Phase.LEAVING)

@@ -7,7 +7,7 @@ from typing import Any
 from gatefw.cli import command
 from gatefw.control import ACKNOWLEDGE, CASE, CLEAR
 from gatefw.errors import Refusal
-from gatefw.events import BY_HAND, MAINTAINED_FOR
+from gatefw.events import BY_HAND, MAINTAINED_FOR, ORDERED_FOR
 from gatefw.model import DoorId, Phase, Reason, Verb
 
 STATUS = """\
@@ -33,7 +33,7 @@ as long as the lane file allows (`maintenance_s`); --extend sets that time anew.
 whom the lane turned away, which is written down with who and why. `case` shows what is known of whom the lane serves,
 or turned away last: requirements, name, number, nationality, birth; that you looked is written down, with the run.
 `acknowledge` says that somebody has seen an alarm, by the number of its event. `silent-alarm` tells the bus that an
-officer is under duress, and nothing at the lane.
+officer is under duress, and nothing at the lane. Every order to the lane takes --why, which the journal keeps.
 
 example:
   gatefw lane open
@@ -42,7 +42,7 @@ example:
   gatefw lane maintain --extend --minutes 10
   gatefw lane maintain-end
   gatefw lane hold
-  gatefw lane evacuate --key office.key
+  gatefw lane evacuate --why medical --key office.key
   gatefw lane case
   gatefw lane acknowledge 2041
   gatefw lane clear 6d1f0a4c9b72e385 --why document_seen
@@ -68,7 +68,10 @@ def add_parser(commands: Any) -> None:
     lane.add_argument("--expects", type=Phase, choices=list(Phase), metavar="PHASE", help="only if it is in this phase")
     about = "clear, case: whose passage, as its events name it; acknowledge: the number of the alarm's event"
     lane.add_argument("about", nargs="?", metavar="RUN|NUMBER", help=about)
-    why = f"clear: {', '.join(BY_HAND.words)}; maintain: {', '.join(MAINTAINED_FOR.words)}"
+    why = (
+        f"clear: {', '.join(BY_HAND.words)}; maintain: {', '.join(MAINTAINED_FOR.words)}; "
+        f"other orders to the lane, where it is to be written down: {', '.join(ORDERED_FOR.words)}"
+    )
     lane.add_argument("--why", metavar="WHY", help=why)
     door_help = "let-out: by this door, where the lane lets out by more than one"
     lane.add_argument("--door", choices=[door.value for door in DoorId], help=door_help)
@@ -115,8 +118,24 @@ def _in_short(health: dict[str, Any]) -> dict[str, str]:
 
 
 def run_lane(arguments: argparse.Namespace) -> int:
-    verb, args = arguments.verb.replace("-", "_"), None
+    verb, args = _asked(arguments)
+    try:
+        told = command.order(arguments, verb, args)
+    except Refusal:
+        _tell_why(arguments, verb)
+        raise
+    _show(arguments, told if arguments.json or verb != CASE else _of_case(told))
+    return 0
+
+
+def _asked(arguments: argparse.Namespace) -> tuple[str, dict[str, object]]:
+    """The order as the gate takes it."""
+    verb, args = arguments.verb.replace("-", "_"), dict[str, object]()
     maintains = (arguments.name, arguments.minutes, arguments.extend or None)
+    if arguments.door is not None and arguments.verb != "let-out":
+        arguments.usage_error(f"--door belongs to let-out, not to {arguments.verb}")
+    if arguments.verb != "maintain" and any(each is not None for each in maintains):
+        arguments.usage_error(f"--name, --minutes and --extend belong to maintain, not to {arguments.verb}")
     if arguments.verb == "clear":
         if None in (arguments.about, arguments.why):
             arguments.usage_error("clear wants a RUN and --why")
@@ -128,23 +147,16 @@ def run_lane(arguments: argparse.Namespace) -> int:
         if arguments.why is not None or not (arguments.about or "").isdecimal():
             arguments.usage_error("acknowledge wants the NUMBER of an event, and no more")
         args = {"event": int(arguments.about)}
-    elif arguments.verb == "let-out" and arguments.door is not None and arguments.about is None:
-        args = {"door": arguments.door}
-    elif arguments.about is not None or (arguments.why is not None and arguments.verb != "maintain"):
-        arguments.usage_error(f"RUN and --why belong to clear, not to {arguments.verb}")
+    elif arguments.about is not None or (arguments.why is not None and verb not in list(Verb)):
+        arguments.usage_error(f"RUN and --why do not belong to {arguments.verb}")
     elif arguments.verb == "maintain":
         verb, args = _stay(arguments)
-    if arguments.door is not None and arguments.verb != "let-out":
-        arguments.usage_error(f"--door belongs to let-out, not to {arguments.verb}")
-    if arguments.verb != "maintain" and any(each is not None for each in maintains):
-        arguments.usage_error(f"--name, --minutes and --extend belong to maintain, not to {arguments.verb}")
-    try:
-        told = command.order(arguments, verb, args)
-    except Refusal:
-        _tell_why(arguments, verb)
-        raise
-    _show(arguments, told if arguments.json or verb != CASE else _of_case(told))
-    return 0
+    else:
+        if arguments.why is not None:
+            _one_of(arguments, ORDERED_FOR.words)
+        given = {"door": arguments.door, "why": arguments.why}
+        args = {name: value for name, value in given.items() if value is not None}
+    return verb, args
 
 
 def _of_case(told: dict[str, Any]) -> dict[str, Any]:
