@@ -360,7 +360,8 @@ def test_a_group_stop_holds_every_lane_that_answers_and_names_those_that_do_not(
     outcomes = told(came)["outcomes"]
     assert came.status == 200 and outcomes.keys() == {"lane-1", "lane-2", "lane-9"}
     assert [each["outcome"] == "done" for each in outcomes.values()] == [False, True, False]
-    assert [(order.verb, order.by) for order in lanes[1].given] == [("hold", "bus-console/mk")]
+    [order] = lanes[1].given
+    assert (order.verb, order.by, order.args) == ("hold", "bus-console/mk", {"why": "search"})
 
 
 def test_a_lane_that_restarts_is_followed_on(tmp_path: Path) -> None:

@@ -1,10 +1,17 @@
 """What the pages share: headers that forbid, no foreign name or origin, and the newest for whoever follows."""
 
 import asyncio
+import http.client
+import select
+import socket
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from peers import until
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -12,8 +19,8 @@ from web_bench import Asked, ask
 
 from gatefw.errors import SetupError
 from gatefw.web.board import Board, stream
-from gatefw.web.serve import bound
-from gatefw.web.shell import HEADERS, application, page
+from gatefw.web.serve import CONNECTIONS, bound, server
+from gatefw.web.shell import HEADERS, application, body, page
 
 
 @pytest.fixture
@@ -44,7 +51,9 @@ def test_no_script_or_style_may_be_inline_and_nothing_is_kept() -> None:
     assert HEADERS["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "", "localhost@evil.example"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example:80", "", "localhost@evil.example", "evil@127.0.0.1", "[", "[::1"]
+)
 def test_a_name_that_is_not_this_machines_is_not_answered(folder: Path, host: str) -> None:
     assert asked(folder, "GET", "/", host=host).status == 421
 
@@ -61,6 +70,9 @@ def test_this_machine_is_answered_under_each_of_its_names(folder: Path, host: st
         ("http://127.0.0.1:9", 403),
         ("https://evil.example", 403),
         ("null", 403),
+        ("http://[", 403),
+        ("127.0.0.1:8080", 403),
+        ("http://127.0.0.1:8080/page", 403),
         ("", 403),
     ],
 )
@@ -84,6 +96,18 @@ def test_who_follows_gets_the_newest_and_a_word_when_nothing_is_new() -> None:
         return seen
 
     assert asyncio.run(followed()) == [{"n": 0}, {"n": 3}, None]
+
+
+def test_who_comes_when_there_are_too_many_takes_the_place_of_who_was_there_for_longest() -> None:
+    """A browser that is gone, or a stranger who holds all there are, keeps no screen out."""
+
+    async def followed() -> list[object]:
+        board = Board({"n": 0}, 2)
+        first, second, third = (board.follow(0.01) for _ in range(3))
+        await anext(first), await anext(second), await anext(third)
+        return [await anext(first, "ended"), await anext(second, "ended"), await anext(third, "ended"), board.watchers]
+
+    assert asyncio.run(followed()) == ["ended", None, None, 2]
 
 
 def test_what_another_thread_puts_there_wakes_who_follows() -> None:
@@ -131,3 +155,70 @@ def test_a_port_that_another_process_has_is_said() -> None:
         taken.listen()
         with pytest.raises(SetupError, match="another one running"):
             bound("127.0.0.1", taken.getsockname()[1])
+
+
+# ---------------------------------------------------------------- whoever connects
+
+
+@contextmanager
+def served(folder: Path, *more: Route) -> Iterator[int]:
+    """The port of a page that is served."""
+    made = server(application([page("/", folder / "page.html"), *more], folder))
+    with bound("127.0.0.1", 0) as listener:
+        thread = threading.Thread(target=lambda: made.run(sockets=[listener]), name="served page")
+        thread.start()
+        until(lambda: made.started, "the page")
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            made.should_exit = True
+            thread.join()
+
+
+def hung_up(peer: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(peer, select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
+def test_who_connects_again_and_again_and_asks_nothing_keeps_nobody_out(folder: Path) -> None:
+    """Some send nothing, some half a request, some have had their answer; then a browser comes."""
+    half = b"GET / HTTP/1.1\r\nHost: 127.0.0.1"
+    whole = half + b"\r\n\r\n"
+    with served(folder) as port, ExitStack() as held:
+        all_of_them = [
+            held.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(2 * CONNECTIONS)
+        ]
+        for n, one in enumerate(all_of_them):
+            with suppress(OSError):  # it was hung up on
+                one.sendall((b"", half, whole)[n % 3])
+        until(lambda: sum(map(hung_up, all_of_them)) >= CONNECTIONS, "that who was there for longest gave way")
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30.0)) as browser:
+            browser.request("GET", "/")
+            assert browser.getresponse().read() == b"<p>here"
+
+
+def test_of_those_who_are_answered_nobody_gives_way(folder: Path) -> None:
+    """A stream is an answer that has no end."""
+
+    async def follows(_request: Request) -> Response:
+        return stream(Board({}), 0.05)
+
+    with ExitStack() as held:
+        port = held.enter_context(served(folder, Route("/follow", follows)))
+        browser = held.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30.0)))
+        browser.request("GET", "/follow")
+        answer = held.enter_context(browser.getresponse())
+        for _ in range(2 * CONNECTIONS):
+            held.enter_context(socket.create_connection(("127.0.0.1", port)))
+        assert answer.read(400).count(b"beat") > 10
+
+
+def test_what_is_sent_too_slowly_is_not_waited_for() -> None:
+    async def never() -> dict[str, object]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with pytest.raises(HTTPException) as refused:
+        asyncio.run(body(Request({"type": "http"}, never), 10, 0.01))
+    assert refused.value.status_code == 408

@@ -23,6 +23,8 @@ from gatefw.web.board import Board
 ORDER_S, STOP_S = 4.0, 1.0
 """An order is worth nothing after so long, and a second later the officer hears that nobody answered."""
 AT_ONCE = 64
+PAGES = 48
+"""So many follow the row at once, of the connections that there may be; orders want some of them."""
 
 Give = Callable[[str, Mapping[str, object], Phase | None, float, str], dict[str, Any]]
 
@@ -45,7 +47,7 @@ class Row:
         self._lanes = {name: Lane() for name in self._named}
         self._ledgers = {name: Ledger() for name in self._named}
         self._changes = 0
-        self.changes = Board({"n": 0})
+        self.changes = Board({"n": 0}, PAGES)
         self._pool = ThreadPoolExecutor(AT_ONCE, "console order")
         self._links = {each.named.id: Link(each.key, self._hears(each.named.id)) for each in followed}
         self._earlier = Earlier([(each.key, self._ledgers[each.named.id]) for each in followed])

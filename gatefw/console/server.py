@@ -32,7 +32,7 @@ from gatefw.control import ACKNOWLEDGE, CASE, VERBS
 from gatefw.errors import BadReply, GateError
 from gatefw.model import Phase
 from gatefw.web.board import RETRY_MS
-from gatefw.web.shell import LOCAL, application, page
+from gatefw.web.shell import LOCAL, application, body, page
 from gatefw.words import ENGLISH, OF_CODES, OF_OFFICERS, Words, known
 
 BODY_BYTES = 16 * 1024
@@ -192,7 +192,7 @@ class Console:
             await asyncio.sleep(SOON_S)
         yield "event: ended\ndata: {}\n\n"
 
-    def _for(self, officer: Officer) -> Mapping[str, object]:
+    def _for(self, officer: Officer) -> Mapping[str, Any]:
         """Of orders those that this officer may give. Who gave a silent alarm is not shown it, on whichever page they
         are, and however often that is loaded: somebody stands beside them.
         """
@@ -238,7 +238,8 @@ class Console:
         if not may(officer, "hold"):
             return _no(403, "not_permitted", f"{officer.name} may not order hold")
         known_lanes = [each for each in dict.fromkeys(lanes) if each in self.row]
-        holds = [self.row.order(each, "hold", {}, None, officer.name, STOP_S) for each in known_lanes]
+        args = {"why": told["why"]} if "why" in told else {}
+        holds = [self.row.order(each, "hold", args, None, officer.name, STOP_S) for each in known_lanes]
         came = dict(zip(known_lanes, await asyncio.gather(*holds), strict=True))
         missing = Came(404, {"outcome": "refused", "error": "no_lane", "message": "there is no such lane"})
         return JSONResponse({"outcomes": {each: dict(came.get(each, missing).told) for each in lanes}})
@@ -261,13 +262,9 @@ async def texts(request: Request) -> Response:
 
 async def _body(request: Request) -> dict[str, Any]:
     """The JSON object that was sent. Raises HTTPException."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES:
-            raise HTTPException(413)
+    sent = await body(request, BODY_BYTES)
     try:
-        return wire_json.decode(body)
+        return wire_json.decode(sent)
     except BadReply as error:
         raise HTTPException(400) from error
 

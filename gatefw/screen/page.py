@@ -21,7 +21,7 @@ from gatefw.screen.mirror import Mirror, outline
 from gatefw.screen.picture import Line, Place, picture, silent
 from gatefw.screen.voice import SIGNS, Voice
 from gatefw.web.board import Board, stream
-from gatefw.web.shell import application
+from gatefw.web.shell import application, body
 from gatefw.words import Words
 
 FILES = Path(__file__).parents[1] / "data" / "screen"
@@ -127,13 +127,9 @@ async def seen(_request: Request) -> Response:
 
 async def touched(request: Request) -> Response:
     """Confirm or decline what is asked, and nothing else."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > TOUCH_BYTES:
-            return PlainTextResponse("too long\n", 413)
+    sent = await body(request, TOUCH_BYTES)
     try:
-        message = wire_json.decode(body)
+        message = wire_json.decode(sent)
     except BadReply:
         return PlainTextResponse("no touch\n", 400)
     touch, run = message.get("touch"), message.get("run")

@@ -5,5 +5,5 @@
     serve     runs an application on an address of this machine, until it is told to end
 
 Nothing here knows what is shown. Whoever reaches the port can read the page: it is for the browser of this machine, and
-a console that others shall reach stands behind a proxy with TLS.
+a console that others shall reach has TLS (`serve`).
 """

@@ -15,16 +15,16 @@ BEAT_S = 1.0
 RETRY_MS = 500
 """A browser that lost the stream asks again after so long."""
 WATCHERS = 16
-"""More of them at once are not a screen."""
+"""More of them at once are not a screen: the one that has followed for longest gives way, and may come again."""
 
 Value = Mapping[str, object]
 
 
 class Board:
-    """`put` may be called by any thread, before a loop runs as well. At most WATCHERS follow at once."""
+    """`put` may be called by any thread, before a loop runs as well. At most `most` follow at once."""
 
-    def __init__(self, value: Value) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, value: Value, most: int = WATCHERS) -> None:
+        self._lock, self._most = threading.Lock(), most
         self._value, self._number = value, 0
         self._waiting: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
 
@@ -48,12 +48,15 @@ class Board:
                 loop.call_soon_threadsafe(event.set)
 
     async def follow(self, beat_s: float = BEAT_S) -> AsyncGenerator[Value | None, None]:
-        """The value, and each newer one; None when nothing came for so long."""
+        """The value, and each newer one; None when nothing came for so long. Ends when too many others have come."""
         news, sent = asyncio.Event(), -1
         with self._lock:
+            while len(self._waiting) >= self._most:
+                oldest = next(iter(self._waiting))
+                del self._waiting[oldest]
             self._waiting[news] = asyncio.get_running_loop()
         try:
-            while True:
+            while news in self._waiting:
                 news.clear()
                 value, number = self._value, self._number
                 yield None if number == sent else value
@@ -64,7 +67,7 @@ class Board:
                     continue
         finally:
             with self._lock:
-                del self._waiting[news]
+                self._waiting.pop(news, None)
 
 
 def stream(board: Board, beat_s: float = BEAT_S) -> StreamingResponse:

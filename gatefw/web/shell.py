@@ -4,6 +4,7 @@ Everything comes from this origin, nothing is inline, nothing is kept by the bro
 in a visitor's name, or reach it under another name (rebinding).
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -12,7 +13,9 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -21,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Names under which a browser of this machine asks."""
 READS = ("GET", "HEAD")
+BODY_S = 5.0
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "media-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -57,7 +61,7 @@ class Guard:
             await send(message)
 
         headers = Headers(scope=scope)
-        if urlsplit(f"//{headers.get('host', '')}").hostname not in self._names:
+        if _name(headers.get("host", "")) not in self._names:
             await PlainTextResponse("not here\n", 421)(scope, receive, sealed)
         elif scope["method"] not in READS and not same_origin(headers):
             await PlainTextResponse("from another page\n", 403)(scope, receive, sealed)
@@ -67,8 +71,30 @@ class Guard:
 
 def same_origin(headers: Headers) -> bool:
     """Whether a browser says that the page which asks is one of ours. One that says nothing is not believed."""
-    origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc == headers.get("host")
+    _, slashes, host = headers.get("origin", "").partition("://")
+    return slashes != "" and host == headers.get("host")
+
+
+def _name(host: str) -> str | None:
+    """Without the port; None for what is no host at all."""
+    try:
+        return None if "@" in host else urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+async def body(request: Request, most_bytes: int, within_s: float = BODY_S) -> bytes:
+    """What was sent. Raises HTTPException: it is more than that, or does not come within that time."""
+    told = b""
+    try:
+        async with asyncio.timeout(within_s):
+            async for chunk in request.stream():
+                told += chunk
+                if len(told) > most_bytes:
+                    raise HTTPException(413)
+    except TimeoutError as error:
+        raise HTTPException(408, headers={"Connection": "close"}) from error
+    return told
 
 
 def application(
