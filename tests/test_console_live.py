@@ -87,7 +87,7 @@ def test_an_officer_sees_a_lane_holds_it_and_stands_in_its_journal(models: Path,
             until(lambda: desk.row()["phase"] == "silent", "that it answers no more")
             gate.daemon.send_signal(signal.SIGCONT)
             until(lambda: desk.row()["phase"] == "idle", "that it answers again")
-            assert desk.order("hold")["outcome"] == "done"
+            assert desk.order("hold", why="search")["outcome"] == "done"
             until(lambda: desk.row()["phase"] == "hold", "that it is held")
         with desk_at(gate, key) as desk:
             until(lambda: any(each["number"] for each in desk.ask("/lanes")["alarms"]), "the alarm of before")
@@ -101,3 +101,4 @@ def test_an_officer_sees_a_lane_holds_it_and_stands_in_its_journal(models: Path,
             "alarm.acknowledged.v1",
             "alarm.silent.v1",
         ]
+        assert said[0]["data"]["why"] == "search"

@@ -6,7 +6,7 @@ import pytest
 
 from gatefw.bus_orders import OPERATE
 from gatefw.console import FILES
-from gatefw.events import BY_HAND
+from gatefw.events import BY_HAND, ORDERED_FOR
 from gatefw.model import Phase
 from gatefw.words import Words, console
 
@@ -42,6 +42,7 @@ def test_no_word_is_there_that_the_page_does_not_ask_for() -> None:
 
 def test_the_reasons_that_an_officer_chooses_among_are_those_that_there_are() -> None:
     assert listed("BY_HAND") == set(BY_HAND.words) == set(Words().texts("why"))
+    assert set(ORDERED_FOR.words) == {*console.EVACUATE_WHY, *console.STOP_WHY, *console.RESET_WHY}
     assert listed("evacuate") == set(console.EVACUATE_WHY)
     assert listed("stop") == set(console.STOP_WHY)
     assert listed("reset") == set(console.RESET_WHY)
