@@ -431,6 +431,7 @@ class Supervisor:
             "lane": self._config.lane.name,
             "config": {"file": str(file), "state": str(state), "sha256": self._reloader.read_sha256},
             **lane_status(self.gate),
+            "cameras": [each.label for each in self._config.having("camera")],
             "reason": Reason.MAINTENANCE.value if unended else None,
             "latched": self._scribe.latch.value if self._scribe.latch else None,
             "journal_head": self._scribe.journal.head(),

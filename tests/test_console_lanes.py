@@ -133,6 +133,10 @@ def test_why_a_lane_is_as_it_is(said: dict[str, Any], reason: str | None) -> Non
         ({"impaired": {"camera.face": ["camera_dark"]}}, "degraded"),
         ({"impaired": {"reader.front": ["device_away"]}}, "ok"),
         ({"missing": 7}, "unknown"),
+        ({"cameras": ["camera.face"]}, "ok"),
+        ({"cameras": []}, "none"),
+        ({"cameras": [], "missing": ["vision"]}, "none"),
+        ({"cameras": 7}, "ok"),
         ({"impaired": 7}, "ok"),
     ],
 )

@@ -82,6 +82,7 @@ def test_an_officer_sees_a_lane_holds_it_and_stands_in_its_journal(models: Path,
         assert main(["keys", "new", "desk", "--may", "read,operate", "--dir", str(gate.run), "--out", str(key)]) == 0
         with desk_at(gate, key) as desk:
             until(lambda: desk.row()["phase"] == "idle", "the lane")
+            assert gate.ask("status")["cameras"] == ["camera.inside", "camera.front"]
             assert desk.row()["camera"] == "ok" and "hold" in desk.row()["orders"]
             gate.daemon.send_signal(signal.SIGSTOP)
             until(lambda: desk.row()["phase"] == "silent", "that it answers no more")

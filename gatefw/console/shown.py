@@ -130,11 +130,13 @@ def _reason(lane: Lane) -> str | None:
 
 
 def _camera(status: Table) -> str:
-    """`ok`: the lane misses no camera, and says nothing against one."""
+    """`ok`: the lane misses no camera, and says nothing against one; `none`: its file has none."""
 
     def seen(names: Iterable[str]) -> bool:
         return any(name == "vision" or name.startswith("camera.") for name in names)
 
+    if status.get("cameras") == []:
+        return "none"
     if seen(words(status.get("missing"))):
         return "lost"
     if seen(name for name, reasons in table(status.get("impaired")).items() if reasons):

@@ -90,6 +90,7 @@ TEXTS: dict[str, str] = {
     "card.camera_lost": "Camera lost",
     "card.camera_unknown": "Camera unknown",
     "card.camera_ok": "Camera good",
+    "card.camera_none": "No camera",
     "card.lost": "Missing: {devices}",
     "card.silent": "No answer for {age}",
     "card.never": "No answer yet",

@@ -285,6 +285,7 @@ LABELS: dict[str, str] = {
     "ways_out": "ways out",
     "occupancy": "occupancy",
     "inputs": "inputs",
+    "cameras": "cameras",
     "missing": "missing",
     "impaired": "impaired",
     "latched": "latched",

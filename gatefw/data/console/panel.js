@@ -54,7 +54,7 @@ export class Panel {
   lines(lane, elapsed, stale) {
     if (stale !== null || lane.phase === "silent") return [silent(lane, elapsed, stale)];
     const state = `${say(`phase.${lane.phase}`)} (${age(lane.since_s + elapsed)})`;
-    const camera = lane.camera === "ok" ? [say("card.camera_ok")] : [];
+    const camera = ["ok", "none"].includes(lane.camera) ? [say(`card.camera_${lane.camera}`)] : [];
     return [state, first(say(`occupancy.${lane.occupancy}`)), ...notes(lane, elapsed), ...camera];
   }
 

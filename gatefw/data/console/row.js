@@ -22,7 +22,7 @@ export function notes(lane, elapsed) {
   const reason = lane.referral?.reason ?? lane.reason;
   if (lane.waiting_since_s !== null) told.push(say("card.waiting", { age: age(lane.waiting_since_s + elapsed) }));
   if (reason && reason !== "ok" && !(reason === "device_lost" && lane.devices_lost.length)) told.push(first(say(`reason.${reason}`)));
-  if (lane.camera !== "ok") told.push(say(`card.camera_${lane.camera}`));
+  if (lane.camera !== "ok" && lane.camera !== "none") told.push(say(`card.camera_${lane.camera}`));
   if (lane.devices_lost.length) told.push(say("card.lost", { devices: lane.devices_lost.join(", ") }));
   return told;
 }
@@ -122,7 +122,7 @@ export class Row {
     const lines = mute ? [silent(lane, elapsed, stale)] : notes(lane, elapsed);
     part.notes.forEach((note, n) => write(note, lines[n] ?? ""));
     part.camera.dataset.camera = lane.camera;
-    part.camera.hidden = mute;
+    part.camera.hidden = mute || lane.camera === "none";
     write(part.camera.lastElementChild, say(`card.camera_${lane.camera}`));
     part.worst.hidden = !worst || stale !== null;
     part.worst.dataset.priority = worst;
