@@ -147,9 +147,6 @@ class PlayedRow(Row):
     def now(self) -> dict[str, Any]:
         return {"now_s": 1.0, "lanes": self.lanes, "alarms": self.alarms}
 
-    def phase(self, lane: str) -> Phase | None:
-        return None
-
     async def order(
         self, lane: str, verb: str, args: Mapping[str, object], expects: Phase | None, name: str, timeout_s: float
     ) -> Came:

@@ -17,8 +17,8 @@ from peers import until
 from starlette.requests import Request
 from web_bench import Asked
 
-from gatefw.console.officers import ADDRESS_WAIT_S, FREE, hashed
-from gatefw.console.row import Row
+from gatefw.console.officers import ADDRESS_WAIT_S, FREE, Officers, hashed
+from gatefw.console.row import AT_ONCE, Came, Row
 from gatefw.console.server import Console
 from gatefw.control import Done, Rejected, Rejection
 from gatefw.errors import ConfigError
@@ -175,6 +175,16 @@ def test_officers_read_anew_end_the_sessions_of_who_is_another_now(officers: Any
     made.row.close()
 
 
+def test_a_session_that_began_while_the_officers_were_read_anew_is_none(clock: Clock) -> None:
+    """The password was right when it was looked at."""
+    made = Console(setting(), Row(()), clock)
+    browser = Browser(made.application())
+    browser.login()
+    made.officers = Officers((replace(MK, may=VISITOR.may),))
+    assert browser.get("/session").status == 401
+    made.row.close()
+
+
 def test_a_file_that_is_not_in_order_changes_no_officer(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> Any:
         raise ConfigError("console.toml", 3, "officer", "is wrong")
@@ -313,7 +323,7 @@ def test_what_the_lane_says_to_an_order_is_what_the_officer_is_told(
 ) -> None:
     _, browser, lanes = hall
     lanes[0].answers["close"] = answer
-    came = browser.post("/lanes/lane-1/orders", {"verb": "close"})
+    came = browser.post("/lanes/lane-1/orders", {"verb": "close", "expects": "idle"})
     assert (came.status, told(came)["error"], told(came)["message"]) == (status, error, answer.message)
 
 
@@ -324,6 +334,7 @@ def test_what_the_lane_says_to_an_order_is_what_the_officer_is_told(
         ("/lanes/lane-1/orders", {"verb": "open sesame"}, 400),
         ("/lanes/lane-1/orders", {"verb": ["close"]}, 400),
         ("/lanes/lane-1/orders", {"verb": "close", "expects": "asleep"}, 400),
+        ("/lanes/lane-1/orders", {"verb": "let_out"}, 400),
         ("/lanes/lane-1/orders", {"verb": "key_new"}, 403),
         ("/lanes/lane-1/orders", {"verb": "enrol"}, 403),
         ("/stop", {"lanes": []}, 400),
@@ -362,6 +373,21 @@ def test_a_group_stop_holds_every_lane_that_answers_and_names_those_that_do_not(
     assert [each["outcome"] == "done" for each in outcomes.values()] == [False, True, False]
     [order] = lanes[1].given
     assert (order.verb, order.by, order.args) == ("hold", "bus-console/mk", {"why": "search"})
+
+
+def test_an_order_that_waited_for_others_until_it_was_too_late_is_not_sent(
+    hall: tuple[Console, Browser, list[PlayedLane]],
+) -> None:
+    """The officer was told long ago that nobody answered; the lane must not do it now."""
+    made, _, lanes = hall
+    lanes[0].close()
+
+    async def many() -> list[Came]:
+        dead = [made.row.order("lane-1", "hold", {}, None, "mk", 0.2) for _ in range(AT_ONCE)]
+        return await asyncio.gather(*dead, made.row.order("lane-2", "evacuate", {}, None, "mk", 0.2))
+
+    last = asyncio.run(many())[-1]
+    assert (last.status, last.told["error"], lanes[1].given) == (503, "unavailable", [])
 
 
 def test_a_lane_that_restarts_is_followed_on(tmp_path: Path) -> None:

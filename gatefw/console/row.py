@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import zmq
+
 from gatefw.console.alarms import RANK, Priority
 from gatefw.console.earlier import Earlier
 from gatefw.console.lanes import EventCame, Lane, Message, Named, heard
@@ -99,18 +101,22 @@ class Row:
         """What came of a shift, of each lane in their order."""
         return [(self._named[name], ledger) for name, ledger in self._ledgers.items()]
 
-    def phase(self, lane: str) -> Phase | None:
-        """As the officer sees it."""
-        with self._lock:
-            phase = self._lanes[lane].phase
-        return Phase(phase) if phase in set(Phase) else None
-
     async def order(
         self, lane: str, verb: str, args: Mapping[str, object], expects: Phase | None, name: str, timeout_s: float
     ) -> Came:
-        loop = asyncio.get_running_loop()
-        link = self._links[lane]
-        return await loop.run_in_executor(self._pool, lambda: came(link.order, verb, args, expects, timeout_s, name))
+        """Its time runs from here on: one that waited so long for others that it is over is not sent at all."""
+        loop, ends_s, give = asyncio.get_running_loop(), time.monotonic() + timeout_s, self._links[lane].order
+
+        def now() -> Came:
+            left_s = ends_s - time.monotonic()
+            return NOT_SENT if left_s <= 0 else came(give, verb, args, expects, left_s, name)
+
+        return await loop.run_in_executor(self._pool, now)
+
+
+NOT_SENT = Came(
+    503, {"outcome": "refused", "error": "unavailable", "message": "too many orders wait for lanes; it was not sent"}
+)
 
 
 def came(give: Give, verb: str, args: Mapping[str, object], expects: Phase | None, timeout_s: float, name: str) -> Came:
@@ -126,6 +132,8 @@ def came(give: Give, verb: str, args: Mapping[str, object], expects: Phase | Non
         return Came(504, {"outcome": "unknown", "error": "no_answer", "message": message})
     except BadReply as error:
         return Came(504, {"outcome": "unknown", "error": "no_answer", "message": str(error)})
+    except (OSError, zmq.ZMQError) as error:
+        return Came(503, {"outcome": "refused", "error": "unavailable", "message": f"the console itself: {error}"})
 
 
 def _refused(text: str) -> tuple[Rejection, str]:

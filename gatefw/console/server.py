@@ -120,10 +120,13 @@ class Console:
 
     def _found(self, request: Request, use: bool) -> tuple[Session, Officer] | None:
         session = self.sessions.find(request.cookies.get(self._cookie), use)
-        officer = self.officers.get(session.officer) if session else None
-        return (session, officer) if session and officer else None
+        if session is None or not self._in_force(session):
+            return None
+        officer = self.officers.get(session.officer)
+        return (session, officer) if officer else None
 
     def _in_force(self, session: Session) -> bool:
+        """Also of one that began while the officers were read anew: its password was looked at before that."""
         officer = self.officers.get(session.officer)
         return officer is not None and (officer.password, officer.may) == (session.password, session.may)
 
@@ -214,9 +217,11 @@ class Console:
             return _no(400, "malformed", "verb: one of the lane's; expects: a phase or nothing")
         if not may(officer, verb):
             return _no(403, "not_permitted", f"{officer.name} may not order {verb}")
+        if expects is None and verb in LANE - URGENT:
+            return _no(400, "malformed", "expects: the phase in which the officer saw the lane")
         if verb == ACKNOWLEDGE:
             told = {"event": told.get("event", told.get("number"))}
-        phase = Phase(expects) if expects else self.row.phase(lane) if verb in LANE - URGENT else None
+        phase = Phase(expects) if expects else None
         return _answer(await self.row.order(lane, verb, told, phase, officer.name, ORDER_S))
 
     async def _case(self, request: Request, officer: Officer) -> Response:
