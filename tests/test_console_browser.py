@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
-from console_desk import IN_A_BROWSER, Cable, Desk, chromium, playwright
+from console_desk import IN_A_BROWSER, WIDE, Cable, Desk, chromium, playwright
 from console_played import CASE, COUNT, HELD, REFERRAL, RUN, Hall, alarm, every_state, hall, lane
 from peers import until
 
@@ -124,6 +124,27 @@ def test_a_lane_stands_where_it_stood_whatever_happens(seated: PlayedDesk) -> No
     seated.says_exactly("Lane 1", '.card[data-phase="fault"] .name')
     assert seated.page.eval_on_selector_all(".card .name", names) == order
     assert seated.page.eval_on_selector_all(".card", places) == before
+
+
+def test_an_order_stands_where_it_stood_whatever_the_lane_says(desk: PlayedDesk) -> None:
+    """An officer presses Hold as somebody is refused: the pointer is over no other button then. All are in sight."""
+    told = {"occupancy": "one", "waiting_since_s": 95.0, "reason": "token_expired", "camera": "lost"}
+    desk.login()
+    places = "all => all.map(one => [one.getBoundingClientRect().x, one.getBoundingClientRect().y])"
+    for size in (WIDE, MIDDLE):
+        desk.page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+        desk.row.show(lane(3))
+        desk.choose(3)
+        desk.says_exactly("Ready", '.card[aria-current="true"] .state')
+        before = desk.page.eval_on_selector_all("#orders button", places)
+        foot = desk.page.locator("footer").bounding_box()["y"]
+        last = desk.page.locator("#orders button").last.bounding_box()
+        cut = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"
+        assert desk.page.eval_on_selector_all("#orders button, #orders span", cut) == [], size
+        assert last["y"] + last["height"] <= foot, size
+        desk.row.show(lane(3, "hold", orders=HELD, case=RUN, devices_lost=["camera.inside", "reader.front"], **told))
+        desk.says("reader.front", "#lane-facts")
+        assert desk.page.eval_on_selector_all("#orders button", places) == before, size
 
 
 # ---------------------------------------------------------------- alarms
@@ -356,6 +377,18 @@ def test_a_case_is_accessible_in_every_language(desk: PlayedDesk) -> None:
         desk.says("CHAN", "#case")
         desk.picture(f"case-{tongue}")
         assert desk.violations() == [], tongue
+
+
+@pytest.mark.parametrize("size", [WIDE, MIDDLE], ids=str)
+def test_what_a_case_wants_is_in_sight_beside_every_order(desk: PlayedDesk, size: tuple[int, int]) -> None:
+    desk.page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    held_case(desk)
+    desk.picture(f"case-{size[0]}")
+    foot = desk.page.locator("footer").bounding_box()["y"]
+    for each in (*desk.page.locator(".needs li").all(), *desk.page.locator("#orders button").all()):
+        box = each.bounding_box()
+        assert box["y"] >= 188 and box["y"] + box["height"] <= foot, each.inner_text()
+    assert desk.page.locator('.card[aria-current="true"]').bounding_box()["x"] >= 0
 
 
 def no_trace(desk: PlayedDesk) -> bool:

@@ -41,10 +41,11 @@ export function check(lane, stale) {
 function frame(lane, ...inside) {
   const shut = make("button", { type: "button" }, make("kbd", {}, "Esc"), make("span", {}, say("case.close")));
   shut.addEventListener("click", close);
-  at("case").replaceChildren(make("h3", { id: "case-title", tabindex: "-1" }, say("case.title", { lane: lane.name })),
-    ...inside, make("p", { class: "hint" }, say("case.private")), shut);
+  const title = make("h3", { id: "case-title", tabindex: "-1" }, say("case.title", { lane: lane.name }));
+  at("case").replaceChildren(make("div", { class: "head" }, title, shut), ...inside,
+    make("p", { class: "hint" }, say("case.private")));
   at("case").hidden = false;
-  at("case").scrollIntoView({ block: "nearest" });
+  at("row").querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" });  // it is narrower now
 }
 
 function parts(told) {

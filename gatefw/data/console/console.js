@@ -204,7 +204,7 @@ function pressed(event) {
   if (!inside && document.activeElement !== document.body) return;
   if (key === "Escape") escape();
   else if (key.startsWith("Arrow") || key === "Home" || key === "End") {
-    if (at("panel").contains(document.activeElement) || !row.move(key)) return;
+    if (["panel", "case"].some((id) => at(id).contains(document.activeElement)) || !row.move(key)) return;
   } else if (!inside || event.repeat) return;
   else if (/^[0-9]$/.test(key)) row.digit(key, now());
   else if (key === "n") { if (alarms.unseen[0]) row.go(alarms.unseen[0].lane); }

@@ -1,14 +1,10 @@
 // The lane that is chosen: what it does, and what can be ordered. Each order stands always at the same place.
-import { age, at, first, make, say, sign, write } from "/static/words.js";
+import { age, at, first, make, say, write } from "/static/words.js";
 import { notes, silent } from "/static/row.js";
 
 export const KEYS = {
   h: "hold", o: "let_out", c: "clear_by_hand", v: "case", a: "acknowledge", r: "reset", i: "open", x: "close",
   e: "evacuate", g: "stop", s: "silent_alarm",
-};
-const SIGNS = {
-  hold: "hold", let_out: "back", clear_by_hand: "counter", case: "look", acknowledge: "ready", reset: "wait",
-  open: "moving", close: "closed", evacuate: "leave", stop: "emergency", silent_alarm: "mute",
 };
 const DANGEROUS = new Set(["evacuate", "stop"]);
 
@@ -23,7 +19,7 @@ export class Panel {
 
   button(key, verb) {
     const made = make("button", { type: "button", "data-verb": verb, "aria-keyshortcuts": key.toUpperCase() },
-      sign(SIGNS[verb]), make("span"), make("kbd", {}, key.toUpperCase()));
+      make("span"), make("kbd", {}, key.toUpperCase()));
     if (DANGEROUS.has(verb)) made.classList.add("danger");
     made.addEventListener("click", () => this.order(verb));
     return made;
@@ -47,7 +43,7 @@ export class Panel {
     for (const [verb, button] of this.buttons) {
       button.setAttribute("aria-disabled", String(stale !== null || !possible?.has(verb)));
       const by = verb === "let_out" && lane?.ways_out.length === 1 ? ` (${say(`doorid.${lane.ways_out[0]}`)})` : "";
-      write(button.children[1], say(`order.${verb}`) + by);
+      write(button.firstElementChild, say(`order.${verb}`) + by);
     }
   }
 
