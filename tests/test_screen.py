@@ -253,6 +253,28 @@ class Bench:
         return newest is not None and newest["phase"] == phase
 
 
+def test_a_line_that_cannot_be_shown_is_silence_and_the_next_that_can_is_shown(tmp_path: Path) -> None:
+    """A mistake of ours in one picture must not leave the one before on the screen for ever."""
+    shown: list[Line | None] = []
+
+    def heard(said: Line | None) -> None:
+        if said is not None and said["phase"] == Phase.HOLD:
+            raise KeyError("hold")
+        shown.append(said)
+
+    path = tmp_path / "display.sock"
+    with (
+        closing(Display(path, lambda _subject: {}, lambda _said: None)) as display,
+        closing(Link(path, heard, 0.3)),
+    ):
+        display.show(Phase.IDLE, None)
+        until(lambda: shown and shown[-1], "the lane at rest")
+        display.show(Phase.HOLD, None)
+        until(lambda: shown[-1] is None, "silence")
+        display.show(Phase.IDLE, None)
+        until(lambda: shown[-1], "the lane at rest")
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path / "display.sock")

@@ -1,6 +1,7 @@
 """Reads the display socket on a thread of its own, tells what it says and when it says nothing, and sends a touch."""
 
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ from gatefw import unix_socket, wire_json
 from gatefw.errors import BadReply
 from gatefw.screen.picture import Line
 
+_log = logging.getLogger(__name__)
 SILENT_S = 2.0
 """The supervisor repeats itself more often than that (display.BEAT_S): longer, and nothing it said is true any more."""
 AGAIN_S = 0.25
@@ -47,8 +49,11 @@ class Link:
 
     def _work(self) -> None:
         while not self._closing.is_set():
-            with contextlib.suppress(OSError, BadReply), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-                self._follow(sock)
+            try:
+                with contextlib.suppress(OSError, BadReply), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+                    self._follow(sock)
+            except Exception:  # noqa: BLE001  without this thread the screen would say for ever what it said last
+                _log.exception("screen: a line of the lane could not be shown")
             with self._lock:
                 self._sock = None
             self._silence()
@@ -69,8 +74,9 @@ class Link:
             if not chunk:
                 return
             for line in lines.feed(chunk):
-                self._heard_s = time.monotonic()
                 self._heard(wire_json.decode(line))
+                self._heard_s = time.monotonic()
+            self._silence()
 
     def _silence(self) -> None:
         if time.monotonic() - self._heard_s >= self._silent_s:

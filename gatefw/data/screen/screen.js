@@ -4,10 +4,11 @@
 const SILENT_MS = 2000;
 const LOW_MS = 45000;
 const here = location.pathname.replace(/\/$/, "");
+const now = () => performance.now();  // of no clock that somebody sets
 const at = (id) => document.getElementById(id);
 let nothing = null;
 let newest = null;
-let heard = 0;
+let heard = -SILENT_MS;
 let run = "";
 let lowered = 0;
 let shown = "";
@@ -48,13 +49,13 @@ function touch(said) {
 }
 
 function lower(low) {
-  lowered = low ? Date.now() : 0;
+  lowered = low ? now() : 0;
   document.body.classList.toggle("low", low);
   at("low").setAttribute("aria-pressed", String(low));
 }
 
 function listen({ silent, ...picture }) {
-  heard = Date.now();
+  heard = now();
   nothing = silent;
   newest = picture;
   show(picture);
@@ -67,15 +68,15 @@ function follow() {
   const stream = new EventSource(`${here}/shown`);
   stream.addEventListener("message", (event) => listen(JSON.parse(event.data)));
   // Nothing new: a server that hung for a while goes on with what it said before.
-  stream.addEventListener("beat", () => { heard = Date.now(); if (newest) show(newest); });
+  stream.addEventListener("beat", () => { heard = now(); if (newest) show(newest); });
   stream.addEventListener("error", () => {
     if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 500);
   });
 }
 
 setInterval(() => {
-  if (nothing && Date.now() - heard > SILENT_MS) show(nothing);
-  if (lowered && Date.now() - lowered > LOW_MS) lower(false);
+  if (nothing && now() - heard > SILENT_MS) show(nothing);
+  if (lowered && now() - lowered > LOW_MS) lower(false);
 }, 250);
 fetch(`${here}/silent`).then((answer) => answer.json()).then((picture) => {
   nothing = picture;

@@ -7,7 +7,7 @@ const REST_MS = 1500;
 let ear = null;
 let voice = null;
 let sounded = "";
-let soundedAt = 0;
+let soundedAt = -Infinity;
 
 function chime(tone) {
   ear = ear || new AudioContext();
@@ -35,12 +35,12 @@ function speak([language, ...others], sign, otherwise) {
 
 // One that comes and goes, as a hint may, is heard once and not again and again.
 function sound({ audio, sign, tone, voices }) {
-  const again = sign === sounded || Date.now() - soundedAt < REST_MS && tone === "calm";
+  const again = sign === sounded || performance.now() - soundedAt < REST_MS && tone === "calm";
   if (audio && again) return;
   if (voice) voice.pause();
   voice = null;
   sounded = audio ? sign : "";
   if (!audio) return;
-  soundedAt = Date.now();
+  soundedAt = performance.now();
   speak(voices, sign, () => chime(tone));
 }

@@ -157,8 +157,8 @@ function show(seen) {
 
 function follow() {
   const stream = new EventSource("/seen");
-  stream.addEventListener("message", (event) => { heard = Date.now(); show(JSON.parse(event.data)); });
-  stream.addEventListener("beat", () => { heard = Date.now(); });
+  stream.addEventListener("message", (event) => { heard = performance.now(); show(JSON.parse(event.data)); });
+  stream.addEventListener("beat", () => { heard = performance.now(); });
   stream.addEventListener("error", () => { if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 1000); });
 }
 
@@ -172,10 +172,10 @@ function speak(told) {
 
 fetch(`/words${location.search}`).then((answer) => (answer.ok ? answer : fetch("/words"))).then((answer) => answer.json()).then((told) => {
   speak(told);
-  heard = Date.now();
+  heard = performance.now();
   follow();
   setInterval(() => {
-    if (Date.now() - heard < SILENT_MS) return;
+    if (performance.now() - heard < SILENT_MS) return;
     document.body.dataset.tone = "stop";
     notice(word("silent"));
   }, 500);
