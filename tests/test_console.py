@@ -17,7 +17,7 @@ from peers import until
 from starlette.requests import Request
 from web_bench import Asked
 
-from gatefw.console.officers import ADDRESS_WAIT_S, FREE, Officers, hashed
+from gatefw.console.officers import ADDRESS_WAIT_S, FREE, Officers, bears, hashed
 from gatefw.console.row import AT_ONCE, Came, Row
 from gatefw.console.server import Console
 from gatefw.control import Done, Rejected, Rejection
@@ -103,6 +103,31 @@ def test_who_tries_again_and_again_waits_longer_each_time_and_no_password_helps_
 
 def test_who_tries_many_names_from_one_address_waits_too(desk: Browser) -> None:
     assert [desk.login(f"officer-{n}", "wrong password").status for n in range(FREE + 1)] == [401] * FREE + [429]
+
+
+def test_nobody_keeps_an_officer_out_of_the_browser_in_which_they_logged_in_before(desk: Browser, clock: Clock) -> None:
+    """Somebody in the hall tries their name from a hundred machines, without a pause, or from the officer's own."""
+    _, mark = desk.login().cookies
+    stranger = Browser(desk.app)
+    while stranger.login(password="wrong password").status == 401:
+        pass
+    desk.post("/logout")
+    desk.cookie = mark
+    assert stranger.login().status == 429 and desk.login().status == 204
+    assert desk.login("visitor").status == 429, "it is a mark of one officer"
+    desk.cookie = f"{mark[:-1]}{'0' if mark[-1] != '0' else '1'}"
+    assert desk.login().status == 429, "it is no mark at all"
+    desk.cookie = mark
+    assert [desk.login(password="wrong password").status for _ in range(FREE + 1)] == [401] * FREE + [429]
+
+
+def test_a_mark_opens_nothing_and_ends_with_the_password(desk: Browser, clock: Clock) -> None:
+    _, mark = desk.login().cookies
+    assert "mk" not in mark and PASSWORD not in mark
+    desk.cookie = mark
+    assert desk.get("/session").status == 401
+    other = replace(MK, password=hashed("another password", bytes(16)))
+    assert bears(MK, mark.partition("=")[2]) and not bears(other, mark.partition("=")[2])
 
 
 def test_the_log_names_who_logged_in_and_never_what_was_typed(desk: Browser, caplog: pytest.LogCaptureFixture) -> None:

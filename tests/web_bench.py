@@ -9,9 +9,12 @@ from starlette.types import ASGIApp, Message
 
 @dataclass(frozen=True)
 class Asked:
+    """Of headers that are there twice, the first. cookies: all that are set, as `name=value`."""
+
     status: int
     headers: dict[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()
 
 
 def ask(app: ASGIApp, method: str, path: str, body: bytes = b"", host: str = "127.0.0.1:8080", **headers: str) -> Asked:
@@ -51,5 +54,6 @@ def ask(app: ASGIApp, method: str, path: str, body: bytes = b"", host: str = "12
 
     asyncio.run(once())
     start, *parts = told
-    found = {name.decode(): value.decode() for name, value in start["headers"]}
-    return Asked(start["status"], found, b"".join(part.get("body", b"") for part in parts))
+    found = [(name.decode(), value.decode()) for name, value in start["headers"]]
+    cookies = tuple(value.partition(";")[0] for name, value in found if name == "set-cookie")
+    return Asked(start["status"], dict(reversed(found)), b"".join(part.get("body", b"") for part in parts), cookies)

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import re
+import secrets
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -92,6 +93,19 @@ class Officers:
         return officer if right else None
 
 
+def mark(officer: Officer, nonce: str = "") -> str:
+    """For the browser from which they logged in, until their password is another one: it opens nothing."""
+    nonce = nonce or secrets.token_hex(16)
+    return f"{nonce}.{hmac.new(officer.password.encode(), nonce.encode(), hashlib.sha256).hexdigest()}"
+
+
+def bears(officer: Officer | None, told: str | None) -> bool:
+    """Whether what a browser has is that officer's mark."""
+    if officer is None or not told:
+        return False
+    return hmac.compare_digest(mark(officer, told.partition(".")[0]).encode(), told.encode())
+
+
 @dataclass(slots=True)
 class _Tries:
     failed: int = 0
@@ -99,35 +113,45 @@ class _Tries:
 
 
 class Throttle:
-    """How long one waits who tries to log in: of a name and of an address, each by itself. One thread alone."""
+    """How long one waits who tries to log in: of a name and of an address, each by itself; a browser that bears the
+    officer's mark by neither, but for its own tries: whoever tries in their name keeps them out of no desk of theirs.
+    One thread alone.
+    """
 
     def __init__(self) -> None:
         self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
 
-    def enter(self, name: str, address: str, now_s: float) -> float:
+    def enter(self, name: str, address: str, now_s: float, borne: str = "") -> float:
         """Seconds to wait, or 0: then this is a try, and failed until `passed` says otherwise.
 
-        So that nobody tries often at once while the first try is still being looked at.
+        So that nobody tries often at once while the first try is still being looked at. borne: the mark of that name.
         """
-        both = self._of("name", name), self._of("address", address)
-        wait_s = max(each.until_s for each in both) - now_s
+        found = [(self._of(*each), most_s) for each, most_s in _by(name, address, borne).items()]
+        wait_s = max(each.until_s for each, _ in found) - now_s
         if wait_s > 0:
             return wait_s
-        for each, most_s in zip(both, (NAME_WAIT_S, ADDRESS_WAIT_S), strict=True):
+        for each, most_s in found:
             each.failed += 1
             if each.failed >= FREE:
                 each.until_s = now_s + min(most_s, 2.0 ** min(each.failed - FREE, 16))
         return 0.0
 
-    def passed(self, name: str, address: str) -> None:
-        self._tries.pop(("name", name), None)
-        self._tries.pop(("address", address), None)
+    def passed(self, name: str, address: str, borne: str = "") -> None:
+        for each in _by(name, address, borne):
+            self._tries.pop(each, None)
 
     def _of(self, kind: str, value: str) -> _Tries:
         """Of the newest; whoever sends a thousand names from one address has waited long before."""
-        key = (kind, value[:64])
+        key = (kind, value)
         found = self._tries.setdefault(key, _Tries())
         self._tries.move_to_end(key)
         while len(self._tries) > KEPT:
             self._tries.popitem(last=False)
         return found
+
+
+def _by(name: str, address: str, borne: str) -> dict[tuple[str, str], float]:
+    """By what tries are counted, and how long a wait may grow."""
+    if borne:
+        return {("mark", borne): ADDRESS_WAIT_S}
+    return {("name", name): NAME_WAIT_S, ("address", address): ADDRESS_WAIT_S}

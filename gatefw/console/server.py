@@ -5,6 +5,7 @@ token besides the cookie. Nothing of who asked for what is kept; the journals of
 """
 
 import asyncio
+import hashlib
 import json
 import logging
 import secrets
@@ -24,7 +25,7 @@ from gatefw import wire_json
 from gatefw.bus_keys import Permission
 from gatefw.bus_orders import LANE, URGENT, needed
 from gatefw.console import FILES, shift_page
-from gatefw.console.officers import Officer, Officers, Throttle
+from gatefw.console.officers import Officer, Officers, Throttle, bears, mark
 from gatefw.console.row import ORDER_S, STOP_S, Came, Row
 from gatefw.console.sessions import Session, Sessions
 from gatefw.console.setting import Reader, Setting
@@ -39,6 +40,7 @@ BODY_BYTES = 16 * 1024
 BEAT_S, SOON_S = 0.4, 0.1
 """The row is sent so often at least, and never twice within SOON_S."""
 COOKIE = "gatefw_console"
+MARK_S = 90 * 86_400
 
 _log = logging.getLogger(__name__)
 Answer = Callable[[Request, Officer], Awaitable[Response]]
@@ -140,7 +142,9 @@ class Console:
         if not (isinstance(name, str) and isinstance(password, str) and len(name) <= 64 and len(password) <= 256):
             return _no(400, "malformed", "name and password are wanted")
         address = request.client.host if request.client else ""
-        wait_s = self._throttle.enter(name, address, self._now_s())
+        known_here = request.cookies.get(self._mark(name), "")
+        borne = known_here if bears(self.officers.get(name), known_here) else ""
+        wait_s = self._throttle.enter(name, address, self._now_s(), borne)
         if wait_s > 0:
             told = {"error": "too_often", "message": "wait before the next try", "wait_s": round(wait_s + 0.05, 1)}
             return JSONResponse(told, 429)
@@ -149,13 +153,21 @@ class Console:
         if officer is None:
             _log.warning("console: login refused: %s", name if self.officers.get(name) else "a name that nobody has")
             return _no(401, "refused", "name or password is wrong")
-        self._throttle.passed(name, address)
+        self._throttle.passed(name, address, borne)
         _log.warning("console: login accepted: %s", name)
         self.sessions.end(request.cookies.get(self._cookie))
         cookie, _ = self.sessions.begin(name, officer.password, officer.may)
         answer = Response(status_code=204)
-        answer.set_cookie(self._cookie, cookie, path="/", secure=self._secure, httponly=True, samesite="strict")
+        self._give(answer, self._cookie, cookie)
+        self._give(answer, self._mark(name), mark(officer), MARK_S)
         return answer
+
+    def _give(self, answer: Response, name: str, value: str, lives_s: int | None = None) -> None:
+        answer.set_cookie(name, value, lives_s, path="/", secure=self._secure, httponly=True, samesite="strict")
+
+    def _mark(self, name: str) -> str:
+        """The cookie that says that this officer logged in here before; who they are it does not say."""
+        return f"{self._cookie}_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
     async def _logout(self, request: Request, _officer: Officer) -> Response:
         self.sessions.end(request.cookies.get(self._cookie))
