@@ -290,6 +290,25 @@ def test_who_was_turned_away_and_is_held_inside_is_an_urgent_alarm_until_they_ar
     assert rung(after(came("lane.phase_changed", 7, phase="refused", previous="hold"), lane=lane)) == []
 
 
+def test_an_empty_lane_that_is_held_tells_nothing_of_whom_it_turned_away_before() -> None:
+    """Somebody was let out and left; a minute later an officer holds the lane."""
+    lane = after(
+        came("passage.decided", 4, RUN, verdict="refuse", reason="face_mismatch"),
+        came("lane.phase_changed", 5, RUN, phase="refused", previous="verifying"),
+    )
+    assert shown(after({**IDLE, "phase": "refused", "occupancy": "one"}, lane=lane))["case"] == RUN
+    lane = after({**IDLE, "phase": "hold"}, came("lane.phase_changed", 7, phase="hold", previous="idle"), lane=lane)
+    assert (shown(lane)["case"], shown(lane)["reason"]) == (None, None)
+
+
+def test_an_alarm_that_latches_a_fault_in_the_same_moment_is_one_and_ends_with_the_reset() -> None:
+    evacuated = (came("alarm.raised", 7, reason="evacuated"), came("fault.latched", 8, reason="evacuated"))
+    lane = after(IDLE, *evacuated, came("alarm.raised", 9, reason="called"))
+    assert [each["number"] for each in alarms(NAMED, lane, 100.0)] == [8, 9]
+    again = after(came("alarm.raised", 10, reason="evacuated"), lane=lane, at_s=110.0)
+    assert [each["number"] for each in alarms(NAMED, after(IDLE, lane=again, at_s=110.0), 110.0)] == [8, 9, 10]
+
+
 def test_a_lane_that_is_held_by_order_rings_for_that_alone() -> None:
     lane = after(
         came("lane.phase_changed", 5, RUN, phase="hold", previous="verifying"),

@@ -66,6 +66,7 @@ RAISED: Mapping[str, Priority] = {
     ),
 }
 """Of a reason that is not here: MEDIUM."""
+AT_ONCE_S = 1.0
 AT_REST = {Phase.IDLE, Phase.OUT_OF_SERVICE, Phase.MAINTENANCE}
 RESET, REST, LET_OUT, COUNTER, SEEN = "reset", "rest", "let_out", "counter", "seen"
 ENDS = {RESET, REST, LET_OUT, COUNTER, SEEN}
@@ -102,11 +103,18 @@ def after(
     """
     now = [_changed(each, kind, run, data) for each in alarms]
     if (raised := calls or _raised(kind, number, run, data, at_s)) is not None:
-        now = [each for each in now if each.number != number] + [raised]  # who lost the bus may hear some of it again
+        # who lost the bus may hear some of it again
+        now = [each for each in now if each.number != number and not _same(each, raised)] + [raised]
     kept = [each for each in now if each.stays]
     while len(kept) > KEPT:
         kept.remove(max(kept, key=lambda each: (RANK[each.priority], -each.at_s)))
     return tuple(kept)
+
+
+def _same(before: Alarm, latched: Alarm) -> bool:
+    """A lane raises an alarm and latches its fault in one turn: an officer sees one, which ends with the reset."""
+    at_once = before.reason == latched.reason and abs(latched.at_s - before.at_s) < AT_ONCE_S
+    return at_once and before.ends == REST and latched.ends == RESET and not before.over
 
 
 def told(alarm: Alarm, now_s: float, referred_s: float) -> dict[str, object] | None:

@@ -61,14 +61,16 @@ class Referral:
 @dataclass(frozen=True, slots=True)
 class Lane:
     """What is known of one lane. heard_s: when it last answered, None before. phase_s: since when it is in its phase;
-    entered: the newest phase that its events told, and when. ended: why the newest passage ended, by its run.
-    newest: the number of the newest event heard; missed: of one that the lane has and that did not come, since when.
+    entered: the newest phase that its events told, and when; by: of which run. ended: the run of the newest passage
+    that ended, and why. newest: the number of the newest event heard; missed: of one that the lane has and that did
+    not come, since when.
     """
 
     heard_s: float | None = None
     status: Table = field(default_factory=dict, repr=False)
     phase_s: float = 0.0
     entered: tuple[str, float] = ("", 0.0)
+    by: str = ""
     epoch: str = ""
     ended: tuple[str, str] = ("", "")
     referral: Referral | None = None
@@ -80,6 +82,11 @@ class Lane:
     def phase(self) -> str:
         said = self.status.get("phase")
         return said if isinstance(said, str) and said in set(Phase) else UNKNOWN
+
+    @property
+    def turned_away(self) -> tuple[str, str]:
+        """Whom it turned away and still deals with, and why; empty when it is held or lets out for another cause."""
+        return self.ended if self.phase in TURNED_AWAY and self.ended[0] == self.by else ("", "")
 
     @property
     def news(self) -> object:
@@ -139,7 +146,7 @@ def _with_event(lane: Lane, event: Table, at_s: float) -> Lane:
 def _with_passage(lane: Lane, kind: str, run: str, data: Table, at_s: float) -> Lane:
     reason = word(data.get("reason"))
     if kind == FactKind.PHASE_CHANGED:
-        lane = replace(lane, entered=(word(data.get("phase")), at_s))
+        lane = replace(lane, entered=(word(data.get("phase")), at_s), by=run)
         known = lane.referral is not None and lane.referral.run == run
         if data.get("phase") == Phase.REFERRED and run and not known:
             return replace(lane, referral=Referral(run, lane.ended[1] if lane.ended[0] == run else UNKNOWN, at_s))

@@ -124,9 +124,7 @@ def _reason(lane: Lane) -> str | None:
     latched, said = lane.status.get("latched"), lane.status.get("reason")
     if latched or said:
         return word(latched or said)
-    if lane.phase in TURNED_AWAY and lane.ended[1]:
-        return lane.ended[1]
-    return "device_lost" if lane.phase == Phase.DEGRADED else None
+    return lane.turned_away[1] or ("device_lost" if lane.phase == Phase.DEGRADED else None)
 
 
 def _camera(status: Table) -> str:
@@ -171,7 +169,7 @@ def _case(lane: Lane, referral: Referral | None) -> str | None:
         return str(served[0]["run"])
     if referral is not None:
         return referral.run
-    return lane.ended[0] or None if lane.phase in TURNED_AWAY else None
+    return lane.turned_away[0] or None
 
 
 def _tables(value: object) -> Iterable[Table]:
