@@ -5,6 +5,7 @@ loop has made; what is about records goes to the clerk. Nothing here waits.
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 from gatefw import __version__, order_reason
@@ -30,12 +31,14 @@ class OrderDesk:
         stop: Callable[[], None],
         elsewhere: Callable[[Order, Reply], None],
         why_not: Callable[[Order], str] = lambda _order: "",
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._now_s = now_s
         self._put, self._stop, self._elsewhere, self._why_not = put, stop, elsewhere, why_not
         self._taking, self._going_elsewhere = threading.Lock(), threading.Lock()
         self._waiting: dict[int, Reply] = {}
         self._tickets = 0
-        self.status: dict[str, object] = {}
+        self._status: tuple[Mapping[str, object], float] = {}, now_s()
         self.health: Callable[[], object] = dict
         """How each device does: made for who asks, not by the loop."""
 
@@ -44,7 +47,8 @@ class OrderDesk:
         if why := self._why_not(order):
             raise Refusal(why)
         if order.verb == "status":
-            reply(Done({**self.status, "health": self.health()}))
+            status, at_s = self._status
+            reply(Done({**status, "age_s": round(self._now_s() - at_s, 2), "health": self.health()}))
         elif order.verb == "stop":
             self._stop()
             reply(Done({"stopping": True}))
@@ -61,6 +65,10 @@ class OrderDesk:
         else:
             with self._going_elsewhere:  # no desk was made for two at once
                 self._elsewhere(order, reply)
+
+    def publish(self, status: Mapping[str, object]) -> None:
+        """On the loop: how the lane is now. A loop that hangs while its threads answer is told by the age of that."""
+        self._status = status, self._now_s()
 
     def tell(self, told: Tell, phase: str) -> None:
         """On the loop: the answer to an order that it has taken."""

@@ -427,7 +427,7 @@ class Supervisor:
         """A snapshot for `status`, made by the loop and read by the control thread."""
         file, state = self._config.file.absolute(), self._config.paths.state
         unended = self._scribe.maintained and self.gate.state.phase not in MAINTAINED
-        self._orders.status = {
+        status: dict[str, object] = {
             "lane": self._config.lane.name,
             "config": {"file": str(file), "state": str(state), "sha256": self._reloader.read_sha256},
             **lane_status(self.gate),
@@ -440,3 +440,4 @@ class Supervisor:
             "upgrade": self._office.trial.told(),
             **going_on(self.gate, self._timer, self._face, time.monotonic()),
         }
+        self._orders.publish(status)

@@ -62,6 +62,15 @@ def test_a_lane_that_answers_no_more_is_silent_and_what_it_did_is_not_told() -> 
     assert shown(after(IDLE, lane=lane, at_s=110.0), 110.0)["phase"] == "idle"
 
 
+def test_a_lane_whose_loop_hangs_is_silent_though_it_answers() -> None:
+    lane = after({**IDLE, "age_s": 0.1})
+    assert shown(lane, 100.0)["phase"] == "idle"
+    told = shown(after({**IDLE, "age_s": SILENT_S + 0.5}, lane=lane, at_s=104.0), 104.0)
+    assert (told["phase"], told["since_s"]) == ("silent", SILENT_S + 0.5)
+    for said in ("long", None, True, float("nan"), float("inf"), -60.0, [1.0]):
+        assert shown(after({**IDLE, "age_s": said}), 100.0)["phase"] == "idle", "another version's, or none of ours"
+
+
 def test_a_lane_whose_events_do_not_arrive_is_told_although_it_answers() -> None:
     """A firewall lets orders through and no events: no alarm of the lane would ever be heard."""
     lane = after({**IDLE, "journal_head": 9})

@@ -14,8 +14,13 @@ class Bench:
         self.queued: list[GateInput] = []
         self.answers: list[Answer] = []
         self.elsewhere: list[Order] = []
-        self.stops = 0
-        self.desk = OrderDesk(self.queued.append, self._stop, lambda order, _reply: self.elsewhere.append(order))
+        self.stops, self.now_s = 0, 1000.0
+        self.desk = OrderDesk(
+            self.queued.append,
+            self._stop,
+            lambda order, _reply: self.elsewhere.append(order),
+            now_s=lambda: self.now_s,
+        )
 
     def _stop(self) -> None:
         self.stops += 1
@@ -47,11 +52,20 @@ def test_each_order_has_its_own_answer_once_and_a_refusal_says_why() -> None:
 
 def test_status_is_the_newest_snapshot_and_a_stop_is_heard_at_once() -> None:
     bench = Bench()
-    bench.desk.status = {"phase": "idle"}
+    bench.desk.publish({"phase": "idle"})
     bench.order("status")
     bench.order("stop")
-    assert bench.answers == [Done({"phase": "idle", "health": {}}), Done({"stopping": True})]
+    assert bench.answers == [Done({"phase": "idle", "age_s": 0.0, "health": {}}), Done({"stopping": True})]
     assert (bench.stops, bench.queued) == (1, [])
+
+
+def test_a_status_says_how_long_ago_the_loop_made_it() -> None:
+    """The loop hangs, and the thread that answers does not."""
+    bench = Bench()
+    bench.desk.publish({"phase": "idle"})
+    bench.now_s += 7.0
+    bench.order("status")
+    assert bench.answers == [Done({"phase": "idle", "age_s": 7.0, "health": {}})]
 
 
 def test_what_is_not_the_lanes_goes_elsewhere() -> None:

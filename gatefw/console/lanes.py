@@ -117,7 +117,7 @@ def _with_status(lane: Lane, status: Table, now_s: float) -> Lane:
     head = status.get("journal_head")
     head = head if isinstance(head, int) else 0
     missed = None if head <= lane.newest else lane.missed or (head, now_s)
-    now = replace(lane, status=status, heard_s=now_s, missed=missed)
+    now = replace(lane, status=status, heard_s=now_s - _age_s(status), missed=missed)
     phase, at_s = now.entered
     if phase == now.phase:
         return replace(now, phase_s=at_s)
@@ -180,3 +180,9 @@ def table(value: object) -> Table:
 def number(value: object) -> int:
     """Of an event, 0 where there is none."""
     return int(value) if isinstance(value, str) and value.isdecimal() and len(value) <= 20 else 0
+
+
+def _age_s(status: Table) -> float:
+    """Since the lane's loop last said how it is: one that hangs is silent, though others of its threads answer."""
+    said = status.get("age_s")
+    return max(0.0, said) if isinstance(said, int | float) and not isinstance(said, bool) and said < 1e9 else 0.0
