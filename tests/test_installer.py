@@ -441,6 +441,8 @@ def test_uninstalling_leaves_state_and_says_what_it_is(gate: Gate, first: Path) 
     records = gate.places.root / "var/lib/gatefw/records.sqlite"
     records.parent.mkdir(parents=True, exist_ok=True)
     records.write_bytes(b"people")
+    console = gate.places.root / WANTS / "gatefw-console.service"
+    console.symlink_to(f"/{UNITS}/{console.name}")
     before = files(gate.places.root)
     removal.remove(gate.places, gate, nobody_hears, "")
     assert gate.done[-2:] == ["close", "stop"]
@@ -450,7 +452,7 @@ def test_uninstalling_leaves_state_and_says_what_it_is(gate: Gate, first: Path) 
     stays = {str(each.path.relative_to(gate.places.root)) for each in removal.kept(gate.places)}
     ours = {name for name in left if "gatefw" in name}
     assert all(any(name.startswith(f"{place}/") for place in stays) for name in ours), ours
-    assert records.read_bytes() == b"people"
+    assert records.read_bytes() == b"people" and not console.is_symlink()
     removal.purge(gate.places, nobody_hears)
     assert not any("gatefw" in name for name in files(gate.places.root))
 
@@ -574,6 +576,17 @@ def test_a_screen_is_started_where_the_lane_file_has_a_table_for_it_and_nobody_d
     assert started(gate.places)[-1] == "gatefw-screen"
     (gate.places.root / WANTS / "gatefw-screen.service").unlink()
     assert "gatefw-screen" not in started(gate.places)
+
+
+def test_a_console_is_brought_and_runs_only_where_the_site_enabled_it(gate: Gate, first: Path) -> None:
+    """Its file is the site's. An upgrade stops it with the gate, for it runs the same programs, and starts it again."""
+    gate.install(first)
+    assert (gate.places.root / UNITS / "gatefw-console.service").is_file()
+    assert "gatefw-console.service" in family(gate.places) and "gatefw-console" not in started(gate.places)
+    link = gate.places.root / WANTS / "gatefw-console.service"
+    link.symlink_to(f"/{UNITS}/gatefw-console.service")
+    gate.install(first)
+    assert link.is_symlink() and started(gate.places)[-1] == "gatefw-console"
 
 
 def test_a_unit_that_an_older_version_did_not_bring_is_not_stopped_by_its_upgrade(gate: Gate, first: Path) -> None:

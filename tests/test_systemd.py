@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_every_command_of_a_unit_is_one_that_the_program_has() -> None:
     commands = {
         match[1] for name in SERVICES for line in settings(name) if (match := re.search(r"bin/gatefw (\S+)", line))
     }
-    for command in commands - {"models", "metrics", "install", "screen"}:
+    for command in commands - {"models", "metrics", "install", "screen", "console"}:
         shown = subprocess.run(
             [Path(sys.executable).with_name("gatefw"), command, "--help"], capture_output=True, text=True, timeout=60
         )
@@ -118,6 +119,19 @@ def test_the_screen_is_of_a_user_of_its_own_and_reaches_this_machine_and_what_ma
     assert not any("SupplementaryGroups" in line for line in lines)
     assert "d /run/gatefw/screen 2750 gatefw gatefw-screen -" in settings("gatefw.tmpfiles")
     assert "d /run/gatefw/mirror 2750 gatefw-vision gatefw-screen -" in settings("gatefw.tmpfiles")
+
+
+def test_the_console_is_of_a_user_of_its_own_and_reaches_lanes_by_their_bus_and_private_networks_alone() -> None:
+    lines = settings("gatefw-console.service")
+    assert {"User=gatefw-console", "IPAddressDeny=any", "PrivateDevices=yes", "LimitCORE=0"} <= set(lines)
+    (allowed,) = [line.partition("=")[2].split() for line in lines if line.startswith("IPAddressAllow=")]
+    assert allowed.pop(0) == "localhost" and allowed.pop(0) == "link-local"
+    assert all(ip_network(each).is_private for each in allowed)
+    assert [line for line in lines if line.startswith("Supplementary")] == ["SupplementaryGroups=gatefw-bus"]
+    assert not any(line.startswith(("ReadWritePaths", "StateDirectory", "RuntimeDirectory", "Bind")) for line in lines)
+    (hidden,) = [line for line in lines if line.startswith("InaccessiblePaths=")]
+    assert {"-/var/lib/gatefw", "-/var/lib/gatefw-vision", "-/run/gatefw"} <= set(hidden.partition("=")[2].split())
+    assert any(line.startswith("u gatefw-console ") for line in settings("gatefw.sysusers"))
 
 
 def test_a_restart_of_the_machine_is_asked_for_where_only_the_supervisor_can_make_a_file() -> None:

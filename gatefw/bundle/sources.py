@@ -34,6 +34,7 @@ UNITS = (
     "gatefw-watcher.service",
     "gatefw-web.service",
     "gatefw-screen.service",
+    "gatefw-console.service",
 )
 UNIT_PROPERTIES = (
     "Id", "LoadState", "ActiveState", "SubState", "Result", "NRestarts", "ExecMainStatus", "ExecMainCode",

@@ -21,6 +21,7 @@ FAMILY = (
     "gatefw.service",
     "gatefw-vision.service",
     "gatefw-watcher.service",
+    "gatefw-console.service",
     "gatefw-web.service",
     "gatefw-screen.service",
 )

@@ -14,7 +14,9 @@ from gatefw.installer.system import System
 
 Say = Callable[[str], None]
 STAYS = (*STATES, "etc/gatefw", "var/lib/gatefw-install")
-USERS = "the users gatefw, gatefw-vision, gatefw-web and gatefw-screen, and the groups gpio and gatefw-bus"
+USERS = (
+    "the users gatefw, gatefw-vision, gatefw-web, gatefw-screen and gatefw-console, and the groups gpio and gatefw-bus"
+)
 
 
 @dataclass(frozen=True, slots=True)

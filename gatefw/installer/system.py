@@ -35,7 +35,9 @@ SINGLE = {
     "gatefw-hardware-watchdog.conf": f"{LOCAL}/systemd/system.conf.d/gatefw-hardware-watchdog.conf",
 }
 ALWAYS = ("gatefw-watcher", "gatefw", "gatefw-web", "gatefw-upgrade")
-SPARED = ("gatefw-web", "gatefw-screen")
+CONSOLE = "gatefw-console"
+"""A site enables it by itself, or not: its file is the site's."""
+SPARED = ("gatefw-web", "gatefw-screen", CONSOLE)
 """What a site may do without."""
 
 
@@ -104,7 +106,7 @@ class System:
 
     def remove(self) -> None:
         """Take away all that was written, but for what is in /etc/gatefw. Raises OSError."""
-        for unit in self.written.enabled:
+        for unit in (*self.written.enabled, CONSOLE):
             (self._places.root / WANTS / f"{unit}.service").unlink(missing_ok=True)
         for name in [each for each in self.written.files if not each.startswith("etc/gatefw/")]:
             self._remove(name)
@@ -216,14 +218,16 @@ def units(places: Places) -> list[str]:
 
 
 def started(places: Places) -> list[str]:
-    """The units that run when the gate does; not exporter or screen, where somebody disabled or masked it."""
+    """The units that run when the gate does; not exporter or screen, where somebody disabled or masked it, and the
+    console only where somebody enabled it.
+    """
 
     def wanted(unit: str) -> bool:
         masked = places.root / f"etc/systemd/system/{unit}.service"
         return (places.root / WANTS / f"{unit}.service").is_symlink() and not masked.is_symlink()
 
     left = {"gatefw-upgrade", *(unit for unit in SPARED if not wanted(unit))}
-    return [unit for unit in units(places) if unit not in left]
+    return [unit for unit in (*units(places), CONSOLE) if unit not in left]
 
 
 def owner(places: Places, user: str, group: str) -> tuple[int, int]:
