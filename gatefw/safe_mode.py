@@ -104,6 +104,7 @@ class SafeMode:
             "released": dict.fromkeys(DoorId, ""),
             "lease_left_s": {},
             "occupancy": Occupancy.UNKNOWN.value,
+            "ways_out": [],
             "inputs": {},
             "zones": {},
             "signals": {},
