@@ -271,8 +271,11 @@ def order(
     Raises Refusal (the gate said no, or does not know the key), DeviceLost (nobody answers there, or not in time),
     BadReply (something else answers).
     """
-    with contextlib.closing(Orders(key)) as orders:
-        return orders.give(verb, args, timeout_s, expects, name)
+    try:
+        with contextlib.closing(Orders(key)) as orders:
+            return orders.give(verb, args, timeout_s, expects, name)
+    except zmq.ZMQError as error:
+        raise DeviceLost(f"gatefw at {key.orders}: no connection can be made here: {error.strerror}") from error
 
 
 def _event(body: bytes) -> dict[str, Any]:

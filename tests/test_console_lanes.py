@@ -67,7 +67,8 @@ def test_a_lane_whose_loop_hangs_is_silent_though_it_answers() -> None:
     assert shown(lane, 100.0)["phase"] == "idle"
     told = shown(after({**IDLE, "age_s": SILENT_S + 0.5}, lane=lane, at_s=104.0), 104.0)
     assert (told["phase"], told["since_s"]) == ("silent", SILENT_S + 0.5)
-    for said in ("long", None, True, float("nan"), float("inf"), -60.0, [1.0]):
+    wrong: list[object] = ["long", None, True, float("nan"), float("inf"), -60.0, [1.0]]
+    for said in wrong:
         assert shown(after({**IDLE, "age_s": said}), 100.0)["phase"] == "idle", "another version's, or none of ours"
 
 

@@ -36,12 +36,15 @@ def run(arguments: argparse.Namespace) -> int:
         return _hash()
     if arguments.config is None:
         arguments.usage_error("CONFIG is wanted, or --hash")
+    from gatefw import hardening
     from gatefw.console import setting
     from gatefw.console.row import Row
     from gatefw.console.server import Console
     from gatefw.web.serve import bound, serve
 
     file: Path = arguments.config
+    if not arguments.check:
+        hardening.harden()  # keys to lanes, passwords as they are looked at, cases on their way
     found = setting.read(file)
     if arguments.check:
         print(f"{file}: in order; lanes: {len(found.lanes)}, officers: {len(found.officers)}")

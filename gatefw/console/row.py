@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import zmq
-
 from gatefw.console.alarms import RANK, Priority
 from gatefw.console.earlier import Earlier
 from gatefw.console.lanes import EventCame, Lane, Message, Named, heard
@@ -132,8 +130,6 @@ def came(give: Give, verb: str, args: Mapping[str, object], expects: Phase | Non
         return Came(504, {"outcome": "unknown", "error": "no_answer", "message": message})
     except BadReply as error:
         return Came(504, {"outcome": "unknown", "error": "no_answer", "message": str(error)})
-    except (OSError, zmq.ZMQError) as error:
-        return Came(503, {"outcome": "refused", "error": "unavailable", "message": f"the console itself: {error}"})
 
 
 def _refused(text: str) -> tuple[Rejection, str]:
