@@ -105,6 +105,8 @@ class SafeMode:
             "lease_left_s": {},
             "occupancy": Occupancy.UNKNOWN.value,
             "ways_out": [],
+            "cameras": [],
+            "age_s": 0.0,  # made as it is asked for
             "inputs": {},
             "zones": {},
             "signals": {},
