@@ -68,7 +68,7 @@ def lane(n: int, phase: str = "idle", **more: Any) -> Told:
     return base | more
 
 
-def alarm(n: int, number: int | None, priority: str, reason: str, since_s: float = 5.0, **more: Any) -> Told:
+def alarm(n: int, number: int | None, priority: str, reason: str, since_s: float | None = 5.0, **more: Any) -> Told:
     base = {"id": f"lane-{n}:{number}", "lane": f"lane-{n}", "number": number, "priority": priority, "reason": reason}
     return {**base, "since_s": since_s, "by": None, "over": False, "run": None, **more}
 

@@ -174,6 +174,13 @@ def test_an_alarm_is_acknowledged_at_its_lane_and_sounds_until_then(desk: Played
     desk.says("acknowledged: mk", "#alarm-list")
 
 
+def test_of_a_lane_that_never_answered_nobody_is_told_a_time(desk: PlayedDesk) -> None:
+    desk.row.show(lane(12, "silent", orders=[], since_s=None), alarms=[alarm(12, None, "high", "silent", None)])
+    desk.login()
+    desk.says("since this console began", "#alarm-list")
+    assert "0 s" not in desk.page.locator("#alarm-list").inner_text()
+
+
 def test_that_a_lane_is_silent_is_acknowledged_here_as_the_lane_cannot_note_it(desk: PlayedDesk) -> None:
     desk.row.show(lane(12, "silent", orders=[]), alarms=[alarm(12, None, "high", "silent")])
     desk.login()

@@ -39,7 +39,7 @@ class ConsoleTable:
 class LaneTable:
     """key: the file that `gatefw keys new` wrote at that lane; what it says is replaced by what is said here."""
 
-    name: Annotated[str, Shape(LANE.pattern, LANE.says)]
+    name: Annotated[str, Shape(LANE.pattern, "small letters, digits and dashes, at most 40")]
     key: str
     title: _Text = ""
     group: _Text = ""

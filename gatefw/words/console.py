@@ -46,6 +46,9 @@ RESET_WHY: dict[str, str] = {
     "looked": "I looked: nobody inside, nothing in the doors",
     "colleague": "A colleague looked and told me so",
 }
+ORDERED_FOR: dict[str, str] = {**EVACUATE_WHY, **STOP_WHY, **RESET_WHY}
+"""Whatever was ordered: the words of `events.ORDERED_FOR`."""
+
 NEEDS: dict[Asked, str] = {
     Asked.LOOK_UP_RECORD: "Record found",
     Asked.VERIFY_FACE: "Face as registered",
@@ -78,7 +81,7 @@ TEXTS: dict[str, str] = {
     "page.ending": "Signed out in {s} s, unless you go on.",
     "page.go_on": "Go on",
     "page.stale": "NO NEWS for {age}. What is shown may be wrong; no order can be given. Go and look.",
-    "page.keys": "Arrows or number: choose a lane. Letter: order. N: newest alarm. Esc: back.",
+    "page.keys": "Arrows or number: choose a lane. Letter: order. N: most urgent alarm. Esc: back.",
     "page.typed": "Lane {n}",
     "page.lanes": "Lanes",
     "page.no_lanes": "Waiting for the lanes",
@@ -109,6 +112,7 @@ TEXTS: dict[str, str] = {
     "alarm.medium": "Medium",
     "alarm.low": "Low",
     "alarm.since": "for {age}",
+    "alarm.never": "since this console began",
     "alarm.over": "over",
     "alarm.by": "acknowledged: {name}",
     "alarm.acknowledge": "Acknowledge",
@@ -186,5 +190,6 @@ ALL: dict[str, str] = {
     **{f"why.evacuate.{why}": text for why, text in EVACUATE_WHY.items()},
     **{f"why.stop.{why}": text for why, text in STOP_WHY.items()},
     **{f"why.reset.{why}": text for why, text in RESET_WHY.items()},
+    **{f"why.ordered.{why}": text for why, text in ORDERED_FOR.items()},
     **TEXTS,
 }

@@ -23,7 +23,7 @@ export class Alarms {
 
   take(alarms) {
     for (const id of this.heard.keys()) if (!alarms.some((alarm) => alarm.id === id)) this.heard.delete(id);
-    const shown = alarms.map((alarm) => ({ ...alarm, since_s: alarm.since_s ?? 0, by: alarm.by ?? this.heard.get(alarm.id) ?? null }));
+    const shown = alarms.map((alarm) => ({ ...alarm, since_s: alarm.since_s ?? 0, ever: alarm.since_s !== null, by: alarm.by ?? this.heard.get(alarm.id) ?? null }));
     this.all = shown.sort((one, other) => (one.by !== null) - (other.by !== null)
       || rank(one) - rank(other) || one.since_s - other.since_s);
     return this.all;
@@ -96,7 +96,8 @@ export class Alarms {
     write(part.priority, say(`alarm.${alarm.priority}`));
     write(part.reason, reason);
     const state = alarm.by !== null ? [say("alarm.by", { name: alarm.by })] : [];
-    write(part.age, [alarm.over ? say("alarm.over") : say("alarm.since", { age: age(alarm.since_s + elapsed) }), ...state].join(" · "));
+    const since = alarm.ever ? say("alarm.since", { age: age(alarm.since_s + elapsed) }) : say("alarm.never");
+    write(part.age, [alarm.over ? say("alarm.over") : since, ...state].join(" · "));
     write(part.lane, lane);
     part.lane.setAttribute("aria-label", say("alarm.go_to", { lane }));
     write(part.done.lastElementChild, say("alarm.acknowledge"));

@@ -148,7 +148,8 @@ function show(seen) {
   notice(seen.gone ? `${lane ? filled("gone", duration(seen.gone_s)) : word("never")} ${seen.gone}` : "");
   if (!lane) return;
   at("name").textContent = document.title = lane.name;
-  const state = seen.gone ? "" : seen.age_s > 5 ? `, ${filled("old", duration(seen.age_s))}` : `, ${word("live")}`;
+  const age_s = seen.gone ? seen.gone_s : seen.age_s;
+  const state = seen.gone || age_s > 5 ? `, ${filled("old", duration(age_s))}` : `, ${word("live")}`;
   at("phase").textContent = code("phase", lane.phase) + state;
   showLane(lane, doctor);
   showDevices(seen.devices);
