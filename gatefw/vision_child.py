@@ -25,7 +25,7 @@ class VisionChild:
     def __init__(
         self,
         config: Path,
-        program: Sequence[str] = (sys.executable, "-m", "gatefw.vision"),
+        program: Sequence[str] = (sys.executable, "-P", "-m", "gatefw.vision"),
         kill_child: Callable[[Child], None] = Child.kill,
         ends_s: float = ENDS_S,
     ) -> None:

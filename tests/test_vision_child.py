@@ -27,6 +27,19 @@ def test_a_process_that_ends_is_started_again(tmp_path: Path) -> None:
     child.stop()
 
 
+def test_the_folder_in_which_it_is_started_gives_it_no_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A technician stands in the folder above a clone, where `gatefw` is a folder of another kind."""
+    (tmp_path / "gatefw.py").write_text("raise SystemExit('of this folder')")
+    monkeypatch.chdir(tmp_path)
+    child = VisionChild(tmp_path / "lane.toml")
+    until(lambda: "ended with" in caplog.text, "its end, without a lane file")
+    child.stop()
+    said = capfd.readouterr().err
+    assert "lane.toml" in said and "of this folder" not in said
+
+
 def test_stopping_ends_the_process_by_its_standard_input(tmp_path: Path) -> None:
     child = VisionChild(tmp_path / "config", (sys.executable, "-c", WAITS))
     until(lambda: _starts(tmp_path / "config") == 1, "the start")

@@ -94,7 +94,7 @@ def looked_at(card: Card, file: Path, runtime: Runtime, work: Path) -> None:
     """Raise ModelError unless the runtime, in a process of its own, loads the file and finds what the card says."""
     beside = work / f"{card.name}.toml"
     beside.write_text(cards.text(card), "utf-8")
-    command = [sys.executable, "-m", "gatefw.biometrics.admit", str(beside), str(file), runtime]
+    command = [sys.executable, "-P", "-m", "gatefw.biometrics.admit", str(beside), str(file), runtime]
     advice = "the file is damaged, or not for this runtime"
     if problem := fetch.run(command, f"model {card.name}", work, advice).strip():
         raise ModelError(problem)

@@ -99,7 +99,7 @@ class Stage:
 
     def gatefw(self, *arguments: str) -> dict[str, Any]:
         """Run a command of the real command line and return what it prints with --json. Raises Refusal: its words."""
-        command = [sys.executable, "-m", "gatefw", *arguments, "--json"]
+        command = [sys.executable, "-P", "-m", "gatefw", *arguments, "--json"]
         done = subprocess.run(command, env=self._env, capture_output=True, text=True, timeout=COMMAND_S, check=False)
         if done.returncode != 0:
             raise Refusal(done.stderr.strip())
@@ -149,7 +149,7 @@ class Stage:
         """Start `python -m MODULE ...` and wait for its socket. A session of its own: Ctrl-C reaches us, not it."""
         log = self._files.enter_context((self.logs / f"{name}.log").open("w"))
         process = self._processes[name] = subprocess.Popen(
-            [sys.executable, "-m", *module],
+            [sys.executable, "-P", "-m", *module],
             env=self._env,
             stdin=subprocess.DEVNULL,
             stdout=log if socket else subprocess.PIPE,
