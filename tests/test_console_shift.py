@@ -105,20 +105,23 @@ def test_alarms_are_counted_by_reason_and_orders_by_who_gave_them() -> None:
             event(3, "fault.latched", reason="door_forced"),
             event(4, "alarm.acknowledged", event=1, by=mk),
             event(5, "operator.ordered", verb="acknowledge", by=mk, accepted=True, reason="ok"),
-            event(6, "operator.ordered", verb="close", by=other, accepted=True, reason="ok"),
+            event(6, "operator.ordered", verb="close", by=other, accepted=True, reason="ok", why="search"),
             event(7, "operator.ordered", verb="open", by=other, accepted=False, reason="not_now"),
             event(8, "passage.cleared_by_hand", by=mk, why="document_seen"),
             event(9, "alarm.silent", by=mk),
+            event(10, "operator.ordered", verb="close", by=other, accepted=False, reason="not_now", why="search"),
+            event(11, "operator.ordered", verb="close", by=other, accepted=True, reason="ok", why="crowd"),
+            event(12, "operator.ordered", verb="close", by=other, accepted=True, reason="ok", why="Mr Chan"),
         )
     )
     assert said["total"]["alarms"] == {"called": 2, "door_forced": 1}
     assert (said["total"]["acknowledged"], said["total"]["by_hand"]) == (1, 1)
     assert [tuple(each.values()) for each in said["orders"]] == [
-        (other, "close", 1, 0),
-        (other, "open", 0, 1),
-        (mk, "acknowledge", 1, 0),
-        (mk, "clear_by_hand", 1, 0),
-        (mk, "silent_alarm", 1, 0),
+        (other, "close", 3, 1, {"search": 2, "crowd": 1}),
+        (other, "open", 0, 1, {}),
+        (mk, "acknowledge", 1, 0, {}),
+        (mk, "clear_by_hand", 1, 0, {}),
+        (mk, "silent_alarm", 1, 0, {}),
     ]
 
 
@@ -237,7 +240,9 @@ def test_without_a_session_or_the_right_to_read_there_is_no_report(
         assert Browser(browser.app).get(path).status == 401
         assert browser.get(path).status == 200
     made.officers = Officers([replace(MK, may=frozenset({Permission.OPERATE}))])
-    assert [browser.get(f"/shift/{each}?{span}").status for each in ("figures", "chart")] == [403, 403]
+    blind = Browser(browser.app)
+    blind.login()
+    assert [blind.get(f"/shift/{each}?{span}").status for each in ("figures", "chart")] == [403, 403]
 
 
 @pytest.mark.parametrize(

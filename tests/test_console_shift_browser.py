@@ -50,6 +50,8 @@ class ShiftRow(PlayedRow):
                 ledger.count(event(n + 2, "alarm.raised", at, reason="obstructed"))
                 ledger.count(event(n + 3, "alarm.acknowledged", at, event=n + 2, by="bus-console/mk"))
             n, at = n + 4, at + timedelta(minutes=every_min)
+        at, by = ends - timedelta(minutes=1), "bus-console/mk"
+        ledger.count(event(n, "operator.ordered", at, verb="hold", by=by, accepted=True, reason="ok", why="search"))
 
     @property
     def ledgers(self) -> list[tuple[Named, Ledger]]:
@@ -115,6 +117,7 @@ def test_an_officer_reads_what_came_of_their_shift_and_prints_it(desk: Desk) -> 
     assert figures[3] == [sum(column) for column in zip(*figures[:3], strict=True)] and figures[3][0] > 200
     playwright.expect(desk.page.locator("#reasons")).to_contain_text("No face was seen")
     playwright.expect(desk.page.locator("#orders")).to_contain_text("bus-console/mk")
+    playwright.expect(desk.page.locator("#orders")).to_contain_text("Somebody is being looked for (3)")
     playwright.expect(desk.page.locator("#part")).to_contain_text("Lane 3 (from ")
     assert desk.page.locator("#chart").evaluate("(chart) => chart.naturalWidth") > 100
     desk.picture("en")

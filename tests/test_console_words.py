@@ -42,7 +42,7 @@ def test_no_word_is_there_that_the_page_does_not_ask_for() -> None:
 
 def test_the_reasons_that_an_officer_chooses_among_are_those_that_there_are() -> None:
     assert listed("BY_HAND") == set(BY_HAND.words) == set(Words().texts("why"))
-    assert set(ORDERED_FOR.words) == {*console.EVACUATE_WHY, *console.STOP_WHY, *console.RESET_WHY}
+    assert set(ORDERED_FOR.words) == set(console.ORDERED_FOR)
     assert listed("evacuate") == set(console.EVACUATE_WHY)
     assert listed("stop") == set(console.STOP_WHY)
     assert listed("reset") == set(console.RESET_WHY)

@@ -13,7 +13,7 @@ from typing import Any
 
 from gatefw.console.lanes import Named, Table, number, table, word
 from gatefw.control import ACKNOWLEDGE, CLEAR, SILENT_ALARM
-from gatefw.events import FIELDS, RUN
+from gatefw.events import FIELDS, ORDERED_FOR, RUN
 from gatefw.model import FactKind, Verdict
 from gatefw.passage_stats import Sums
 from gatefw.passage_tally import ENDED, OTHERS, PASSED, REFERRED, REFUSED, step_of
@@ -38,16 +38,20 @@ _KINDS = {kind.value: kind for kind in FactKind}
 
 @dataclass(slots=True)
 class Counts:
-    """sums: passages. alarms: by reason; orders: by who gave them, what, and whether it was accepted."""
+    """sums: passages. alarms: by reason; orders: by who gave them, what, and whether it was accepted; whys: by who gave
+    them, what, and why, where that was said.
+    """
 
     sums: Sums = field(default_factory=Sums)
     alarms: Counter[str] = field(default_factory=Counter)
     orders: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
+    whys: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def add(self, other: "Counts") -> None:
         self.sums.add(other.sums)
         self.alarms.update(other.alarms)
         self.orders.update(other.orders)
+        self.whys.update(other.whys)
 
 
 class Ledger:
@@ -132,6 +136,8 @@ class Ledger:
         key = (str(data.get("by", "lane")), verb, accepted)
         if key in counts.orders or len(counts.orders) < OFFICERS:
             counts.orders[key] += 1
+            if ORDERED_FOR.fits(data.get("why")):
+                counts.whys[key[0], verb, data["why"]] += 1
 
     def between(self, begins: datetime, ends: datetime) -> tuple[Counts, bool]:
         """What is known of the quarters that begin between the two, and whether that is all there was: from its
@@ -199,11 +205,17 @@ def _line(counts: Counts) -> dict[str, Any]:
 
 
 def _orders(counts: Counts) -> list[dict[str, Any]]:
-    """By whom and what, how often it was done and how often refused."""
-    done = {(by, verb) for by, verb, _ in counts.orders}
+    """By whom and what, how often it was done and how often refused, and how often each reason was given."""
+    given = sorted({(by, verb) for by, verb, _ in counts.orders})
     return [
-        {"by": by, "verb": verb, "done": counts.orders[by, verb, True], "refused": counts.orders[by, verb, False]}
-        for by, verb in sorted(done)
+        {
+            "by": by,
+            "verb": verb,
+            "done": counts.orders[by, verb, True],
+            "refused": counts.orders[by, verb, False],
+            "why": {why: n for why in ORDERED_FOR.words if (n := counts.whys[by, verb, why])},
+        }
+        for by, verb in given
     ]
 
 

@@ -11,6 +11,7 @@ const seconds = (value) => (value === null ? "-" : value.toFixed(1));
 const words = (kind, code) => first(say(`${kind}.${code}`));
 // What a button of the lanes' page orders is called as there; of other orders the lane's own word is told.
 const order = (verb) => (say(`order.${verb}`) === verb.replaceAll("_", " ") ? words("verb", verb) : say(`order.${verb}`));
+const whys = (counts) => Object.entries(counts).map(([why, n]) => `${say(`why.ordered.${why}`)} (${n})`).join("; ");
 
 function table(id, heads, rows, numbers) {
   const cell = (tag, text, n) => make(tag, { ...(numbers.includes(n) ? { class: "n" } : {}), ...(tag === "th" ? { scope: n ? "col" : "row" } : {}) }, String(text));
@@ -44,8 +45,8 @@ function draw(told) {
   table("reasons", ["shift.passages", "shift.reason", "shift.times"], reasons, [2]);
   const alarms = Object.entries(told.total.alarms).map(([reason, count]) => ({ cells: [words("reason", reason), count] }));
   table("alarms", ["shift.reason", "shift.times"], alarms, [1]);
-  const orders = told.orders.map((each) => ({ cells: [each.by, order(each.verb), each.done, each.refused] }));
-  table("orders", ["shift.by", "shift.order", "shift.done", "shift.not_done"], orders, [2, 3]);
+  const orders = told.orders.map((each) => ({ cells: [each.by, order(each.verb), each.done, each.refused, whys(each.why)] }));
+  table("orders", ["shift.by", "shift.order", "shift.done", "shift.not_done", "shift.reason"], orders, [2, 3]);
   const offset = -new Date(told.from).getTimezoneOffset();
   at("chart").src = `/shift/chart?${new URLSearchParams({ from: told.from, to: told.to, offset, lang: at("language").value })}`;
   at("chart").alt = `${say("shift.hours")}: ${OUTCOMES.slice(0, 3).map((each) => `${say(`shift.${each}`)} ${told.total[each]}`).join(", ")}`;
