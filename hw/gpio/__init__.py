@@ -54,7 +54,9 @@ def factory() -> PinFactory:
     """The process's pin factory. Raises SetupError before `open_factory`."""
     with _lock:
         if _opened is None:
-            raise SetupError("pins: this process has none; `[gpio] factory` of the lane file is missing, or could not be opened")
+            raise SetupError(
+                "pins: this process has none; `[gpio] factory` of the lane file is missing, or could not be opened"
+            )
         return _opened[1]
 
 
