@@ -33,9 +33,7 @@ from gatefw.model import (
 
 BLIND = frozenset({Reason.CAMERA_DARK, Reason.CAMERA_BLINDED, Reason.CAMERA_COVERED, Reason.CAMERA_FROZEN})
 """What keeps new passages out once it is said of every camera that does the same."""
-KEEPS_OUT = frozenset(
-    {Reason.MAINS_LOST, Reason.STALLED, Reason.GALLERY_TOO_LARGE, Reason.JOURNAL_FULL, Reason.CLOSED}
-)
+KEEPS_OUT = frozenset({Reason.MAINS_LOST, Reason.STALLED, Reason.GALLERY_TOO_LARGE, Reason.JOURNAL_FULL, Reason.CLOSED})
 """What keeps new passages out though it is said of one device alone, unless the lane `bears` it. `closed` is said of a
 version that is tried; see `trial`."""
 KEEPS_OUT_INPUTS = frozenset({Input.MAINS_LOST})
