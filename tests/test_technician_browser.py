@@ -114,7 +114,8 @@ def test_a_gate_or_a_page_that_goes_is_said_and_comes_back_by_itself(desk: Desk)
     desk.says("#phase", "live")
     desk.server.close()
     desk.says("#notice", "The gate has not answered for")
-    desk.says("#phase", "Verifying the traveller")
+    desk.says("#phase", "Verifying the traveller, ")
+    assert desk.page.locator("#phase").inner_text().endswith(" s old")
     desk.picture("gone")
     assert desk.violations() == []
     desk.status = {**desk.status, "phase": "idle"}
