@@ -115,6 +115,16 @@ def test_everything_that_is_touched_is_large_enough_for_a_finger(seated: PlayedD
         assert box and box["width"] >= 44 and box["height"] >= 44, each.inner_text()
 
 
+def test_a_lane_without_a_camera_has_no_sign_of_one_and_says_so_in_a_word(desk: PlayedDesk) -> None:
+    desk.row.show(lane(5, camera="none"), lane(6))
+    desk.login()
+    shown = "all => all.map(one => !one.hidden)"
+    assert desk.page.eval_on_selector_all(".card .camera", shown) == [n != 4 for n in range(COUNT)]
+    for n, says in ((5, "No camera"), (6, "Camera good")):
+        desk.choose(n)
+        desk.says(says, "#lane-facts")
+
+
 def test_a_lane_stands_where_it_stood_whatever_happens(seated: PlayedDesk) -> None:
     order = [each["name"] for each in seated.row.lanes]
     names = "all => all.map(one => one.textContent)"

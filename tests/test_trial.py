@@ -91,6 +91,14 @@ def test_a_refused_order_stands_in_the_journal_once_whoever_brought_it(bench: Be
     assert told == [(FactKind.OPERATOR_ORDERED, "revoke", False), (FactKind.OPERATOR_ORDERED, "open", False)]
 
 
+def test_why_a_refused_order_was_given_stands_with_it(bench: Bench) -> None:
+    with pytest.raises(Refusal):
+        bench.desk.take(Order("open", {"why": "crowd"}, "uid-7", None, 99.0), SimpleQueue().put)
+    [fact] = bench.facts
+    check(fact)
+    assert dict(fact.fields)["why"] == "crowd"
+
+
 def test_whoever_upgrades_is_told_what_was_refused_and_how_often(bench: Bench) -> None:
     bench.trial.look()
     for _ in range(2):
