@@ -68,7 +68,9 @@ def bound(host: str, port: int, option: str = "--port", anywhere: bool = False) 
     except (OSError, OverflowError) as error:
         listener.close()
         why = getattr(error, "strerror", None) or str(error)
-        what = f"{option}: {host}:{port} cannot be had: {why}; end what runs there, or give another port"
+        what = (
+            f"{option}: {host}:{port} cannot be had: {why}; is another one running there? End it, or give another port"
+        )
         raise SetupError(what) from error
     return listener
 
