@@ -159,9 +159,11 @@ def test_a_session_that_is_used_all_day_ends_all_the_same(clock: Clock) -> None:
 
 def test_no_two_sessions_share_a_cookie_or_a_token_and_the_oldest_goes_first(clock: Clock) -> None:
     sessions = Sessions(600.0, 3600.0, clock)
+    other, _ = sessions.begin("visitor", HASH, MK.may)
     made = [sessions.begin("mk", HASH, MK.may) for _ in range(MOST + 1)]
     assert len({cookie for cookie, _ in made}) == len({session.csrf for _, session in made}) == MOST + 1
     assert [sessions.find(cookie, use=False) is None for cookie, _ in made] == [True] + [False] * MOST
+    assert sessions.find(other, use=False) is not None, "nobody ends another's"
 
 
 @pytest.mark.parametrize("cookie", [None, "", "x", "x" * 10_000])

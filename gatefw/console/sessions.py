@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from gatefw.bus_keys import Permission
 
-MOST = 64
+MOST = 8
+"""Of one officer: who logs in again and again ends no other's."""
 
 
 @dataclass(slots=True)
@@ -30,11 +31,12 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
 
     def begin(self, officer: str, password: str, may: frozenset[Permission]) -> tuple[str, Session]:
-        """The cookie of a new session, which is kept as its digest; the oldest ends where there are MOST."""
+        """The cookie of a new session, which is kept as its digest; of MOST of that officer the oldest ends."""
         now_s, cookie = self._now_s(), secrets.token_urlsafe(32)
         self._sessions = {key: each for key, each in self._sessions.items() if self._lives(each)}
-        while len(self._sessions) >= MOST:
-            del self._sessions[next(iter(self._sessions))]
+        theirs = [key for key, each in self._sessions.items() if each.officer == officer]
+        for key in theirs[: max(0, len(theirs) - MOST + 1)]:
+            del self._sessions[key]
         session = Session(officer, password, may, secrets.token_urlsafe(32), now_s, now_s)
         self._sessions[_digest(cookie)] = session
         return cookie, session
