@@ -28,6 +28,7 @@ def came(kind: str, n: int = 1, run: str = "", age_s: float = 0.0, **data: objec
     return EventCame(event(kind, n, run, data=data), age_s)
 
 
+DARK = came("device.impaired", 1, device="camera.face", reason="camera_dark")
 LOST = came("device.lost", 1, device="camera.face", reason="device_lost")
 
 
@@ -127,6 +128,8 @@ def test_a_traveller_waits_since_the_oldest_passage_began_or_since_they_were_tur
         ({"phase": "fault", "latched": "door_forced"}, "door_forced"),
         ({"phase": "out_of_service", "reason": "maintenance"}, "maintenance"),
         ({"phase": "degraded", "missing": ["camera.face"]}, "device_lost"),
+        ({"phase": "degraded", "missing": [], "impaired": {"camera.face": ["camera_dark"]}}, "camera_dark"),
+        ({"phase": "degraded", "impaired": {"camera.face": [], "camera.front": 7}}, "device_lost"),
         ({"latched": "<script>"}, "unknown"),
     ],
 )
@@ -229,10 +232,16 @@ def test_a_referral_that_nobody_came_with_is_forgotten_but_not_while_the_travell
         (came("alarm.raised", reason="called"), ("called", "high")),
         (came("alarm.raised", reason="stopped"), ("stopped", "medium")),
         (came("device.lost", device="camera.face", reason="device_lost"), ("device_lost", "low")),
+        (DARK, ("camera_dark", "low")),
     ],
 )
 def test_how_urgent_an_alarm_is(said: EventCame, alarm: tuple[str, str]) -> None:
     assert rung(after(said)) == [alarm]
+
+
+def test_what_raises_an_alarm_of_its_own_rings_once() -> None:
+    lane = after(came("device.impaired", 1, device="camera.face", reason="tampered"))
+    assert rung(after(came("alarm.raised", 2, reason="tampered"), lane=lane)) == [("tampered", "high")]
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -261,6 +270,8 @@ def test_an_alarm_that_goes_on_stays_with_who_acknowledged_it() -> None:
         (came("alarm.raised", 1, reason="stopped"), came("lane.phase_changed", 2, phase="idle", previous="recovering")),
         (LOST, came("device.recovered", 2, device="camera.face")),
         (LOST, came("service.started", 2, phase="recovering")),
+        (DARK, came("device.restored", 2, device="camera.face", reason="camera_dark")),
+        (DARK, came("service.started", 2, phase="recovering")),
         (came("passage.decided", 1, RUN, verdict="refer", reason="not_live"), came("passage.cleared_by_hand", 2, RUN)),
     ],
 )  # fmt: skip
@@ -274,6 +285,7 @@ def test_a_lesser_alarm_goes_by_itself_when_it_is_over(begins: EventCame, ends: 
     [
         came("lane.phase_changed", 2, phase="recovering", previous="hold"),
         came("device.recovered", 2, device="reader.front"),
+        came("device.restored", 2, device="camera.face", reason="device_lost"),
         came("passage.cleared_by_hand", 2, "f" * 16),
         came("fault.reset", 2, by="lane"),
     ],

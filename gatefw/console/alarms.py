@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from gatefw.model import FactKind, Phase, Reason
+from gatefw.senses import ALARMING
 
 KEPT = 64
 """Of one lane; more, and of the least urgent the oldest goes."""
@@ -75,8 +76,8 @@ ENDS = {RESET, REST, LET_OUT, COUNTER, SEEN}
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """number: of the event that raised it. by: who acknowledged it. ends: RESET of what is latched, REST of the lane,
-    LET_OUT (the lane holds nobody any more), COUNTER (its run is cleared), SEEN (acknowledged), or the name of a device
-    that is lost. giver: the officer who gave a silent alarm, to whom it is not shown.
+    LET_OUT (the lane holds nobody any more), COUNTER (its run is cleared), SEEN (acknowledged), the name of a device
+    that is lost, or its name and what ails it. giver: the officer who gave a silent alarm, to whom it is not shown.
     """
 
     number: int
@@ -147,6 +148,8 @@ def _raised(kind: str, number: int, run: str, data: Table, at_s: float) -> Alarm
             return Alarm(number, reason, RAISED.get(reason, Priority.MEDIUM), at_s, REST, run)
         case FactKind.DEVICE_LOST:
             return Alarm(number, reason, Priority.LOW, at_s, str(data.get("device"))[:40])
+        case FactKind.DEVICE_IMPAIRED if reason not in ALARMING:  # or else an alarm of its own follows
+            return Alarm(number, reason, RAISED.get(reason, Priority.LOW), at_s, _ailment(data))
     return None
 
 
@@ -160,9 +163,14 @@ def _changed(alarm: Alarm, kind: str, run: str, data: Table) -> Alarm:
         or (kind == FactKind.PHASE_CHANGED and alarm.ends == LET_OUT and data.get("phase") != Phase.HOLD)
         or (kind == FactKind.CLEARED_BY_HAND and alarm.ends == COUNTER and run == alarm.run)
         or (kind == FactKind.DEVICE_RECOVERED and alarm.ends == data.get("device"))
+        or (kind == FactKind.DEVICE_RESTORED and alarm.ends == _ailment(data))
         or (kind == FactKind.SERVICE_STARTED and alarm.ends not in ENDS)
     )
     return replace(alarm, over=True) if over else alarm
+
+
+def _ailment(data: Table) -> str:
+    return f"{data.get('device')} {data.get('reason')}"[:80]
 
 
 def _officer(data: Table) -> str:

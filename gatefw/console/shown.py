@@ -124,7 +124,12 @@ def _reason(lane: Lane) -> str | None:
     latched, said = lane.status.get("latched"), lane.status.get("reason")
     if latched or said:
         return word(latched or said)
-    return lane.turned_away[1] or ("device_lost" if lane.phase == Phase.DEGRADED else None)
+    if lane.turned_away[1]:
+        return lane.turned_away[1]
+    ailments = [words(reasons) for reasons in table(lane.status.get("impaired")).values() if reasons]
+    if lane.phase == Phase.DEGRADED:
+        return ailments[0][0] if ailments and ailments[0] and not lane.status.get("missing") else "device_lost"
+    return None
 
 
 def _camera(status: Table) -> str:
