@@ -24,6 +24,8 @@ from hw.sim.client import WorldClient
 from hw.sim.settings import CONTROL
 
 LANE_FILE = Path(__file__).resolve().parents[2] / "config" / "sim.toml"
+MIRROR = "\n[screen]\nmirror = true\n"
+"""What the demo's lane has besides: people see themselves on its screen."""
 START_S = 120.0  # a machine that is busy is slow, not broken: nothing waits for these but what is broken
 END_S = 30.0
 COMMAND_S = 70.0
@@ -61,7 +63,7 @@ class Stage:
 
     def __init__(self, directory: Path, run: Path, belongings: Belongings) -> None:
         self.photos, self.logs = belongings.photos, directory / "logs"
-        self.run = run
+        self.run, self.lane = run, run / "lane.toml"
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._files = ExitStack()
         self._env = {key: value for key, value in os.environ.items() if key not in _SYSTEMD}
@@ -72,11 +74,12 @@ class Stage:
 
     def start(self, tell: Callable[[Event], None]) -> None:
         """World, watcher, daemon, events, each when the one before is there. `tell` is told every event."""
-        world = ("hw.sim", "--dir", str(self.run), "--config", str(LANE_FILE), "--photos", str(self.photos))
+        self.lane.write_text(LANE_FILE.read_text(encoding="utf-8") + MIRROR, encoding="utf-8")
+        world = ("hw.sim", "--dir", str(self.run), "--config", str(self.lane), "--photos", str(self.photos))
         self._begin("world", world, CONTROL)
         self.world = self._files.enter_context(WorldClient(self.run))
-        self._begin("watcher", ("gatefw", "-v", "watcher", str(LANE_FILE)), "watcher.sock")
-        self._begin("daemon", ("gatefw", "-v", "run", str(LANE_FILE)), "events.sock")
+        self._begin("watcher", ("gatefw", "-v", "watcher", str(self.lane)), "watcher.sock")
+        self._begin("daemon", ("gatefw", "-v", "run", str(self.lane)), "events.sock")
         events = self._begin("events", ("gatefw", "events", "tail", "--since", "0", "--json"))
         assert events.stdout is not None
         self.witness = Witness(self._files.enter_context(events.stdout), tell)
