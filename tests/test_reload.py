@@ -215,4 +215,4 @@ def test_a_lane_goes_on_by_the_new_times_only_when_nobody_is_under_way(superviso
     supervisor.gate.state = supervisor.gate.state._replace(**at_rest)
     supervisor._tick(10.2)
     assert supervisor.gate._settings.timers[Timer.LEAVE] == 7.5
-    assert supervisor._orders.status["reloaded"] == {"applied": ["timers.leave_s"], "refused": []}
+    assert supervisor._orders._status[0]["reloaded"] == {"applied": ["timers.leave_s"], "refused": []}

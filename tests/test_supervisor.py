@@ -201,7 +201,8 @@ def test_a_latched_cause_is_in_the_status_and_survives_to_the_next_daemon(superv
     supervisor._handle(Faulted(Reason.TAMPERED))
     supervisor._handle(Faulted(Reason.SOFTWARE))
     supervisor._publish_status()
-    assert (supervisor._orders.status["phase"], supervisor._orders.status["latched"]) == (Phase.FAULT, Reason.TAMPERED)
+    status = supervisor._orders._status[0]
+    assert (status["phase"], status["latched"]) == (Phase.FAULT, Reason.TAMPERED)
     until(lambda: supervisor._scribe.journal.latched() is Reason.TAMPERED, "the latch to be on disk")
 
 
@@ -216,14 +217,14 @@ def test_a_daemon_that_ends_in_maintenance_is_followed_by_one_that_serves_nobody
     for _ in range(2):
         supervisor = Supervisor(lane_file)
         supervisor._publish_status()
-        status = supervisor._orders.status
+        status = supervisor._orders._status[0]
         assert (supervisor.gate.state.in_service, status["reason"]) == (False, Reason.MAINTENANCE)
         supervisor._files.close()
     supervisor = Supervisor(lane_file)
     supervisor._handle(Started())
     supervisor._handle(Ordered(1, Verb.OPEN, "uid-7"))
     supervisor._publish_status()
-    assert supervisor._orders.status["reason"] is None
+    assert supervisor._orders._status[0]["reason"] is None
     supervisor._files.close()
     last = Supervisor(lane_file)
     assert last.gate.state.in_service
