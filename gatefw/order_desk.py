@@ -66,6 +66,11 @@ class OrderDesk:
             with self._going_elsewhere:  # no desk was made for two at once
                 self._elsewhere(order, reply)
 
+    @property
+    def status(self) -> Mapping[str, object]:
+        """As the loop published it last."""
+        return self._status[0]
+
     def publish(self, status: Mapping[str, object]) -> None:
         """On the loop: how the lane is now. A loop that hangs while its threads answer is told by the age of that."""
         self._status = status, self._now_s()
