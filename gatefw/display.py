@@ -105,7 +105,6 @@ class Display:
         self._asking, self._mirror, self._lane = Asking(), mirror, dict(lane)
         self._tongue = Tongue(spoken, facts_of)
         self._asked: Ask | None = None
-        self._touchable = False  # one touch is an answer; more of them must not fill the gate's queue
         self._facts: dict[str, str] = {}
         self._beat_s = 0.0
         self._again = False
@@ -192,7 +191,7 @@ class Display:
             _log.error("display: %s: nothing can be shown to confirm", type(error).__name__)
             self._put(Answered(ask.run, ask.number, Failed(Reason.RECORDS_UNAVAILABLE)))
         else:
-            self._asked, self._touchable = ask, True
+            self._asked = ask
 
     def _forget(self, run: RunId) -> None:
         self._tongue.forget(run)
@@ -289,6 +288,9 @@ class Display:
         touch, run = message.get("touch"), message.get("run")
         if message.keys() != {"touch", "run"} or not isinstance(touch, str) or touch not in TOUCHES:
             raise BadReply(f"display: a touch is one of {', '.join(TOUCHES)}, and of which run")
-        if self._asked is not None and run == self._asked.run and self._touchable:
-            self._touchable = False
-            self._put(Answered(self._asked.run, self._asked.number, TOUCHES[touch]))
+        if self._asked is None or run != self._asked.run:
+            return
+        self._put(Answered(self._asked.run, self._asked.number, TOUCHES[touch]))
+        self._asked, self._facts = None, {}  # it was answered, once: nothing of it stays to be read or touched
+        for screen in self._screens:
+            screen.newest = self._line()
