@@ -3,6 +3,7 @@ import { at, say, write } from "/static/words.js";
 import { ask, tell } from "/static/ask.js";
 
 const ANSWER_MS = 6000;
+const DONE_MS = 10000;
 const EXPECTING = new Set(["open", "close", "reset", "let_out"]);
 const BY_HAND = ["document_seen", "face_seen", "child", "wheelchair", "veil", "device_failed", "authority_asked", "other"];
 const WHY = {
@@ -11,6 +12,8 @@ const WHY = {
   reset: ["looked", "colleague"],
 };
 const reasons = (verb) => Object.fromEntries(WHY[verb].map((why) => [why, say(`why.${verb}.${why}`)]));
+
+let fades = 0;
 
 export class Orders {
   /** desk: post(path, body), lane(id), lanes(), stale(), state(id) in words. */
@@ -105,7 +108,10 @@ export class Orders {
   }
 }
 
+/** What was done is said for a while, what was not until the next order. */
 function told(outcome, text) {
+  clearTimeout(fades);
+  fades = outcome === "done" ? setTimeout(() => write(at("said"), ""), DONE_MS) : 0;
   at("said").dataset.outcome = outcome;
   write(at("said"), text);
 }
