@@ -216,6 +216,24 @@ def test_the_report_is_what_the_lanes_published_to_this_console(
     assert "已通過: 2" in browser.get(f"/shift/chart?{span}&lang=zh_HK").body.decode()
 
 
+def test_the_report_of_who_gave_a_silent_alarm_does_not_tell_of_it(
+    hall: tuple[Console, Browser, list[PlayedLane]],
+) -> None:
+    _, browser, lanes = hall
+    begins = datetime.fromtimestamp(1_800_000_000, UTC) - HOURS
+    span = f"from={begins:%Y-%m-%dT%H:%MZ}&to={begins + 8 * HOURS:%Y-%m-%dT%H:%MZ}"
+    for by in ("mk", "visitor"):
+        lanes[0].tell(fact(FactKind.ALARM_SILENT, by=f"bus-console/{by}"))
+
+    def orders(who: Browser) -> list[str]:
+        return [each["by"] for each in json.loads(who.get(f"/shift/figures?{span}").body)["orders"]]
+
+    other = Browser(browser.app)
+    other.login("visitor")
+    until(lambda: orders(browser) == ["bus-console/visitor"], "the other's alone")
+    until(lambda: orders(other) == ["bus-console/mk"], "the other's alone")
+
+
 def test_a_console_that_is_started_again_reads_the_shift_that_was_before_it(tmp_path: Path) -> None:
     """More happens at a lane than a console reads at its start for its alarms."""
     with console(tmp_path, 1) as (_, lanes):

@@ -2,8 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,6 +16,7 @@ from gatefw.console import FILES
 from gatefw.console.officers import Officer
 from gatefw.console.row import Row
 from gatefw.console.shift import KEPT, QUARTER_S, by_hour, moment, told
+from gatefw.control import SILENT_ALARM
 from gatefw.web.shell import page
 from gatefw.words import ENGLISH, Words, known
 
@@ -31,7 +33,8 @@ def routes(row: Row, asking: Callable[[Answer], Callable[[Request], Awaitable[Re
             return span
         if not _may(officer):
             return _no()
-        return JSONResponse(await asyncio.to_thread(told, row.ledgers, *span))
+        found = await asyncio.to_thread(told, row.ledgers, *span)
+        return JSONResponse({**found, "orders": [each for each in found["orders"] if not _silent(each, officer)]})
 
     async def chart(request: Request, officer: Officer) -> Response:
         span = _span(request)
@@ -55,6 +58,11 @@ def routes(row: Row, asking: Callable[[Answer], Callable[[Request], Awaitable[Re
 
 def _may(officer: Officer) -> bool:
     return Permission.READ in officer.may
+
+
+def _silent(order: Mapping[str, Any], officer: Officer) -> bool:
+    """A silent alarm of theirs: whoever stands beside them reads it here no more than on the page of the lanes."""
+    return order["verb"] == SILENT_ALARM and str(order["by"]).rpartition("/")[2] == officer.name
 
 
 def _no() -> Response:
