@@ -60,6 +60,7 @@ class Link:
 
     def _asks(self) -> None:
         with contextlib.closing(bus_client.Orders(self._key)) as orders:
+            silent = False
             while not self._closing.is_set():
                 self._ask.clear()
                 try:
@@ -67,9 +68,13 @@ class Link:
                     if isinstance(head := status.get("journal_head"), int):
                         self._head = head
                     self._heard(StatusCame(status))
-                except DeviceLost:
-                    continue  # that took its time
-                except (GateError, OSError):
+                    silent = False
+                except (GateError, OSError) as error:
+                    if not silent:  # once, for whoever reads the log: a page only says that the lane is silent
+                        _log.warning("console: %s", error)
+                    silent = True
+                    if isinstance(error, DeviceLost):
+                        continue  # that took its time
                     self._closing.wait(AGAIN_S)
                 self._ask.wait(EVERY_S)
 
