@@ -42,6 +42,7 @@ example:
   gatefw lane maintain --extend --minutes 10
   gatefw lane maintain-end
   gatefw lane hold
+  gatefw lane let-out --door exit_door
   gatefw lane evacuate --why medical --key office.key
   gatefw lane case
   gatefw lane acknowledge 2041
