@@ -106,7 +106,7 @@ def test_an_officer_watches_thirty_lanes_and_acts_in_one(gates: list[LiveGate], 
         desk.choose(2)
         desk.type("e", "1", "Enter")
         desk.sees(phase(2, "evacuated"))
-        assert "Evacuated" in str(desk.page.text_content("#alarm-list"))
+        desk.says("Evacuated", "#alarm-list")
         console.kill()
         desk.sees("#stale")
         console.start()
