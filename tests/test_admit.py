@@ -143,10 +143,15 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         admit.add(tmp_path / "models", file, card, Runtime.LITERT, no_say)
 
 
-def test_a_file_that_takes_the_runtime_down_takes_only_the_child_down(tmp_path: Path) -> None:
-    (tmp_path / "ai_edge_litert").mkdir()
-    (tmp_path / "ai_edge_litert" / "__init__.py").write_text("")
-    (tmp_path / "ai_edge_litert" / "interpreter.py").write_text("import os; os.abort()")
+def test_a_file_that_takes_the_runtime_down_takes_only_the_child_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runtime is one that aborts. It is no module of the folder in which the child starts: those are not taken."""
+    runtime = tmp_path / "elsewhere" / "ai_edge_litert"
+    runtime.mkdir(parents=True)
+    (runtime / "__init__.py").write_text("")
+    (runtime / "interpreter.py").write_text("import os; os.abort()")
+    monkeypatch.setenv("PYTHONPATH", str(runtime.parent))
     (tmp_path / "tiny.tflite").write_bytes(CONTENT)
     with pytest.raises(ModelError, match=r"model tiny: .*exit -6.*damaged, or not for this runtime"):
         admit.looked_at(FITS, tmp_path / "tiny.tflite", Runtime.LITERT, tmp_path)

@@ -273,16 +273,23 @@ def test_a_case_that_nobody_could_write_down_is_not_shown(desk: Desk) -> None:
 # ---------------------------------------------------------------- by hand
 
 
-@pytest.mark.parametrize(
-    "arguments", [["clear"], ["clear", RUN], ["clear", "--why", "child"], ["open", RUN], ["close", "--why", "child"]]
-)
-def test_the_command_line_wants_run_and_reason_for_clear_and_for_nothing_else(
+@pytest.mark.parametrize("arguments", [["clear"], ["clear", RUN], ["clear", "--why", "child"], ["open", RUN]])
+def test_the_command_line_wants_run_and_reason_for_clear_and_no_run_for_an_order_to_the_lane(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["lane", *arguments, "--dir", str(tmp_path)])
     assert ended.value.code == 2
     assert "RUN and --why" in capsys.readouterr().err.replace("a RUN", "RUN")
+
+
+def test_a_reason_to_clear_somebody_is_none_to_close_the_lane(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["lane", "close", "--why", "child", "--dir", str(tmp_path)])
+    assert ended.value.code == 2
+    assert "--why: close wants one of fire, medical" in capsys.readouterr().err
 
 
 def test_the_counters_officer_clears_from_the_command_line(
