@@ -408,8 +408,8 @@ def test_an_order_that_waited_for_others_until_it_was_too_late_is_not_sent(
     lanes[0].close()
 
     async def many() -> list[Came]:
-        dead = [made.row.order("lane-1", "hold", {}, None, "mk", 0.2) for _ in range(AT_ONCE)]
-        return await asyncio.gather(*dead, made.row.order("lane-2", "evacuate", {}, None, "mk", 0.2))
+        dead = [made.row.order("lane-1", "hold", {}, None, "mk", 0.5) for _ in range(AT_ONCE)]
+        return await asyncio.gather(*dead, made.row.order("lane-2", "evacuate", {}, None, "mk", 0.1))
 
     last = asyncio.run(many())[-1]
     assert (last.status, last.told["error"], lanes[1].given) == (503, "unavailable", [])
