@@ -122,11 +122,9 @@ class ControlServer:
         return max(0, int((min(deadlines) - time.monotonic()) * 1000) + 1) if deadlines else None
 
     def _accept(self) -> None:
-        try:
-            sock, _ = self._listener.accept()
-        except OSError:  # it left again, or the process has no descriptor left: the next turn tries anew
+        sock = unix_socket.accept(self._listener)
+        if sock is None:
             return
-        sock.setblocking(False)
         connection = _Connection(sock)
         if len(self._connections) >= CONNECTIONS:
             connection.answer(None, Rejected(Rejection.UNAVAILABLE, f"{CONNECTIONS} connections are open; close one"))

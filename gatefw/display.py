@@ -254,11 +254,9 @@ class Display:
                 screen.newest = line
 
     def _accept(self) -> None:
-        try:
-            sock, _ = self._listener.accept()
-        except OSError:  # it left again, or the process has no descriptor left: the next turn tries anew
+        sock = unix_socket.accept(self._listener)
+        if sock is None:
             return
-        sock.setblocking(False)
         if len(self._screens) >= SCREENS:
             sock.close()
         else:

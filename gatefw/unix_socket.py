@@ -42,6 +42,16 @@ def listen(path: Path, backlog: int, mode: int = 0o600) -> socket.socket:
     return listener
 
 
+def accept(listener: socket.socket) -> socket.socket | None:
+    """Who connected, non-blocking; None: they left again, or the process has no descriptor left; look again later."""
+    try:
+        sock, _ = listener.accept()
+    except OSError:
+        return None
+    sock.setblocking(False)
+    return sock
+
+
 def _clear(path: Path) -> None:
     """Remove a socket nobody listens on any more."""
     try:

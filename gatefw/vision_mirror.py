@@ -174,11 +174,9 @@ class Mirror:
             self._closing.wait(BREATH_S)
 
     def _accept(self) -> None:
-        try:
-            sock, _ = self._listener.accept()
-        except OSError:  # it left again, or the process has no descriptor left: the next turn tries anew
+        sock = unix_socket.accept(self._listener)
+        if sock is None:
             return
-        sock.setblocking(False)
         if len(self._waiting) >= WAITING:
             sock.close()
         else:
