@@ -46,6 +46,8 @@ class Seen:
     """What came of all rounds at one gate; times in seconds behind the debouncing."""
 
     took_s: list[float] = field(default_factory=list)
+    spans: list[tuple[float, float]] = field(default_factory=list)
+    """From when the input was given its level until the last line was on; monotonic, one for each of `took_s`."""
     phases: Counter[str] = field(default_factory=Counter)
     glitches: int = 0
     violations: list[str] = field(default_factory=list)
@@ -116,7 +118,9 @@ class Rounds:
             free = self._site.await_driven(set(LINES), PATIENCE_S)
             driven = self._site.driven()
             if free:
-                self._seen.took_s.append(max(driven.values()) - began_s - DEBOUNCE_S)
+                ended_s = max(driven.values())
+                self._seen.spans.append((began_s, ended_s))
+                self._seen.took_s.append(ended_s - began_s - DEBOUNCE_S)
                 self._seen.phases[f"{phase}, {situation}"] += 1
             else:
                 self._violated(f"{phase}: only {sorted(driven)} were released in {PATIENCE_S:.0f} s")
