@@ -24,11 +24,11 @@ from pathlib import Path
 from bench.harness import Row, rotate, row, timed
 from gatefw import store
 from gatefw.errors import JournalBroken
-from gatefw.events import wall_clock
 from gatefw.journal import Journal
 from gatefw.journal_keeping import JournalTerms
 from gatefw.model import DoorId, Fact, FactKind, Position, RunId
 from gatefw.state import state_dir
+from gatefw.wall_time import wall_clock
 
 ROUNDS = 10
 FACTS = 200

@@ -19,10 +19,10 @@ from pathlib import Path
 from bench.harness import Row, rotate, row, timed
 from bench.journal import FACT, PATIENCE_S
 from gatefw.errors import JournalBroken
-from gatefw.events import wall_clock
 from gatefw.journal import Journal
 from gatefw.journal_keeping import JournalTerms
 from gatefw.state import state_dir
+from gatefw.wall_time import wall_clock
 
 ROUNDS = 5
 ROWS = int(os.environ.get("BENCH_JOURNAL_ROWS", "20000"))

@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.harness import Row, rotate, row, timed
 from gatefw import signed_token
-from gatefw.events import WallTime
 from gatefw.model import Failed, Token
 from gatefw.seen_tokens import SeenTokens
 from gatefw.signed_token import Claims, Direction
 from gatefw.state import state_dir
 from gatefw.token_check import TokenCheck, TokenTerms
+from gatefw.wall_time import WallTime
 
 ROUNDS = 30
 CALLS = 20

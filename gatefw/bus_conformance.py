@@ -19,11 +19,11 @@ from gatefw.bus_keys import ClientKey, Endpoints, Keyholders, Permission, new_pa
 from gatefw.bus_socket import address_of
 from gatefw.control import Answer, Order, Rejected, Rejection
 from gatefw.errors import GateError, SetupError
-from gatefw.events import wall_clock
 from gatefw.health_message import TYPE, health_message
 from gatefw.journal import Journal
 from gatefw.journal_reading import Row
 from gatefw.model import Fact, FactKind
+from gatefw.wall_time import wall_clock
 
 PATIENCE_S = 30.0
 LONG = 2 * REPLAY_ROWS + 88

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from gatefw.commission.seal import digest, seal
 from gatefw.control import Answer, Done, Order
 from gatefw.errors import Refusal
-from gatefw.events import TECHNICIAN, WallTime
+from gatefw.events import TECHNICIAN
 from gatefw.model import Fact, FactKind
+from gatefw.wall_time import WallTime
 
 VERB = "commission_sign"
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from gatefw import csca_store, travel_document
 from gatefw.errors import StoreError
-from gatefw.events import WallTime, wall_clock
 from gatefw.gate_terms import GateInput
 from gatefw.model import Answer, DocumentRead, Failed, Question, ReadDocument, Reason
 from gatefw.ports import ChipRead, DocumentFailed, DocumentReader
 from gatefw.questions import GivenUp, QuestionWorker
 from gatefw.travel_document import Trust
+from gatefw.wall_time import WallTime, wall_clock
 from hw.wire import mrz
 
 LAY_DOWN_POLL_S = 0.05

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from gatefw.config_tables import Port
 from gatefw.errors import SetupError
-from gatefw.events import WallTime
 from gatefw.model import DocumentRead, Eligible, Ineligible, Reason, Verdict
 from gatefw.rule import Rule, objections, own_words, time_zone
+from gatefw.wall_time import WallTime
 
 Facts = Mapping[str, str]
 """What is known about one person, as texts by dotted names. Personal: never logged, never on the bus."""

@@ -6,18 +6,13 @@ name or a document number, so no event can hold one: a fact that does not fit is
 `docs/events.md` and `docs/events.schema.json` are made from this table by `events_docs`.
 """
 
-import ctypes
 import json
-import math
-import re
 import secrets
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from gatefw.errors import FaultError
+from gatefw.event_fields import Code, FieldType, Number, Truth, Word, describe
 from gatefw.model import (
     Asked,
     ChipProof,
@@ -34,73 +29,10 @@ from gatefw.model import (
     Verb,
     Verdict,
 )
+from gatefw.wall_time import WallTime
 
 SPEC_VERSION = "1.0"
 TYPE_VERSION = "v1"
-
-# ---------------------------------------------------------------- what a field may be
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One of these words, and no other. `name` is what the documentation calls them."""
-
-    name: str
-    words: tuple[str, ...]
-
-    def fits(self, value: object) -> bool:
-        return isinstance(value, str) and value in self.words
-
-    @property
-    def schema(self) -> dict[str, object]:
-        return {"enum": list(self.words)}
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A finite number, bounds included."""
-
-    low: float
-    high: float
-    whole: bool = False
-
-    def fits(self, value: object) -> bool:
-        kinds = (int,) if self.whole else (int, float)
-        return type(value) in kinds and math.isfinite(value) and self.low <= value <= self.high  # type: ignore[arg-type, operator]
-
-    @property
-    def schema(self) -> dict[str, object]:
-        return {"type": "integer" if self.whole else "number", "minimum": self.low, "maximum": self.high}
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """True or false."""
-
-    def fits(self, value: object) -> bool:
-        return isinstance(value, bool)
-
-    @property
-    def schema(self) -> dict[str, object]:
-        return {"type": "boolean"}
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A short code of one shape. `says` is for the documentation."""
-
-    pattern: str
-    says: str
-
-    def fits(self, value: object) -> bool:
-        return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
-
-    @property
-    def schema(self) -> dict[str, object]:
-        return {"type": "string", "pattern": f"^(?:{self.pattern})$"}
-
-
-FieldType = Word | Number | Truth | Code
 
 
 def _any(words: type[StrEnum]) -> Word:
@@ -317,56 +249,9 @@ def check(fact: Fact) -> None:
         )
     for name, value in given.items():
         if not wanted[name].fits(value):
-            raise FaultError(f"event {fact.kind.value}: field {name} is not {_describe(wanted[name])}")
+            raise FaultError(f"event {fact.kind.value}: field {name} is not {describe(wanted[name])}")
     if fact.run is not None and not RUN.fits(fact.run):
-        raise FaultError(f"event {fact.kind.value}: the run id is not {_describe(RUN)}")
-
-
-def _describe(kind: FieldType) -> str:
-    match kind:
-        case Word(_, words):
-            return f"one of its {len(words)} words"
-        case Number(low, high, whole):
-            return f"a {'whole ' if whole else ''}number from {low:g} to {high:g}"
-        case Truth():
-            return "true or false"
-        case Code(pattern, says):
-            return f"a code {pattern} ({says})"
-
-
-# ---------------------------------------------------------------- wall time
-
-
-@dataclass(frozen=True, slots=True)
-class WallTime:
-    """A wall clock reading. `ns` since 1970 UTC; `synchronised` only while the kernel vouches for its clock."""
-
-    ns: int
-    synchronised: bool
-
-    @property
-    def quality(self) -> str:
-        return "synchronised" if self.synchronised else "unsynchronised"
-
-    @property
-    def utc(self) -> datetime:
-        return datetime.fromtimestamp(self.ns // 1_000_000_000, UTC).replace(microsecond=self.ns // 1000 % 1_000_000)
-
-    @property
-    def rfc3339(self) -> str:
-        return self.utc.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-_adjtimex = ctypes.CDLL(None).adjtimex
-
-
-def wall_clock() -> WallTime:
-    """The system's time, with what the kernel thinks of it (adjtimex(2): TIME_ERROR means not disciplined).
-
-    A unit that forbids the call (`ProtectClock=yes`) makes every time unsynchronised, never the opposite.
-    """
-    timex = ctypes.create_string_buffer(512)  # struct timex is 208 bytes; modes = 0 only asks
-    return WallTime(time.time_ns(), synchronised=0 <= _adjtimex(timex) < 5)
+        raise FaultError(f"event {fact.kind.value}: the run id is not {describe(RUN)}")
 
 
 # ---------------------------------------------------------------- the envelope

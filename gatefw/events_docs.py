@@ -16,20 +16,8 @@ from gatefw.bus_keys import Permission
 from gatefw.bus_orders import BURST, NONCE, NONCE_S, URGENT
 from gatefw.bus_socket import CONNECTIONS, SILENT_S
 from gatefw.control import EXPIRES_S
-from gatefw.events import (
-    EPOCH,
-    FIELDS,
-    LANE,
-    RUN,
-    SPEC_VERSION,
-    Code,
-    FieldType,
-    Number,
-    Truth,
-    Word,
-    required,
-    type_of,
-)
+from gatefw.event_fields import Code, FieldType, Number, Truth, Word
+from gatefw.events import EPOCH, FIELDS, LANE, RUN, SPEC_VERSION, required, type_of
 
 INTRODUCTION = """\
 # Events

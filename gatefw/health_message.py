@@ -7,7 +7,8 @@ import json
 import secrets
 from collections.abc import Mapping
 
-from gatefw.events import EPOCH, LANE, SPEC_VERSION, WallTime
+from gatefw.events import EPOCH, LANE, SPEC_VERSION
+from gatefw.wall_time import WallTime
 
 TYPE = "gatefw.telemetry.health.v1"
 EVERY_S = 5.0

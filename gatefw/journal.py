@@ -22,13 +22,14 @@ from typing import Self
 from gatefw import journal_chain as chain
 from gatefw import sealing, store
 from gatefw.errors import GateError, JournalBroken, Overflow, StoreError
-from gatefw.events import WallTime, check, encode
+from gatefw.events import check, encode
 from gatefw.journal_chain import Head, Link, Walk
 from gatefw.journal_file import Latch, begin, own
 from gatefw.journal_keeping import JournalTerms, Keeper
 from gatefw.journal_reading import Reading, Row
 from gatefw.model import Fact, FactKind, Reason
 from gatefw.passage_tally import Tally, Where
+from gatefw.wall_time import WallTime
 
 __all__ = ["Journal", "Row", "own"]
 

@@ -17,7 +17,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from gatefw.errors import StoreError
-from gatefw.events import ANCHOR, RECEIPT, WallTime
+from gatefw.events import ANCHOR, RECEIPT
+from gatefw.wall_time import WallTime
 
 NO_ANCHOR = bytes(32)
 _SIGNED = " signature="

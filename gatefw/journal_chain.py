@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from gatefw.errors import JournalBroken, StoreError
-from gatefw.events import WallTime, type_of
+from gatefw.events import type_of
 from gatefw.journal_anchor import Signed
 from gatefw.model import FactKind
+from gatefw.wall_time import WallTime
 
 GENESIS = bytes(32)
 READ_ROWS = 256  # in one reading, and so in one hold on the daemon's log

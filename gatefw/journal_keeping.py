@@ -15,10 +15,10 @@ from pathlib import Path
 
 from gatefw import journal_chain as chain
 from gatefw.errors import Refusal, StoreError
-from gatefw.events import WallTime
 from gatefw.journal_anchor import NO_ANCHOR, Signed, Signer
 from gatefw.journal_chain import Head
 from gatefw.model import Fact, FactKind, Reason
+from gatefw.wall_time import WallTime
 
 REMOVE_ROWS = 128  # in one transaction, for which a release may have to wait
 FILLING = 0.9

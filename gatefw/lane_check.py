@@ -14,8 +14,8 @@ from gatefw.biometrics import card, evaluation
 from gatefw.biometrics.threshold import require_held
 from gatefw.config import Config, Finding
 from gatefw.door_table import Row
-from gatefw.events import wall_clock
 from gatefw.state import state_dir
+from gatefw.wall_time import wall_clock
 from hw.gpio.persistence import dead_outputs
 from hw.link import link_problem
 

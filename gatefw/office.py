@@ -11,7 +11,6 @@ from gatefw.clearance_writer import ClearanceWriter
 from gatefw.clerk import Clerk, HouseRules
 from gatefw.config import Config
 from gatefw.eligibility import Rules
-from gatefw.events import wall_clock
 from gatefw.finger_worker import FingerWorker
 from gatefw.fingers import Fingerprint, Fingers
 from gatefw.gate_terms import GateInput
@@ -26,6 +25,7 @@ from gatefw.scribe import Scribe
 from gatefw.seen_tokens import SeenTokens
 from gatefw.token_check import TokenCheck, TokenTerms
 from gatefw.trial import Trial
+from gatefw.wall_time import wall_clock
 
 
 class Office:

@@ -11,13 +11,13 @@ from pathlib import Path
 from gatefw import __version__
 from gatefw.control import Answer, Done, Order, Rejected
 from gatefw.errors import GateError, JournalBroken, Overflow
-from gatefw.events import wall_clock
 from gatefw.gate_terms import Committed, DeviceImpaired, GateInput
 from gatefw.journal import Journal
 from gatefw.journal_keeping import JournalTerms
 from gatefw.model import Fact, FactKind, Faulted, Reason
 from gatefw.order_args import text
 from gatefw.passage_tally import Where
+from gatefw.wall_time import wall_clock
 
 JOURNAL = "journal"
 """Its name among the devices, in events and status."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from gatefw import signed_token
 from gatefw.config_tables import Tokens
 from gatefw.errors import SetupError
-from gatefw.events import WallTime
 from gatefw.model import Failed, Reason, Token
 from gatefw.seen_tokens import SeenTokens
 from gatefw.signed_token import Claims, Direction, Forged, Issuers, Malformed
+from gatefw.wall_time import WallTime
 
 
 @dataclass(frozen=True, slots=True)

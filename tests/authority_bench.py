@@ -19,11 +19,11 @@ from gatefw.clearance_records import ClearanceRecords
 from gatefw.clearance_writer import ClearanceWriter, Correspondent
 from gatefw.config_tables import Authorities
 from gatefw.errors import DeviceLost, Refusal, StoreError
-from gatefw.events import WallTime
 from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceWent, GateInput
 from gatefw.journal import Journal
 from gatefw.model import Answer, AskAuthorities, Fact, FactKind, Reason, RunId, SubjectId, Verdict
 from gatefw.passage_tally import Where
+from gatefw.wall_time import WallTime
 from hw import authority_socket
 from hw.authority_socket import Settings, SocketAuthority
 from hw.sim.authority import AuthorityCounter, AuthorityLine, SimulatedAuthority

@@ -11,9 +11,9 @@ from gatefw.bus_keys import ClientKey, Endpoints, Keyholders, Permission, new_pa
 from gatefw.bus_socket import address_of
 from gatefw.control import Answer, Order
 from gatefw.errors import GateError
-from gatefw.events import WallTime
 from gatefw.journal import Journal
 from gatefw.model import Fact, FactKind, SubjectId
+from gatefw.wall_time import WallTime
 
 STOPPED = Fact(FactKind.SERVICE_STOPPED, subject=SubjectId("never-on-the-bus"))
 DEADLINE_S = 30.0

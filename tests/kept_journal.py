@@ -9,13 +9,13 @@ from typing import Any, Self
 from peers import until
 
 from gatefw.errors import GateError, JournalBroken
-from gatefw.events import WallTime
 from gatefw.journal import Journal
 from gatefw.journal_anchor import Signer
 from gatefw.journal_chain import removed_upto
 from gatefw.journal_keeping import JournalTerms
 from gatefw.model import Fact, FactKind, Reason, SubjectId
 from gatefw.store import connect
+from gatefw.wall_time import WallTime
 
 KEY, SIGNING = bytes(range(32)), bytes(range(1, 33))
 PUBLIC = Signer(SIGNING).public

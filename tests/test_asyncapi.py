@@ -15,10 +15,11 @@ from test_events import facts
 from gatefw import asyncapi, control
 from gatefw.bus_orders import NEVER, Asked, decode
 from gatefw.control import Done, Rejected, Rejection, line_of
-from gatefw.events import WallTime, encode
+from gatefw.events import encode
 from gatefw.health_message import health_message
 from gatefw.model import Fact
 from gatefw.vitals import Vitals
+from gatefw.wall_time import WallTime
 
 DOCUMENT: Mapping[str, Any] = json.loads(json.dumps(asyncapi.document()))
 DOCS = Path(__file__).parent.parent / "docs"

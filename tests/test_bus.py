@@ -21,9 +21,9 @@ from gatefw.bus_client import NEWEST, Sequence, follow
 from gatefw.bus_keys import ClientKey, Keyholders, new_pair
 from gatefw.bus_socket import HIGH_WATER
 from gatefw.errors import BadReply, GateError, SetupError
-from gatefw.events import WallTime
 from gatefw.health_message import TYPE, health_message
 from gatefw.journal import Journal
+from gatefw.wall_time import WallTime
 
 
 def identify(sock: zmq.Socket[bytes], key: ClientKey) -> None:

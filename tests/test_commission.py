@@ -22,8 +22,8 @@ from gatefw.commission_desk import CommissionDesk
 from gatefw.config import load
 from gatefw.control import Answer, Done, Order
 from gatefw.errors import Refusal, SetupError, StoreError
-from gatefw.events import WallTime
 from gatefw.model import Fact, FactKind
+from gatefw.wall_time import WallTime
 
 CONFIG = load(Path("config/sim.toml"), hw.schema, os.environ | {"GATEFW_RUN": "/run/gatefw"})
 WIRING = Wiring(CONFIG.devices)

@@ -17,9 +17,10 @@ from gatefw.control import ACKNOWLEDGE, CASE, CLEAR, SILENT_ALARM, Answer, Done,
 from gatefw.control_server import ControlServer
 from gatefw.counter_desk import CounterDesk
 from gatefw.errors import JournalBroken, Refusal
-from gatefw.events import BY_HAND, wall_clock
+from gatefw.events import BY_HAND
 from gatefw.journal import Journal
 from gatefw.model import Fact, FactKind, Phase, Reason, RunId, SubjectId, Timer, Verdict
+from gatefw.wall_time import wall_clock
 
 RUN, OTHER = RunId("a" * 16), RunId("b" * 16)
 DEADLINE_S = 30.0

@@ -22,8 +22,9 @@ from gatefw.demo.screen import WIDTH, WORDS, Screen
 from gatefw.demo.stories import STORIES, Story
 from gatefw.demo.witness import Event, Witness, phase_of
 from gatefw.errors import DeviceLost
-from gatefw.events import FIELDS, RunId, encode, new_run, wall_clock
+from gatefw.events import FIELDS, RunId, encode, new_run
 from gatefw.model import Fact, FactKind, Phase, Purpose, Reason
+from gatefw.wall_time import wall_clock
 
 DEMO = [sys.executable, "-m", "gatefw", "demo"]
 KEYS = ["name", "expected", "outcome", "reason", "ok", "decision_s", "exit_s"]

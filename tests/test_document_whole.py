@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from utopia import HOLDER, JPEG, NOW, authority, fill, revocations, signer
 
 from gatefw.document_worker import DocumentWorker, Trusted
-from gatefw.events import WallTime
 from gatefw.model import ChipProof, DocumentRead, Failed, ReadDocument, Reason, Reply
 from gatefw.ports import ChipRead
+from gatefw.wall_time import WallTime
 from hw.chip_dialogue import ChipDialogue
 from hw.sim.chip import Chip
 from hw.sim.chip_keys import AgreementKey, Offer, Personalisation, personalise

@@ -12,10 +12,10 @@ from utopia import HOLDER, JPEG, NOW, SECRETS, as_read, authority, fill, passpor
 from gatefw import document_worker
 from gatefw.document_worker import DocumentWorker, Trusted
 from gatefw.errors import DeviceLost, StoreError
-from gatefw.events import WallTime
 from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceWent, GateInput
 from gatefw.model import ChipProof, DocumentRead, Failed, ReadDocument, Reason, Reply, RunId
 from gatefw.ports import ChipRead, DocumentFailed
+from gatefw.wall_time import WallTime
 from hw.wire import mrz
 
 WALL = WallTime(int(NOW.timestamp() * 1e9), synchronised=True)

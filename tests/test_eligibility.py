@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from gatefw.config_tables import Port
 from gatefw.eligibility import Rules, document_facts
 from gatefw.errors import SetupError
-from gatefw.events import WallTime
 from gatefw.model import ChipProof, DocumentRead, Eligible, Ineligible, Reason, Verdict
 from gatefw.rule import CONDITIONS, Rule, objections
+from gatefw.wall_time import WallTime
 
 HONG_KONG = "Asia/Hong_Kong"
 PORT = Port(timezone=HONG_KONG, place="gate-24", direction="departure")

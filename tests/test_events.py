@@ -10,23 +10,11 @@ from hypothesis import strategies as st
 
 from gatefw import control, events_docs
 from gatefw.errors import FaultError
-from gatefw.events import (
-    FIELDS,
-    ORDERS,
-    RUN,
-    Code,
-    FieldType,
-    Number,
-    Truth,
-    WallTime,
-    Word,
-    check,
-    encode,
-    new_run,
-    type_of,
-)
-from gatefw.events import wall_clock as system_clock
+from gatefw.event_fields import Code, FieldType, Number, Truth, Word
+from gatefw.events import FIELDS, ORDERS, RUN, check, encode, new_run, type_of
 from gatefw.model import DoorId, Fact, FactKind, Phase, Purpose, Reason, RunId, SubjectId, Verdict
+from gatefw.wall_time import WallTime
+from gatefw.wall_time import wall_clock as system_clock
 
 DOCS = Path(__file__).parent.parent / "docs"
 AT = WallTime(1_795_532_949_174_607_451, synchronised=True)

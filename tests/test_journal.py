@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from peers import without_coverage
 
 from gatefw.errors import FaultError, JournalBroken, Overflow, StoreError
-from gatefw.events import WallTime
 from gatefw.journal import QUEUE_ROWS, Journal
 from gatefw.model import Fact, FactKind, Reason, RunId, SubjectId
+from gatefw.wall_time import WallTime
 
 KEY = bytes(range(32))
 STOPPED = Fact(FactKind.SERVICE_STOPPED)
@@ -399,7 +399,7 @@ def test_a_callback_that_raises_breaks_the_journal_loudly(tmp_path: Path, wall: 
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from gatefw.events import WallTime
+from gatefw.wall_time import WallTime
 from gatefw.journal import Journal
 from gatefw.model import DoorId, Fact, FactKind, Phase, Position, Reason, RunId, SubjectId
 path = Path(sys.argv[1])
@@ -440,7 +440,7 @@ def test_when_the_disk_is_full_nothing_is_called_committed_and_the_fault_is_told
 WRITER = """
 import sys
 from pathlib import Path
-from gatefw.events import wall_clock
+from gatefw.wall_time import wall_clock
 from gatefw.journal import Journal
 from gatefw.model import DoorId, Fact, FactKind, Phase, Position, Reason, RunId, SubjectId
 journal = Journal.open(Path(sys.argv[1]), "lane", bytes(32), wall_clock, failed=print)

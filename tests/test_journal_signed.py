@@ -31,11 +31,11 @@ from peers import until
 
 from gatefw import journal_audit
 from gatefw.errors import StoreError
-from gatefw.events import WallTime
 from gatefw.journal_anchor import NO_ANCHOR, Signed, Signer
 from gatefw.journal_chain import BadRow
 from gatefw.journal_file import was_signed
 from gatefw.model import FactKind
+from gatefw.wall_time import WallTime
 
 
 def nothing(_n: int) -> None:

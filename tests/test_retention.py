@@ -14,12 +14,12 @@ from counter import HOUSE, NOW, Counter, subject_of
 from gatefw.biometrics.gallery import Gallery
 from gatefw.clearance_records import ClearanceRecords
 from gatefw.config_tables import People
-from gatefw.events import wall_clock
 from gatefw.fingers import Fingers
 from gatefw.journal import Journal
 from gatefw.model import FactKind, Failed, Reason, RecordFound
 from gatefw.records import Records
 from gatefw.seen_tokens import SeenTokens
+from gatefw.wall_time import wall_clock
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "secrets.md"
 KEY = bytes(range(32))

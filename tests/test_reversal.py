@@ -9,10 +9,10 @@ import pytest
 import hw
 from gatefw import config, reversal
 from gatefw.cli import main
-from gatefw.events import wall_clock
 from gatefw.journal import Journal
 from gatefw.model import DoorId, Fact, FactKind, Phase
 from gatefw.simulate import lanes
+from gatefw.wall_time import wall_clock
 
 FILE = lanes.LANES / "chung-ying-street.toml"
 ONE_WAY = lanes.LANES / "contactless-e-channel.toml"

@@ -13,9 +13,9 @@ from test_config import SIMULATED, Lane, dump
 
 from gatefw import eligibility
 from gatefw.config import Finding
-from gatefw.events import WallTime
 from gatefw.model import Eligible, Ineligible, Reason
 from gatefw.rule import CONDITIONS, Rule
+from gatefw.wall_time import WallTime
 
 GOOD = """
 [[rule]]

@@ -17,7 +17,6 @@ from gatefw.config import Config
 from gatefw.crew import gate_settings
 from gatefw.eligibility import Rules
 from gatefw.errors import ModelError, SetupError
-from gatefw.events import WallTime
 from gatefw.model import Eligible, FaceIdentified, Failed, Ineligible, Reason, SubjectId
 from gatefw.rule import own_words
 from gatefw.simulate import lanes, report, table
@@ -26,6 +25,7 @@ from gatefw.simulate.day import Came, Outcome, simulate
 from gatefw.simulate.real import STRANGER, RealFaces, RealOutcome, simulate_real
 from gatefw.simulate.scripted import embedder, lane_threshold, search_threshold, seen
 from gatefw.simulate.stories import PASSES, of_lane
+from gatefw.wall_time import WallTime
 
 LANES = {name: lanes.load(name) for name in lanes.names()}
 FIGURES = ["gallery", "threshold", "fpir_target", "p50_s", "p95_s", "per_minute"]

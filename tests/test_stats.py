@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatefw import cli, passage_stats, passage_tally, stats_chart
-from gatefw.events import WallTime, new_run
+from gatefw.events import new_run
 from gatefw.journal import Journal
 from gatefw.model import Fact, FactKind, Reason, RunId, Verdict
 from gatefw.passage_stats import Sums
 from gatefw.passage_tally import Tally, Where
+from gatefw.wall_time import WallTime
 
 HONG_KONG = Where("e-channel", "departure", "Asia/Hong_Kong")
 KEY = bytes(32)

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from gatefw import signed_token
 from gatefw.errors import StoreError
-from gatefw.events import WallTime
 from gatefw.model import Failed, Reason, Token
 from gatefw.seen_tokens import SeenTokens
 from gatefw.signed_token import Claims, Direction
 from gatefw.token_check import TokenCheck, TokenTerms
+from gatefw.wall_time import WallTime
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 NOW = 1_800_000_000

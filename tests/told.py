@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from gatefw.config import Config
-from gatefw.events import WallTime, encode
+from gatefw.events import encode
 from gatefw.model import Fact
 from gatefw.simulate.day import tell as play
 from gatefw.simulate.traveller import Story as Played
 from gatefw.story import Event, Story, tell
+from gatefw.wall_time import WallTime
 
 EPOCH = "0" * 16
 MIDNIGHT_NS = int(datetime(2026, 11, 30, tzinfo=UTC).timestamp()) * 10**9

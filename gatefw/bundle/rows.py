@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 
 from gatefw.errors import GateError
-from gatefw.events import WallTime, encode
+from gatefw.events import encode
 from gatefw.journal_audit import named, opened
 from gatefw.model import Fact, FactKind, RunId
+from gatefw.wall_time import WallTime
 
 MOST_ROWS = 20_000
 TECHNICIANS = (

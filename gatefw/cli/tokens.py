@@ -16,11 +16,11 @@ import hw
 from gatefw import clearance, config, keys, signed_token
 from gatefw.cli import command
 from gatefw.errors import Refusal
-from gatefw.events import wall_clock
 from gatefw.identifier import QR_PREFIX, parse_identifier
 from gatefw.model import Failed, Token
 from gatefw.signed_token import Claims, Direction, Forged, Malformed
 from gatefw.token_check import TokenTerms, judge
+from gatefw.wall_time import wall_clock
 
 NEW_ISSUER = """\
 Makes a key for signing tokens: KEYFILE (mode 0600, 32 bytes) stays with the issuer, what is printed goes into the lane

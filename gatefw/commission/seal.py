@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from gatefw.errors import StoreError
-from gatefw.events import WallTime
+from gatefw.wall_time import WallTime
 
 _LINE = re.compile(
     r"gatefw-commissioning-1 lane=(?P<lane>[a-z0-9\-]{1,40}) report=(?P<report>[0-9a-f]{64}) "

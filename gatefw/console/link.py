@@ -16,8 +16,8 @@ from gatefw import bus_client
 from gatefw.bus_keys import ClientKey
 from gatefw.console.lanes import EventCame, Message, StatusCame
 from gatefw.errors import BadReply, DeviceLost, GateError
-from gatefw.events import wall_clock
 from gatefw.model import Phase
+from gatefw.wall_time import wall_clock
 
 _log = logging.getLogger(__name__)
 EARLIER = 1000

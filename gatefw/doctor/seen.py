@@ -14,7 +14,7 @@ from typing import Any
 from gatefw import config
 from gatefw.config import Config, Paths
 from gatefw.errors import GateError
-from gatefw.events import wall_clock
+from gatefw.wall_time import wall_clock
 
 
 class Silence(StrEnum):

@@ -10,7 +10,7 @@ from gatefw.config import Config
 from gatefw.crew import gate_settings
 from gatefw.edges import Edges
 from gatefw.eligibility import Rules, document_facts
-from gatefw.events import WallTime, check
+from gatefw.events import check
 from gatefw.gate import Gate
 from gatefw.gate_terms import Effect, GateInput
 from gatefw.model import (
@@ -31,6 +31,7 @@ from gatefw.simulate.judge import Judge
 from gatefw.simulate.traveller import Traveller
 from gatefw.simulate.walks import come, slip_in
 from gatefw.virtual import Answers, VirtualRunner
+from gatefw.wall_time import WallTime
 from hw.sim.people import send_in
 from hw.sim.physics import World
 from hw.sim.places import PLACE_M, Place, place_in_front

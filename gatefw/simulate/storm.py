@@ -21,7 +21,6 @@ from gatefw.clearance import Beginning
 from gatefw.config import Config
 from gatefw.crew import gate_settings
 from gatefw.eligibility import Rules, document_facts
-from gatefw.events import WallTime
 from gatefw.gate import GateSettings
 from gatefw.gate_terms import Effect, GateInput, LaneSensed, Ordered, Record, Stay, Tick, TokenRead
 from gatefw.lane_terms import Shape
@@ -56,6 +55,7 @@ from gatefw.simulate.storm_rows import CountedGate
 from gatefw.simulate.storm_strikes import Strikes
 from gatefw.simulate.storm_truth import StormJudge, Truth
 from gatefw.simulate.traveller import Traveller
+from gatefw.wall_time import WallTime
 from hw.sim.history import Entry
 from hw.sim.people import send_in
 from hw.sim.physics import World

@@ -15,9 +15,9 @@ from peers import until
 from utopia import HOLDER, JPEG, NOW, authority, fill, revocations, signer
 
 from gatefw.document_worker import DocumentWorker, Trusted
-from gatefw.events import WallTime
 from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceWent, GateInput
 from gatefw.model import ChipProof, DocumentRead, Failed, ReadDocument, Reason, Reply, RunId
+from gatefw.wall_time import WallTime
 from hw import document_pcsc
 from hw.sim.chip import Chip, Fault, Personalisation
 from hw.sim.chip_faults import slow, torn_off

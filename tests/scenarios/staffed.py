@@ -9,7 +9,6 @@ from counter import Counter
 from gatefw.clerk import HouseRules
 from gatefw.config import Config
 from gatefw.eligibility import Rules
-from gatefw.events import WallTime
 from gatefw.model import (
     Answer,
     CheckEligibility,
@@ -29,6 +28,7 @@ from gatefw.simulate.attributes import NOW
 from gatefw.simulate.lane import SimulatedLane
 from gatefw.simulate.scripted import TAKES_S, Scripted
 from gatefw.simulate.traveller import Traveller
+from gatefw.wall_time import WallTime
 
 
 class Office:

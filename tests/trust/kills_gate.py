@@ -31,11 +31,11 @@ from gatefw.bus_client import follow
 from gatefw.bus_keys import ClientKey
 from gatefw.control import call
 from gatefw.errors import DeviceLost, Refusal
-from gatefw.events import wall_clock
 from gatefw.identifier import new_identifier
 from gatefw.journal import Journal
 from gatefw.keys import read
 from gatefw.model import DoorId, Input, Phase
+from gatefw.wall_time import wall_clock
 from hw.sim.client import WorldClient, launched
 from hw.sim.history import Entry
 
