@@ -13,7 +13,7 @@ from gatefw.errors import StoreError
 def read(path: Path, most_bytes: int) -> bytes:
     """What is in it, `most_bytes` and one at most. Raises StoreError: no plain file, another's, or open to others."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)  # waits for no writer
     except OSError as error:
         raise StoreError(f"key file {path}: cannot be opened: {error.strerror}") from error
     try:

@@ -1,7 +1,9 @@
 """A TOML file with the line of every key, which the standard parser does not tell."""
 
 import hashlib
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,14 +37,8 @@ class Document:
 
 
 def read(path: Path) -> Document:
-    """Parse the file. Raises ConfigError: not there, too long, not UTF-8, not TOML (with its line)."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(str(path), None, "", f"cannot be read: {error.strerror}") from error
-    if len(content) > FILE_BYTES:
-        raise ConfigError(str(path), None, "", f"is longer than {FILE_BYTES} bytes; is it a lane file?")
+    """Parse the file. Raises ConfigError: not there, no plain file, too long, not UTF-8, not TOML (with its line)."""
+    content = _content(path)
     try:
         text = content.decode()
         table = tomllib.loads(text)
@@ -56,6 +52,21 @@ def read(path: Path) -> Document:
     except RecursionError as error:
         raise ConfigError(str(path), None, "", "is nested too deeply; is it a lane file?") from error
     return Document(str(path), table, lines_of(text.replace("\r\n", "\n")), hashlib.sha256(content).hexdigest())
+
+
+def _content(path: Path) -> bytes:
+    """All of a plain file; nobody waits for the writer of a pipe."""
+    try:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            content = file.read(FILE_BYTES + 1) if plain else b""
+    except OSError as error:
+        raise ConfigError(str(path), None, "", f"cannot be read: {error.strerror}") from error
+    if not plain:
+        raise ConfigError(str(path), None, "", "is a pipe or a device; name a plain file")
+    if len(content) > FILE_BYTES:
+        raise ConfigError(str(path), None, "", f"is longer than {FILE_BYTES} bytes; is it a lane file?")
+    return content
 
 
 def _key_of(text: str, line: int | None) -> str:

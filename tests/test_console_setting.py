@@ -110,6 +110,18 @@ def test_a_file_or_a_key_that_others_may_read_is_refused(folder: Path) -> None:
         setting.read(file)
 
 
+def test_a_file_of_another_kind_is_told_as_such_before_anything_else_about_it(tmp_path: Path) -> None:
+    """Somebody gives the lane file, which everybody may read: to make it private would not help them."""
+    file = tmp_path / "lane.toml"
+    file.write_bytes((EXAMPLE.parent / "sim.toml").read_bytes())
+    file.chmod(0o644)
+    with pytest.raises(ConfigError, match=r"lane\.toml: is a lane file; .*console --help"):
+        setting.read(file)
+    file.write_text("[tool]\nname = 1\n")
+    with pytest.raises(ConfigError, match=r"lane\.toml: is no console's file"):
+        setting.read(file)
+
+
 @pytest.mark.parametrize("lines", ["", "lane = 1\nofficer = []\n", "[lane]\n[officer]\n"])
 def test_a_console_has_lanes_and_officers(tmp_path: Path, lines: str) -> None:
     file = tmp_path / "console.toml"

@@ -1,5 +1,6 @@
 """A key is made once, is complete or absent, and is nobody else's to read."""
 
+import os
 import stat
 import threading
 from pathlib import Path
@@ -48,11 +49,12 @@ def test_a_key_of_another_length_is_refused(tmp_path: Path, size: int) -> None:
         load_or_create(path, store_exists=True)
 
 
-def test_a_symbolic_link_or_directory_is_not_a_key(tmp_path: Path) -> None:
+def test_a_symbolic_link_directory_or_pipe_is_not_a_key_and_nobody_waits_for_its_writer(tmp_path: Path) -> None:
     load_or_create(tmp_path / "real", store_exists=False)
     (tmp_path / "link").symlink_to(tmp_path / "real")
     (tmp_path / "folder").mkdir(0o700)
-    for name in ("link", "folder"):
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    for name in ("link", "folder", "pipe"):
         with pytest.raises(StoreError):
             load_or_create(tmp_path / name, store_exists=True)
 

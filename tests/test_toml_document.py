@@ -1,5 +1,6 @@
 """Every key has the line it stands on, however it is written."""
 
+import os
 import tomllib
 from pathlib import Path
 
@@ -110,6 +111,14 @@ def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
     for path in (tmp_path / "no", tmp_path):
         with pytest.raises(ConfigError, match="cannot be read"):
             read(path)
+
+
+def test_a_pipe_is_refused_and_nobody_waits_for_its_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(ConfigError, match=r"pipe\.toml: is a pipe or a device; name a plain file"):
+        read(tmp_path / "pipe.toml")
+    with pytest.raises(ConfigError, match="is a pipe or a device"):
+        read(Path("/dev/zero"))
 
 
 def test_a_statement_of_thousands_of_lines_costs_its_line_and_no_more(tmp_path: Path) -> None:

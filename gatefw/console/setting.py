@@ -1,7 +1,7 @@
 """The console's file: where it listens, the lanes with the keys to them, the officers."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,6 +18,7 @@ from gatefw.settings import Shape
 from gatefw.toml_document import Place
 from gatefw.words import known
 
+TABLES = ("console", "lane", "officer")
 LANES_MOST, OFFICERS_MOST = 64, 200
 _Text = Annotated[str, Shape(r"[^\x00-\x1f]{1,40}", "1 to 40 characters")]
 
@@ -78,11 +79,21 @@ def read(path: Path) -> Setting:
 
     It holds hashes of passwords, so it is its owner's alone.
     """
+    document = toml_document.read(path)
+    if kind := _other_kind(document.table):
+        raise ConfigError(str(path), None, "", f"is {kind}; `gatefw console --help` says what the console's own names")
     try:
         private_file.read(path, toml_document.FILE_BYTES)
     except StoreError as error:
         raise ConfigError(str(path), None, "", str(error).removeprefix(f"key file {path}: ")) from error
-    return _Reading(toml_document.read(path), path.absolute().parent).setting()
+    return _Reading(document, path.absolute().parent).setting()
+
+
+def _other_kind(table: Mapping[str, Any]) -> str:
+    """What the file is where none of its tables but perhaps `lane` is the console's; "" for one of ours."""
+    if table.keys() & {"console", "officer"} or not table.keys() - set(TABLES):
+        return ""
+    return "a lane file" if isinstance(table.get("lane"), Mapping) else "no console's file"
 
 
 class _Reading:
@@ -92,8 +103,8 @@ class _Reading:
 
     def setting(self) -> Setting:
         table = self._document.table
-        for name in table.keys() - {"console", "lane", "officer"}:
-            self._error((name,), settings.unknown(name, ("console", "lane", "officer"), table))
+        for name in table.keys() - set(TABLES):
+            self._error((name,), settings.unknown(name, TABLES, table))
         console = settings.build(ConsoleTable, table.get("console", {}), ("console",), self._error)
         tls = self._tls(console) if console else None
         lanes = [self._lane(*each) for each in self._tables("lane", LaneTable, LANES_MOST)]
