@@ -37,13 +37,14 @@ from gatefw.model import (
     Token,
     Verdict,
 )
+from gatefw.orphan_search import OrphanSearch
 from gatefw.partition_desk import PartitionDesk
 from gatefw.record_desk import RecordDesk
 from gatefw.record_terms import MAIN
-from gatefw.records import SETTLED_S, Records
+from gatefw.records import Records
 from gatefw.tries import Tries
 from gatefw.vision_desk import VisionDesk
-from gatefw.vision_wire import LISTED, Message
+from gatefw.vision_wire import Message
 from gatefw.work_queue import WorkQueue
 
 SWEEP_S = 0.5
@@ -105,11 +106,10 @@ class Clerk:
         self._enrolment = EnrolmentDesk(records, self._ask, record, now)
         self._partitions = PartitionDesk(records.partitions, self._ask, record, now, self._forget_fingers)
         self._registrations = RecordDesk(records, self._fingers, self._ask, record, now)
+        self._orphans = OrphanSearch(records, self._ask, now, self._tried, self._forget_fingers)
         self._unwell = ""
         self._erase_at = 0.0
         self.progress = 0
-        self._look_again_at: float | None = None
-        self._listed_upto = ""
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
 
     def start(self, desk: VisionDesk) -> None:
@@ -169,7 +169,7 @@ class Clerk:
 
     def reconcile(self) -> None:
         """Vision is there (again): are there records without templates, or templates without records?"""
-        self._work.put(lambda: self._ask_who_has_templates(""))
+        self._work.put(self._orphans.begin)
 
     def sweep(self) -> None:
         """Do now what is done every `SWEEP_S`."""
@@ -212,11 +212,7 @@ class Clerk:
             self._partitions.sweep(self._vouched())
             self._tries.forget(self._now())
             self._erase_ended(self._vouched())
-            if self._look_again_at is not None and self._now() >= self._look_again_at:
-                self._look_again_at = None
-                self._ask_who_has_templates("")
-            elif self._listed_upto:
-                self._ask_who_has_templates(self._listed_upto)
+            self._orphans.go_on()
         except StoreError as error:
             if self._unwell != str(error):
                 self._unwell = str(error)
@@ -320,33 +316,3 @@ class Clerk:
         if self._fingers is None:
             raise Refusal(NO_SENSOR)
         self._fingers.enrol(order, reply)
-
-    def _ask_who_has_templates(self, after: str) -> None:
-        """Some hundred of them at each sweep: all of them fit into no message, and travellers do not wait for it."""
-        self._listed_upto = ""
-        if self._tried():
-            self._look_again_at = self._now()
-            return
-        self._ask("list", lambda message: self._reconcile(message, after), **({"after": after} if after else {}))
-
-    def _reconcile(self, message: Message, after: str) -> None:
-        done = message.get("done")
-        if not isinstance(done, dict):
-            return
-        templates = [SubjectId(entry["subject"]) for entry in done["subjects"]]
-        upto = max(templates) if len(templates) >= LISTED else None
-        try:
-            orphans = self._records.reconcile(templates, self._now(), after, upto)
-        except StoreError as error:
-            _log.error("%s", error)
-            return
-        self._listed_upto = upto or ""
-        if orphans.unsettled:
-            self._look_again_at = self._now() + SETTLED_S
-        if orphans.records:
-            _log.warning("%d records had no template and were disabled: enrol them again", len(orphans.records))
-        for subject in orphans.templates:
-            self._ask("revoke", lambda _message: None, subject=subject)
-        if orphans.templates:
-            _log.warning("%d templates had no record and are removed", len(orphans.templates))
-        self._forget_fingers()  # of whom the record was disabled just now
