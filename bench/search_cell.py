@@ -36,8 +36,8 @@ from bench.search_sets import (
     nearest,
     synthetic,
 )  # fmt: skip
-from gatefw.biometrics import index as indexes
 from gatefw.biometrics.index import Index
+from gatefw.biometrics.index_rows import kernel
 from gatefw.biometrics.scale import Matrix
 from gatefw.cli.command import progress
 
@@ -210,7 +210,6 @@ def _often(call: Callable[[], object]) -> Callable[[], float]:
 
 def _limit(cell: Cell, pool: ThreadPoolExecutor, threads: int) -> Callable[[], object]:
     """Reading every byte of the int8 rows once, and doing nothing with them but a sum."""
-    kernel = indexes._kernel
     shares = np.array_split(cell.rows.reshape(-1).view(np.int64), threads)
 
     def read(share: NDArray[np.int64]) -> int:

@@ -245,12 +245,12 @@ def test_who_was_removed_is_nowhere_in_memory() -> None:
     with closing(Index(64, Scale.fitted(vectors))) as index:
         index.put(range(40), vectors)
         index.remove(range(1, 40))
-        assert index._rows[1:].any() == index._norms[1:].any() == index._labels[1:].any() == False  # noqa: E712
+        assert index._store.rows[1:].any() == index._store.norms[1:].any() == index._store.labels[1:].any() == False  # noqa: E712
         if COMPILED:
-            assert set(np.unique(index._plane[1:])) <= {0, 0x88}  # never written, or the codes of zeros
+            assert set(np.unique(index._store.plane[1:])) <= {0, 0x88}  # never written, or the codes of zeros
         index.close()
-        assert not index._rows.any()
-        assert not index._plane.any()
+        assert not index._store.rows.any()
+        assert not index._store.plane.any()
 
 
 def test_an_index_refuses_what_it_cannot_hold() -> None:

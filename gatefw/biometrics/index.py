@@ -26,35 +26,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gatefw.biometrics.index_rows import CODE_STEP, Labels, RowStore, kernel
 from gatefw.biometrics.scale import Matrix, Scale
 from gatefw.errors import ModelError
-
-_kernel: Any
-try:
-    from gatefw.biometrics import _kernel  # type: ignore[attr-defined,no-redef]
-except ImportError:
-    _kernel = None
-
-Labels = NDArray[np.int32]
 
 PAD = 64
 """Rows are zeros from `dim` up to a multiple of so many numbers."""
 MOST = 1024
 """Rows that `nearest` is asked for at most."""
-CODE_STEP = 7
-"""Of the plane's four bits, in int8 steps: about a third of a standard deviation leaves the least residual."""
 NUMPY = "numpy"
 _QUERIES = 16
 _BLOCK = 4096
 _LEAST, _GREATEST = -(2**31), 2**31 - 1
-
 
 _log = logging.getLogger(__name__)
 
 
 def paths() -> tuple[str, ...]:
     """The ways to compute on this machine, best first; the last one is numpy, where no kernel is wanted."""
-    return (*(_kernel.paths().split() if _kernel else ()), NUMPY)
+    return (*(kernel.paths().split() if kernel else ()), NUMPY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +66,6 @@ class Index:
     of 4,078 at 5) and says so (`exact`).
     """
 
-    _rows: NDArray[np.int8]
-    _norms: Labels
-    _floors: Labels
-    _labels: Labels
-    _plane: NDArray[np.uint8]
-    _slack: NDArray[np.uint8]
-
     def __init__(
         self, dim: int, scale: Scale, room: int = 0, threads: int = 1, path: str = "", sigma: float = 0.0
     ) -> None:
@@ -91,21 +74,19 @@ class Index:
         self.path = path or paths()[0]
         if self.path not in paths():
             raise ModelError(f"index: no path is called {self.path!r} on this machine; there are {', '.join(paths())}")
-        if _kernel is None:
+        if kernel is None:
             _say_slow()
         self.dim, self.scale, self.error, self.rescored = dim, scale, 0.0, 0
         self._clipped: dict[int, float] = {}
         self._sigma = sigma
         self._width = -(-dim // PAD) * PAD
         self._lock = threading.Lock()
-        self._count, self._unit = 0, 0.0
-        self._at = np.full(0, -1, np.int32)
-        self._arrays(room)
+        self._store = RowStore(self._width, room, coded=self.path != NUMPY)
         self._threads = threads
         self._workers = _pinned(threads) if threads > 1 else None
 
     def __len__(self) -> int:
-        return self._count
+        return self._store.count
 
     @property
     def exact(self) -> bool:
@@ -120,31 +101,14 @@ class Index:
             raise ModelError(f"index: {len(rows)} rows under {len(names)} labels; each wants one of its own, from 0 on")
         with self._lock:
             self._know(names, errors)
-            at = self._places(names)
-            self._rows[at] = rows
-            self._norms[at] = np.square(rows.astype(np.int32)).sum(1)
-            self._labels[at] = names
-            self._pack(at)
+            self._store.put(names, rows)
 
     def remove(self, labels: Sequence[int] | Labels) -> None:
         """Overwrite rows; those that are not there are none of our business."""
         with self._lock:
-            touched = set[int]()
+            self._store.remove(labels)
             for label in labels:
-                at = int(self._at[label]) if 0 <= label < len(self._at) else -1
-                if at < 0:
-                    continue
-                self._at[label] = -1
                 self._clipped.pop(int(label), None)
-                self._count = last = self._count - 1
-                if at != last:
-                    for part in (self._rows, self._norms, self._labels):
-                        part[at] = part[last]
-                    self._at[self._labels[at]] = at
-                self._rows[last] = 0
-                self._norms[last] = self._labels[last] = 0
-                touched |= {at, last}
-            self._pack(np.array(sorted(touched), np.int64))
 
     def nearest(self, probes: Matrix, most: int, within: float = math.inf) -> list[list[Hit]]:
         """For each probe the `most` nearest rows at `within` or nearer (int8 distance), nearest first.
@@ -184,7 +148,7 @@ class Index:
         hits = {hit.label: hit for hit in self.within(probe, distance + self.error + off)}
         with self._lock:
             clipped = {label: error for label, error in self._clipped.items() if label not in hits}
-            rows = self._rows[self._at[list(clipped)]].astype(np.int64)
+            rows = self._store.of(list(clipped)).astype(np.int64)
         far = np.sqrt(np.square(rows - rounded.astype(np.int64)).sum(1)) * self.scale.step
         singly = (Hit(label, float(each)) for label, each in zip(clipped, far, strict=True))
         return [*hits.values(), *(hit for hit in singly if hit.distance <= distance + clipped[hit.label] + off)]
@@ -208,10 +172,7 @@ class Index:
     def close(self) -> None:
         """Overwrite all rows, and end the threads."""
         with self._lock:
-            self._count = 0
-            for part in (self._rows, self._norms, self._floors, self._labels, self._plane, self._slack):
-                part.fill(0)
-            self._at = np.full(0, -1, np.int32)
+            self._store.clear()
             self._clipped.clear()
             if self._workers is not None:
                 self._workers.shutdown()
@@ -229,7 +190,7 @@ class Index:
         def part(begin: int, end: int) -> tuple[Labels, Labels, int]:
             scores, labels = (np.empty((len(probes), most), np.int32) for _ in range(2))
             arguments = self._told(begin, end, probes, least, most, scores, labels)
-            return scores, labels, _kernel.search(*arguments)
+            return scores, labels, kernel.search(*arguments)
 
         parts = list(self._spread(part))
         self.rescored += sum(each[2] for each in parts)
@@ -252,7 +213,7 @@ class Index:
             room = MOST
             while True:
                 scores, labels = (np.empty(room, np.int32) for _ in range(2))
-                count, rescored = _kernel.within(*self._told(begin, end, probe, least, room, scores, labels))
+                count, rescored = kernel.within(*self._told(begin, end, probe, least, room, scores, labels))
                 if count <= room:
                     return scores[:count], labels[:count], rescored
                 room = count
@@ -266,29 +227,32 @@ class Index:
     def _told(
         self, begin: int, end: int, probes: NDArray[np.int8], least: Labels, k: int, scores: Labels, labels: Labels
     ) -> tuple[Any, ...]:
-        rows = self._rows, self._plane, self._slack, self._norms, self._floors, self._labels
-        shape = self._count, self._width, CODE_STEP, self._unit or 1.0, begin, end
+        store = self._store
+        rows = store.rows, store.plane, store.slack, store.norms, store.floors, store.labels
+        shape = store.count, self._width, CODE_STEP, store.unit or 1.0, begin, end
         return (*rows, *shape, probes, len(probes), least, k, self.path, self._sigma, scores, labels)
 
     def _spread(self, part: Callable[[int, int], Any]) -> Iterator[Any]:
         """`part` of every thread's share of the rows."""
+        count = self._store.count
         if self._workers is None:
-            return iter([part(0, self._count)])
-        share = -(-self._count // (16 * self._threads)) * 16
-        begins = range(0, max(self._count, 1), max(share, 16))
-        return self._workers.map(lambda begin: part(begin, min(begin + share, self._count)), begins)
+            return iter([part(0, count)])
+        share = -(-count // (16 * self._threads)) * 16
+        begins = range(0, max(count, 1), max(share, 16))
+        return self._workers.map(lambda begin: part(begin, min(begin + share, count)), begins)
 
     def _scanned(self, probe: NDArray[np.int8], least: int) -> tuple[NDArray[np.int64], Labels]:
         """Every row with a score of at least `least`, best first, by numpy alone."""
-        scores, labels, wide = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)], probe.astype(np.float32)
-        for begin in range(0, self._count, _BLOCK):
-            end = min(begin + _BLOCK, self._count)
-            dots = self._rows[begin:end].astype(np.float32) @ wide  # exact: whole numbers below 2**24
-            score = 2 * dots.astype(np.int64) - self._norms[begin:end]
+        store, wide = self._store, probe.astype(np.float32)
+        scores, labels = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
+        for begin in range(0, store.count, _BLOCK):
+            end = min(begin + _BLOCK, store.count)
+            dots = store.rows[begin:end].astype(np.float32) @ wide  # exact: whole numbers below 2**24
+            score = 2 * dots.astype(np.int64) - store.norms[begin:end]
             kept = score >= least
             scores.append(score[kept])
-            labels.append(self._labels[begin:end][kept])
-        self.rescored += self._count
+            labels.append(store.labels[begin:end][kept])
+        self.rescored += store.count
         score, label = np.concatenate(scores), np.concatenate(labels)
         order = np.lexsort((label, -score))
         return score[order], label[order]
@@ -311,76 +275,11 @@ class Index:
             for length, each, names in zip(lengths, scores, labels, strict=True)
         ]
 
-    # ------------------------------------------------------------ rows
-
-    def _places(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where the rows of these labels are, or will be."""
-        top = int(labels.max(initial=-1)) + 1
-        if top > len(self._at):
-            grown = np.full(max(top, 2 * len(self._at)), -1, np.int32)
-            grown[: len(self._at)] = self._at
-            self._at = grown
-        at = self._at[labels].astype(np.int64)
-        fresh = at < 0
-        more = int(fresh.sum())
-        if self._count + more > len(self._labels):
-            self._arrays(max(self._count + more, 2 * len(self._labels)))
-        at[fresh] = np.arange(self._count, self._count + more)
-        self._at[labels[fresh]] = at[fresh]
-        self._count += more
-        return at
-
-    def _arrays(self, room: int) -> None:
-        """Arrays for so many rows, with those that there are; the earlier ones are overwritten."""
-        room = -(-max(room, 1) // 16) * 16
-        width, coded = self._width, 0 if self.path == NUMPY else room
-        parts: dict[str, tuple[tuple[int, ...], type]] = {
-            "_rows": ((room, width), np.int8),
-            "_norms": ((room,), np.int32),
-            "_floors": ((coded // 16,), np.int32),
-            "_labels": ((room,), np.int32),
-            "_plane": ((coded // 16, 8 * width), np.uint8),
-            "_slack": ((coded,), np.uint8),
-        }
-        for name, (shape, kind) in parts.items():
-            fresh = _aligned(shape, kind)
-            old = getattr(self, name, None)
-            if old is not None:
-                fresh[: len(old)] = old
-                old.fill(0)
-            setattr(self, name, fresh)
-
-    def _pack(self, at: NDArray[np.int64]) -> None:
-        """Write the codes of these rows; of all rows, when they are farther from their codes than any before."""
-        if self.path == NUMPY or not len(at):
-            return
-        blocks = np.unique(at // 16)
-        self._floors[blocks] = self._norms.reshape(-1, 16)[blocks].min(1)
-        runs = np.split(at, np.flatnonzero(np.diff(at) != 1) + 1)
-        if self._unit == 0 or any(self._packed(int(run[0]), len(run)) for run in runs):
-            worst = _kernel.residual(self._rows, self._count, self._width, CODE_STEP)
-            self._unit = max(self._unit, 1.1 * worst / 255, 1e-3)
-            self._packed(0, max(self._count, int(at.max()) + 1))
-
-    def _packed(self, first: int, count: int) -> int:
-        beyond: int = _kernel.pack(
-            self._rows, first, count, self._width, CODE_STEP, self._unit, self._plane, self._slack
-        )
-        return beyond
-
 
 @cache
 def _say_slow() -> None:
     """Once."""
     _log.warning("the search kernel was not built here: numpy searches, as exactly and slower; install a C compiler")
-
-
-def _aligned(shape: tuple[int, ...], kind: type) -> NDArray[Any]:
-    """Zeros that begin at a multiple of 64 bytes, a line of the processor's cache."""
-    size = math.prod(shape) * np.dtype(kind).itemsize
-    raw = np.zeros(size + 64, np.uint8)
-    begin = -raw.ctypes.data % 64
-    return raw[begin : begin + size].view(kind).reshape(shape)
 
 
 def _pinned(threads: int) -> ThreadPoolExecutor:

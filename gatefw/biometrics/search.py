@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatefw.biometrics.gallery_chunk import CHUNK_PEOPLE, TEMPLATES_MAX, Chunk, Damaged, Matrix, Place, reference
-from gatefw.biometrics.index import Hit, Index, Labels
+from gatefw.biometrics.index import Hit, Index
+from gatefw.biometrics.index_rows import Labels
 from gatefw.biometrics.runtime import Maker, Vector
 from gatefw.biometrics.scale import Scale
 from gatefw.biometrics.template import Template
