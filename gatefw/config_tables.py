@@ -120,8 +120,9 @@ class Clearance:
     """`[clearance]`: what the procedure is granted; one that has no use for a key does not look at it.
 
     identify_s: for finding a face among many. confirm_s: for the traveller's yes. finger_s: for one try, of
-    finger_tries. face_after_finger: a finger that cannot be read gives way to the face. second_look: the face again
-    behind the entry door. document_s: for the chip. authority_s: for the authorities' answers.
+    finger_tries while none can be read. face_after_finger: a finger that cannot be read gives way to the face.
+    second_look: the face again behind the entry door. document_s: for the chip. authority_s: for the authorities'
+    answers.
     """
 
     identify_s: Annotated[float, Bound(1.0, 30.0)] = 6.0

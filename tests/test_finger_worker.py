@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from peers import until
 
+from gatefw.clearance import Terms, finger
 from gatefw.errors import BadReply, DeviceLost, StoreError
 from gatefw.finger_worker import LAYINGS, LOOK_S, FingerWatch, FingerWorker, Prompt, enrol, verify
 from gatefw.fingers import Fingerprint
@@ -91,6 +92,19 @@ class Hall:
     def verify(self) -> Reply:
         return verify(self.scanner, ANNA.encode(), self.watch)
 
+    def passage(self, terms: Terms) -> Reply:
+        """As often as a procedure asks, each time for as long as it says."""
+        asks = finger(SUBJECT, terms)
+        question = next(asks)
+        while isinstance(question, VerifyFinger):
+            ends_s = self.now_s + question.deadline_s
+            watch = FingerWatch(self.scanner, ends_s, lambda: False, self._rest, lambda: self.now_s)
+            try:
+                question = asks.send(verify(self.scanner, ANNA.encode(), watch))
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+        raise AssertionError(question)
+
     def enrol(self) -> bytes | Reason:
         return enrol(self.scanner, self.watch, self.said.append)
 
@@ -172,6 +186,27 @@ def test_whatever_lies_there_a_match_is_annas_finger_and_nothing_is_tried_too_of
             assert BORIS in happens and 1 <= attempts <= LAYINGS
         case Failed(reason):
             assert reason in (Reason.NO_FINGER, Reason.FINGER_UNCLEAR)
+
+
+@given(LOOKS)
+def test_no_passage_compares_a_finger_more_often_than_three_layings_however_often_it_is_asked_for(
+    happens: list[str],
+) -> None:
+    """Boris stands inside with Anna's card, and lays down one finger after the other, or one that he leaves there."""
+    hall = Hall(*happens)
+    hall.passage(Terms(finger_tries=10))
+    assert hall.scanner.compares <= LAYINGS
+
+
+def test_a_finger_that_differs_and_stays_there_is_compared_once_in_a_passage() -> None:
+    hall = Hall(BORIS)
+    assert hall.passage(Terms()) == FingerCompared(False, 20, 1)
+    assert hall.scanner.compares == 1
+
+
+def test_a_finger_that_cannot_be_read_is_asked_for_as_often_as_the_lane_allows() -> None:
+    assert Hall(*["?"] * 200, ANNA).passage(Terms(finger_tries=3)) == FingerCompared(True, 200, 1)
+    assert Hall("?").passage(Terms(finger_tries=3)) == Failed(Reason.FINGER_UNCLEAR)
 
 
 # ---------------------------------------------------------------- enrolling

@@ -84,12 +84,13 @@ def test_who_is_found_in_one_that_does_not_fit_passes_with_face_and_finger_toget
     assert decided(procedure, AllAnswered((face, finger))) == ends
 
 
-def test_another_finger_is_asked_for_as_often_as_the_lane_allows_and_is_no_clearance() -> None:
-    procedure = walk_through.clear(Token(b""), Terms(finger_tries=2))
+def test_a_finger_that_cannot_be_read_is_asked_for_as_often_as_the_lane_allows_and_another_is_no_clearance() -> None:
+    procedure = walk_through.clear(Token(b""), Terms(finger_tries=3))
     inside(procedure, more=True)
-    other = FingerCompared(False, 9, 1)
-    assert procedure.send(AllAnswered((SAME, other))) == VerifyFinger(ANNA, 8.0)
-    assert decided(procedure, other) == Decision(Verdict.REFUSE, Reason.FINGER_MISMATCH, ANNA)
+    unread = Failed(Reason.FINGER_UNCLEAR)
+    assert procedure.send(AllAnswered((SAME, unread))) == VerifyFinger(ANNA, 8.0)
+    assert procedure.send(unread) == VerifyFinger(ANNA, 8.0)
+    assert decided(procedure, FingerCompared(False, 9, 1)) == Decision(Verdict.REFUSE, Reason.FINGER_MISMATCH, ANNA)
 
 
 def test_where_nobody_is_let_in_no_finger_can_be_asked_for_and_nobody_passes_on_the_face_alone() -> None:

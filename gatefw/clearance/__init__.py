@@ -150,6 +150,7 @@ REFUSED_FOR = frozenset(
 )
 """Failures that are an answer. All others are nobody's fault, or for people to look into: they refer."""
 FINGER_AGAIN = frozenset({Reason.NO_FINGER, Reason.FINGER_UNCLEAR})
+"""Why a finger is asked for again: it was compared with nothing. One that differs had its layings (`finger_worker`)."""
 FACE_INSTEAD = FINGER_AGAIN | {Reason.FINGER_NOT_ENROLLED}
 """Why a lane that allows it looks at the face instead: the finger cannot be had. One that differs is no such reason."""
 
@@ -205,17 +206,13 @@ def face_and_finger(subject: SubjectId, terms: Terms) -> Part:
 
 
 def finger(subject: SubjectId, terms: Terms, before: Reply | None = None) -> Generator[Request, Reply, Reply]:
-    """The finger, at most `finger_tries` times; `before` is the reply to a first try. The last reply."""
+    """The finger, at most `finger_tries` times while none can be read; `before` is the reply to a first try. The last
+    reply."""
     tries = terms.finger_tries
     if before is not None:
         tries -= 1
     reply = before
-    while reply is None or (tries > 0 and _again(reply)):
+    while reply is None or (tries > 0 and isinstance(reply, Failed) and reply.reason in FINGER_AGAIN):
         reply = yield VerifyFinger(subject, terms.finger_s)
         tries -= 1
     return reply
-
-
-def _again(reply: Reply) -> bool:
-    differs = isinstance(reply, FingerCompared) and not reply.matched
-    return differs or (isinstance(reply, Failed) and reply.reason in FINGER_AGAIN)
