@@ -93,3 +93,19 @@ def test_a_file_that_cannot_be_had_is_named_in_a_line(capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == f"gatefw: {name}: File name too long\n"
     refused = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/var/lib/gatefw/journal.sqlite")
     assert system_words(refused) == "Permission denied; be the gate's user (sudo -u gatefw), or use sudo"
+
+
+@pytest.mark.parametrize(
+    ("page", "shown"), [("screen", "the screen says that the lane is closed"), ("status-page", "does not answer")]
+)
+def test_a_page_of_a_directory_that_is_not_there_is_served_and_says_so(page: str, shown: str, tmp_path: Path) -> None:
+    """Somebody mistyped --dir, or starts the page before the daemon: the command cannot know which."""
+    words = [sys.executable, "-m", "gatefw", page, "--port", "0", "--dir", str(tmp_path / "nix")]
+    env = {**os.environ, "GATEFW_STATE": str(tmp_path)}
+    with subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.terminate()
+        said = process.stderr.read()
+    assert f"{tmp_path / 'nix'}: there is no such directory yet; until `gatefw run` runs there, " in said
+    assert shown in said

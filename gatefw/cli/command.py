@@ -59,6 +59,17 @@ def add_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", type=Path, help="the runtime directory of the gate (default: as the daemon finds it)")
 
 
+def served_dir(arguments: argparse.Namespace, meanwhile: str) -> Path:
+    """The runtime directory that a page is about, absolute. A page may be started before its daemon, so that there is
+    none yet is no error; it is told, for it may be a slip of the pen, with what the page shows meanwhile.
+    """
+    directory: Path = (arguments.dir or runtime_dir(os.environ)).absolute()
+    if not directory.is_dir():
+        told = f"there is no such directory yet; until `gatefw run` runs there, {meanwhile}"
+        print(f"gatefw: {directory}: {told}", file=sys.stderr, flush=True)
+    return directory
+
+
 def control_socket(arguments: argparse.Namespace) -> Path:
     directory: Path = arguments.dir or runtime_dir(os.environ)
     return directory.absolute() / "control.sock"

@@ -7,7 +7,7 @@ from typing import Any
 
 from gatefw.cli import command
 from gatefw.errors import SetupError
-from gatefw.state import runtime_dir, state_dir
+from gatefw.state import state_dir
 
 SCREEN = """\
 Serves the traveller's screen to a browser on this machine until it is ended: large pictograms and words in English,
@@ -53,16 +53,16 @@ def run(arguments: argparse.Namespace) -> int:
     from gatefw.words import LANGUAGES, Words, language
 
     chosen = LANGUAGES if arguments.lang is None else (language(arguments.lang, os.environ),)
-    directory: Path = arguments.dir or runtime_dir(os.environ)
+    directory = command.served_dir(arguments, "the screen says that the lane is closed, and inside how to get out")
     place = Place(arguments.position or "whole")
     hardening.harden()
     tongues = [Words(each) for each in chosen]
     app = screen(
-        directory.absolute() / SOCKET,
+        directory / SOCKET,
         place,
         tongues,
         known=state_dir(os.environ) / KNOWN,
-        mirror=directory.absolute() / mirror_wire.SOCKET,
+        mirror=directory / mirror_wire.SOCKET,
         audio=_recordings(arguments.audio),
     )
     listener = bound("127.0.0.1", arguments.port)

@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from gatefw.words import language
 
     tongue = language(arguments.lang, os.environ)
+    command.served_dir(arguments, "the page says that the gate does not answer")
     app = technician(lambda: _source(arguments), doctor(arguments.file, arguments.dir), tongue)
     listener = bound("127.0.0.1", arguments.port)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}/", flush=True)
