@@ -285,6 +285,18 @@ def test_a_letter_orders_nothing_before_a_lane_is_chosen_or_where_it_is_not_poss
     assert [each.verb for each in until(lambda: desk.row.given, "the order")] == ["close"]
 
 
+def test_the_number_of_a_lane_ends_with_the_next_thing_that_is_done(desk: PlayedDesk) -> None:
+    """A crowd at two lanes: lane 1 is held, and lane 7, as fast as one types. Nobody meant lane 17."""
+    desk.login()
+    desk.type("1", "h", "7", "h")
+    desk.says_exactly("Hold, Lane 7: done", "#said")
+    desk.type("1")
+    desk.page.locator(".card").nth(4).click()
+    desk.type("2", "h")
+    desk.says_exactly("Hold, Lane 2: done", "#said")
+    assert [each.lane for each in desk.row.given] == ["lane-1", "lane-7", "lane-2"]
+
+
 def test_arrows_go_through_the_row_as_it_stands(desk: PlayedDesk) -> None:
     desk.login()
     desk.choose(1)
@@ -313,6 +325,25 @@ def test_an_evacuation_wants_a_reason_and_then_enter(desk: PlayedDesk) -> None:
     given = desk.ordered()
     assert (given.lane, given.verb, given.args["why"], given.expects) == ("lane-8", "evacuate", "medical", None)
     assert "Lane 8" in desk.focused()
+
+
+@pytest.mark.parametrize("meanwhile", ["verifying", "fault"])
+def test_an_order_for_the_lane_as_it_was_seen_is_not_given_once_that_is_over(desk: PlayedDesk, meanwhile: str) -> None:
+    """An officer begins to reset a lane and is called away. A colleague resets it, and it stops anew, perhaps before
+    anybody saw it serve: nobody looked at that.
+    """
+    fault = lane(17, "fault", since_s=60.0, reason="door_forced", orders=["reset", "evacuate", "silent_alarm"])
+    desk.row.show(fault)
+    desk.login()
+    desk.choose(17)
+    desk.type("r", "1")
+    desk.row.show(lane(17, meanwhile, since_s=0.2, reason="tampered", orders=["reset", "evacuate", "silent_alarm"]))
+    desk.says("close this and look again", "dialog")
+    desk.row.show({**fault, "since_s": 0.4})
+    desk.type("Enter")
+    desk.sees("dialog [aria-disabled=true]")
+    desk.type("Escape", "r", "1", "Enter")
+    assert (desk.ordered().verb, len(desk.row.given)) == ("reset", 1)
 
 
 def test_escape_takes_back_what_was_begun_and_the_focus_is_where_it_was(desk: PlayedDesk) -> None:

@@ -138,6 +138,7 @@ TEXTS: dict[str, str] = {
     "ask.done": "Close",
     "ask.now": "Now: {state}",
     "ask.changed": "This has changed since: {state}",
+    "ask.over": "The lane is not as it was when this was begun: close this and look again.",
     "ask.stale": "The console hears nothing: no order can be given.",
     "ask.evacuate": "Evacuate {lane}?",
     "ask.evacuate_means": "The emergency doors of this lane open and stay open until it is reset.",

@@ -5,7 +5,8 @@ let asked = null;
 
 /**
  * Asks for a reason, or what else `asks` says. order: title, means, doing (of the button), danger, why ({code: text}),
- * state() (of the lane, in words, as it is now), stale() (no order can be given), then(code).
+ * state() (of the lane, in words, as it is now), stale() (no order can be given), then(code); over(), of an order for
+ * the lane as it was seen: whether it is something else by now, or was meanwhile. Once it is, the order is not given.
  */
 export function ask(order) {
   if (at("ask").open) return;
@@ -23,7 +24,8 @@ export function ask(order) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const code = new FormData(form).get("why");
-    if (!code || order.stale()) return;
+    refresh();
+    if (!code || order.stale() || asked.past) return;
     at("ask").close();
     order.then(code);
   });
@@ -70,11 +72,12 @@ function byNumber(event, choices) {
 export function refresh() {
   if (!asked) return;
   const state = asked.state();
-  const how = asked.stale() ? "ask.stale" : state === asked.was ? "ask.now" : "ask.changed";
+  asked.past ||= asked.over?.() ?? false;
+  const how = asked.stale() ? "ask.stale" : asked.past ? "ask.over" : state === asked.was ? "ask.now" : "ask.changed";
   write(asked.now, say(how, { state }));
   asked.now.classList.toggle("wrong", how !== "ask.now");
   const chosen = at("ask").querySelector("input:checked");
-  asked.go.setAttribute("aria-disabled", String(!chosen || asked.stale()));
+  asked.go.setAttribute("aria-disabled", String(!chosen || asked.stale() || Boolean(asked.past)));
 }
 
 /** The session is over: nothing of it stays. */

@@ -206,11 +206,11 @@ function pressed(event) {
   else if (key.startsWith("Arrow") || key === "Home" || key === "End") {
     if (["panel", "case"].some((id) => at(id).contains(document.activeElement)) || !row.move(key)) return;
   } else if (!inside || event.repeat) return;
-  else if (/^[0-9]$/.test(key)) row.digit(key, now());
+  else if (/^[0-9]$/.test(key)) { row.digit(key, now()); event.preventDefault(); return; }
   else if (key === "n") { if (alarms.unseen[0]) row.go(alarms.unseen[0].lane); }
   else if (KEYS[key]) panel.order(KEYS[key]);
   else return;
-  row.end(now());
+  row.end();  // a number ends with what is done to its lane: the next digit begins another
   event.preventDefault();
 }
 
@@ -220,7 +220,7 @@ function escape() {
 }
 
 document.addEventListener("keydown", (event) => { touch(); pressed(event); });
-document.addEventListener("pointerdown", touch);
+document.addEventListener("pointerdown", () => { touch(); if (session) row.end(); });
 addEventListener("pagehide", () => folder.close());
 document.addEventListener("visibilitychange", () => { if (document.hidden) folder.close(); draw(); });
 at("login").addEventListener("submit", enter);

@@ -48,6 +48,7 @@ export class Orders {
     ask({
       title: say(`ask.${verb}`, { lane: lane.name }), means: say(`ask.${verb}_means`), doing: say(`ask.${verb}_do`),
       danger: verb === "evacuate", why, state: () => this.desk.state(lane.id), stale: this.desk.stale, then, asks,
+      over: EXPECTING.has(verb) ? () => isAnother(this.desk.lane(lane.id), lane) : undefined,
     });
   }
 
@@ -107,6 +108,9 @@ export class Orders {
     told("", say(answer?.ok ? "said.noted" : "said.not_noted"));
   }
 }
+
+/** Whether a lane is in another phase than it was seen in, or in the same once more, which has not lasted as long. */
+const isAnother = (lane, seen) => !lane || lane.phase !== seen.phase || lane.since_s < seen.since_s;
 
 /** What was done is said for a while, what was not until the next order. */
 function told(outcome, text) {
