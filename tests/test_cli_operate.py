@@ -10,18 +10,19 @@ from typing import Any
 import pytest
 
 from gatefw.cli import main
-from gatefw.control import Answer, Done, Order
+from gatefw.control import Answer, Done, Order, Rejected, Rejection
 from gatefw.control_server import ControlServer
+
+DONE = Done({"detail": "lane is maintenance", "phase": "maintenance"})
 
 
 @contextmanager
-def gate(place: Path) -> Iterator[list[Order]]:
-    """A control socket behind which every order is done; the orders as they come."""
+def gate(place: Path, answer: Answer = DONE) -> Iterator[list[Order]]:
+    """A control socket behind which every order gets this answer; the orders as they come."""
     orders: list[Order] = []
 
     def take(order: Order, reply: Any) -> None:
         orders.append(order)
-        answer: Answer = Done({"detail": "lane is maintenance", "phase": "maintenance"})
         threading.Thread(target=reply, args=(answer,)).start()
 
     with closing(ControlServer(place / "control.sock", take)):
@@ -92,3 +93,31 @@ def test_what_does_not_belong_together_is_refused_before_anybody_is_asked(
         main(["lane", *words.split()])
     assert ended.value.code == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "read"),
+    [
+        ("let-out", "let_out is not possible now", "let-out: refused: let-out is not possible now"),
+        (
+            "let-out --door exit_door",
+            "let_out_exit: this lane lets out by entry_door",
+            "let-out: refused: let-out --door exit_door: this lane lets out by entry_door",
+        ),
+        ("maintain --extend", "maintain_extend came too late", "maintain --extend: refused: maintain --extend came"),
+    ],
+)
+def test_a_refusal_names_the_order_as_it_was_typed(
+    words: str, said: str, read: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with gate(tmp_path, Rejected(Rejection.REFUSED, said)):
+        assert main(["lane", *words.split(), "--dir", str(tmp_path)]) == 2
+    assert read in capsys.readouterr().err
+
+
+def test_where_nobody_answers_the_order_is_named_as_it_was_typed_and_the_place_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lane", "silent-alarm", "--dir", str(tmp_path / "let_out")]) == 2
+    said = capsys.readouterr().err
+    assert "silent-alarm got no answer" in said and f"{tmp_path}/let_out/control.sock" in said

@@ -2,11 +2,12 @@
 
 import argparse
 import math
+import re
 from typing import Any
 
 from gatefw.cli import command
 from gatefw.control import ACKNOWLEDGE, CASE, CLEAR
-from gatefw.errors import Refusal
+from gatefw.errors import DeviceError, Refusal
 from gatefw.events import BY_HAND, MAINTAINED_FOR, ORDERED_FOR
 from gatefw.model import DoorId, Phase, Reason, Verb
 
@@ -58,6 +59,13 @@ VERBS = (
     *("open", "close", "reset", "let-out", "hold", "evacuate", "maintain", "maintain-end"),
     *("case", "clear", "acknowledge", "silent-alarm"),
 )
+TYPED = {
+    **{verb.replace("-", "_"): verb for verb in VERBS if "-" in verb},
+    **{f"let_out_{door.value.removesuffix('_door')}": f"let-out --door {door.value}" for door in DoorId},
+    Verb.MAINTAIN_EXTEND.value: "maintain --extend",
+    CLEAR: "clear",
+}
+"""An order as the gate calls it, and what is typed for it."""
 
 
 def add_parser(commands: Any) -> None:
@@ -122,8 +130,10 @@ def run_lane(arguments: argparse.Namespace) -> int:
     verb, args = _asked(arguments)
     try:
         told = command.order(arguments, verb, args)
-    except Refusal:
-        _tell_why(arguments, verb)
+    except (Refusal, DeviceError) as error:
+        if isinstance(error, Refusal):
+            _tell_why(arguments, verb)
+        error.args = (_as_typed(str(error)),)
         raise
     _show(arguments, told if arguments.json or verb != CASE else _of_case(told))
     return 0
@@ -158,6 +168,10 @@ def _asked(arguments: argparse.Namespace) -> tuple[str, dict[str, object]]:
         given = {"door": arguments.door, "why": arguments.why}
         args = {name: value for name, value in given.items() if value is not None}
     return verb, args
+
+
+def _as_typed(message: str) -> str:
+    return re.sub(rf"(?<![\w/])({'|'.join(TYPED)})(?![\w/])", lambda found: TYPED[found[0]], message)
 
 
 def _of_case(told: dict[str, Any]) -> dict[str, Any]:
