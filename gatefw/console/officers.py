@@ -44,7 +44,11 @@ def hashed(password: str, salt: bytes | None = None) -> str:
     if not PASSWORD_LEAST <= len(password) <= PASSWORD_MOST:
         raise Refusal(f"password: {PASSWORD_LEAST} to {PASSWORD_MOST} characters are wanted, these are {len(password)}")
     salt = os.urandom(16) if salt is None else salt
-    told = (base64.b64encode(each).decode() for each in (salt, _scrypt(password, salt, COST, BLOCK, PARALLEL)))
+    return _line(salt, _scrypt(password, salt, COST, BLOCK, PARALLEL))
+
+
+def _line(salt: bytes, known: bytes) -> str:
+    told = (base64.b64encode(each).decode() for each in (salt, known))
     return ":".join(("scrypt", str(COST), str(BLOCK), str(PARALLEL), *told))
 
 
@@ -81,7 +85,7 @@ class Officers:
 
     def __init__(self, officers: Iterable[Officer]) -> None:
         self._by_name: Mapping[str, Officer] = {each.name: each for each in officers}
-        self._nobody = hashed("nobody has this password", os.urandom(16))
+        self._nobody = _line(os.urandom(16), os.urandom(32))  # no password fits; to try one takes as long as any
 
     def get(self, name: str) -> Officer | None:
         return self._by_name.get(name)
