@@ -208,6 +208,7 @@ class Gate:
         self._tell_health()
         if event.device.startswith("sensors."):
             self.runs.unread()
+            self._buttons.unread()
         self._follow(self.senses.unread(event.device))
         for door in DoorId:
             if event.device == f"door.{door}" and self.leases.lost(door, self.state.wants(door), self._now_s):

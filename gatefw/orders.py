@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from gatefw.gate_terms import Ordered
 from gatefw.lane import find
 from gatefw.lane_terms import State
+from gatefw.maintenance import MAINTAINED
 from gatefw.model import DoorId, Input, Operated, Purpose, Sensed, Signal, Verb
 
 BY = "key-switch"
@@ -27,6 +28,10 @@ class Buttons:
 
     def __init__(self) -> None:
         self._before: dict[Input, Signal] = {}
+
+    def unread(self) -> None:
+        """Nobody reads them any more."""
+        self._before = {}
 
     def pressed(self, inputs: Iterable[tuple[Input, Signal]]) -> list[Verb]:
         """What these levels, read together, newly order."""
@@ -48,6 +53,8 @@ def why_not(order: Ordered, state: State, sensed: Sensed, now_s: float) -> str:
         return f"{order.verb.value} came too late: who ordered it was told that it expired"
     if order.expects is not None and order.expects is not state.phase:
         return f"{order.verb.value} was meant for {order.expects.value}, but the {found}"
+    if order.verb is Verb.OPEN and state.phase in MAINTAINED:  # else the lane would serve as soon as their time is over
+        return f"open: somebody works at the lane: it is {state.phase.value}; end that first (maintain_end)"
     _, row = find(state, Operated(order.verb))
     if row is not None or order.verb in (Verb.OPEN, Verb.CLOSE):
         return ""

@@ -238,6 +238,23 @@ def test_somebody_inside_when_it_ends_is_let_out_and_that_is_all_that_moves() ->
     assert set(bench.driven()) == {(ENTRY, Purpose.WAY_OUT)}
 
 
+@pytest.mark.parametrize("phase", [Phase.MAINTENANCE, Phase.EXERCISE])
+def test_a_lane_that_a_technician_has_is_not_opened_behind_their_back(phase: Phase) -> None:
+    """An officer wants the lane and orders it open. The technician is inside when the time is over, and steps out."""
+    bench = maintained()
+    if phase is Phase.EXERCISE:
+        order(bench, Verb.EXERCISE_ENTRY)
+    refused = order(bench, Verb.OPEN)
+    assert (bench.phase, refused.accepted) == (phase, False)
+    assert refused.detail == (f"open: somebody works at the lane: it is {phase.value}; end that first (maintain_end)")
+    if phase is Phase.EXERCISE:
+        bench.over(Timer.EXERCISE)
+    bench.people(Occupancy.ONE).over(Timer.MAINTENANCE)
+    bench.door(ENTRY, Position.OPEN).people(Occupancy.EMPTY).now_s += 1.0
+    bench.door(ENTRY, Position.SECURED).over(Timer.SCAN)
+    assert bench.phase is Phase.OUT_OF_SERVICE
+
+
 # ------------------------------------------------------------ by hand: then alone
 
 OFFICERS = {Verb.LET_OUT, Verb.LET_OUT_ENTRY}

@@ -4,7 +4,8 @@ from gate_bench import ENTRY, EXIT, MATCH, Bench
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatefw.gate_terms import LaneSensed, Ordered, Tell, Tick, TokenRead
+from gatefw.clearance.contactless import clear
+from gatefw.gate_terms import DeviceCame, DeviceWent, LaneSensed, Ordered, Tell, Tick, TokenRead
 from gatefw.lane_terms import Policy
 from gatefw.model import FactKind, Input, Occupancy, Phase, Position, Purpose, Reason, Signal, Timer, Token, Verb
 from gatefw.orders import BUTTONS, Buttons
@@ -84,6 +85,16 @@ def test_sensors_that_come_back_with_a_button_on_order_nothing() -> None:
     bench.give(LaneSensed(Occupancy.UNKNOWN, (), unread))
     bench.people(Occupancy.EMPTY, KEY, *BUTTONS)
     assert bench.facts(FactKind.OPERATOR_ORDERED) == []
+
+
+def test_sensors_that_were_away_and_come_back_with_a_button_on_order_nothing() -> None:
+    """The board was unplugged while the key was turned; when it is back, every button is held or shorted."""
+    bench = Bench(clear, None, "sensors.lane").idle().give(DeviceCame("sensors.lane")).over(Timer.SCAN)
+    bench.people(Occupancy.EMPTY, KEY).give(DeviceWent("sensors.lane"))
+    bench.people(Occupancy.EMPTY, KEY, *BUTTONS)
+    assert bench.facts(FactKind.OPERATOR_ORDERED) == []
+    bench.people(Occupancy.EMPTY, KEY).people(Occupancy.EMPTY, KEY, Input.OFFICER_CLOSE)
+    assert [dict(fact.fields)["verb"] for fact in bench.facts(FactKind.OPERATOR_ORDERED)] == ["close"]
 
 
 def test_why_an_officer_ordered_it_is_written_down_with_the_order_done_or_not() -> None:
