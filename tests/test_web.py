@@ -5,7 +5,7 @@ import http.client
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 from peers import until
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from web_bench import Asked, ask
 
@@ -196,6 +196,49 @@ def test_who_connects_again_and_again_and_asks_nothing_keeps_nobody_out(folder: 
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30.0)) as browser:
             browser.request("GET", "/")
             assert browser.getresponse().read() == b"<p>here"
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\nContent-Length: 9\r\n\r\n{",
+        b"GET /big HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    ],
+    ids=["do not send what they announced", "do not take what they asked for"],
+)
+def test_who_asks_and_never_comes_to_an_end_keeps_nobody_out(
+    folder: Path, asks: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody on the network opens all the connections there may be; an officer must hold a lane."""
+
+    async def without_end() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(65536)
+            await asyncio.sleep(0)
+
+    async def big(_request: Request) -> Response:
+        return StreamingResponse(without_end())
+
+    async def login(request: Request) -> Response:
+        await body(request, 100, 600.0)
+        raise AssertionError
+
+    with ExitStack() as held:
+        port = held.enter_context(served(folder, Route("/big", big), Route("/", login, methods=["POST"])))
+        strangers = [held.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(CONNECTIONS)]
+        for one in strangers:
+            one.sendall(asks)
+        if b"big" in asks:
+            until(lambda: all(select.select([one], (), (), 0)[0] for one in strangers), "the beginning of the answers")
+
+        def answered() -> bytes:
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30.0)) as browser, suppress(OSError):
+                browser.request("GET", "/")
+                return browser.getresponse().read()
+            return b""
+
+        until(lambda: answered() == b"<p>here", "an answer to the officer")
+    assert caplog.text == "", "a stranger fills no log"
 
 
 def test_of_those_who_are_answered_nobody_gives_way(folder: Path) -> None:

@@ -23,7 +23,7 @@ FILES = 4096
 
 
 class Connection(H11Protocol):
-    """One browser's. Whoever holds many and asks for nothing keeps nobody out."""
+    """One browser's. Whoever holds many and asks for nothing, or never comes to an end of it, keeps nobody out."""
 
     quiet_s = 0.0
     """Since when it has been asking for nothing; of one that never did, since it came."""
@@ -39,8 +39,9 @@ class Connection(H11Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether it has asked, and is being answered."""
-        return self.cycle is not None and not self.cycle.response_complete
+        """Whether it has asked, all of it, and takes what it is answered."""
+        cycle = self.cycle
+        return not (cycle is None or cycle.response_complete or cycle.more_body or self.flow.write_paused)
 
     def on_response_complete(self) -> None:
         self.quiet_s = self.loop.time()

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, PlainTextResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -84,7 +84,7 @@ def _name(host: str) -> str | None:
 
 
 async def body(request: Request, most_bytes: int, within_s: float = BODY_S) -> bytes:
-    """What was sent. Raises HTTPException: it is more than that, or does not come within that time."""
+    """What was sent. Raises HTTPException: it is more than that, does not come within that time, or never will."""
     told = b""
     try:
         async with asyncio.timeout(within_s):
@@ -94,6 +94,8 @@ async def body(request: Request, most_bytes: int, within_s: float = BODY_S) -> b
                     raise HTTPException(413)
     except TimeoutError as error:
         raise HTTPException(408, headers={"Connection": "close"}) from error
+    except ClientDisconnect as error:  # nobody hears it; but a stranger's leaving is no error of ours to be logged
+        raise HTTPException(400) from error
     return told
 
 
