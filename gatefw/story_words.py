@@ -51,7 +51,7 @@ PHASES: Mapping[Phase, str] = {
     Phase.REFERRED: "The lane lets the traveller out, referred to the counter.",
     Phase.HOLD: "The lane holds still, every door locked, and waits for an officer.",
     Phase.EVACUATED: "The lane has freed the doors of the escape plan.",
-    Phase.DEGRADED: "The lane takes nobody, until what is missing is there again.",
+    Phase.DEGRADED: "The lane takes nobody, until all that it needs is there and works.",
     Phase.FAULT: "The lane is in fault, and stays so until somebody looked and resets it.",
     Phase.MAINTENANCE: "The lane is in maintenance.",
     Phase.EXERCISE: "A technician moves a door.",

@@ -129,7 +129,8 @@ def test_a_traveller_waits_since_the_oldest_passage_began_or_since_they_were_tur
         ({"phase": "out_of_service", "reason": "maintenance"}, "maintenance"),
         ({"phase": "degraded", "missing": ["camera.face"]}, "device_lost"),
         ({"phase": "degraded", "missing": [], "impaired": {"camera.face": ["camera_dark"]}}, "camera_dark"),
-        ({"phase": "degraded", "impaired": {"camera.face": [], "camera.front": 7}}, "device_lost"),
+        ({"phase": "degraded", "impaired": {"camera.face": [], "camera.front": ["camera_covered"]}}, "camera_covered"),
+        ({"phase": "degraded", "impaired": {"camera.face": [], "camera.front": 7}}, None),
         ({"latched": "<script>"}, "unknown"),
     ],
 )

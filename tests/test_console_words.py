@@ -62,3 +62,9 @@ def test_nothing_is_inline_and_no_text_of_a_lane_is_taken_for_a_page() -> None:
     """The policy that every answer carries would refuse it; here it is said before."""
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|localStorage|sessionStorage", CODE)
     assert not re.search(r'\son[a-z]+="|\sstyle="|<style|<script>', PAGE["console.html"])
+
+
+def test_a_lane_that_closed_by_itself_is_not_said_to_lack_a_device() -> None:
+    """The camera may be there and merely dark, or the mains be gone; what it is stands beside these words."""
+    for said in (Words().texts("console")["state.degraded"], Words().phase(Phase.DEGRADED)):
+        assert "device" not in said and "missing" not in said

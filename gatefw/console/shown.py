@@ -126,10 +126,12 @@ def _reason(lane: Lane) -> str | None:
         return word(latched or said)
     if lane.turned_away[1]:
         return lane.turned_away[1]
-    ailments = [words(reasons) for reasons in table(lane.status.get("impaired")).values() if reasons]
-    if lane.phase == Phase.DEGRADED:
-        return ailments[0][0] if ailments and ailments[0] and not lane.status.get("missing") else "device_lost"
-    return None
+    if lane.phase != Phase.DEGRADED:
+        return None
+    if words(lane.status.get("missing")):
+        return "device_lost"
+    ailing = (words(reasons) for reasons in table(lane.status.get("impaired")).values())
+    return next((reasons[0] for reasons in ailing if reasons), None)
 
 
 def _camera(status: Table) -> str:

@@ -20,7 +20,7 @@ STATES: dict[Phase, str] = {
     Phase.REFERRED: "To the counter",
     Phase.HOLD: "Held: go there",
     Phase.EVACUATED: "Evacuated",
-    Phase.DEGRADED: "Closed: no device",
+    Phase.DEGRADED: "Closed by itself",
     Phase.FAULT: "Fault",
     Phase.MAINTENANCE: "Maintenance",
     Phase.EXERCISE: "Door test",

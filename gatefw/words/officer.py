@@ -15,7 +15,7 @@ PHASES: dict[Phase, str] = {
     Phase.REFERRED: "Referred to the counter",
     Phase.HOLD: "Held: waits for an officer",
     Phase.EVACUATED: "Emergency: the ways out are open",
-    Phase.DEGRADED: "Closed: something is missing",
+    Phase.DEGRADED: "Closed by itself",
     Phase.FAULT: "Fault: closed until an authorised reset",
     Phase.MAINTENANCE: "Maintenance",
     Phase.EXERCISE: "Maintenance: a door is being tested",
