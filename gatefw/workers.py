@@ -10,6 +10,7 @@ from gatefw.flood import Flood
 from gatefw.gate_terms import DeviceImpaired, DoorSensed, LaneSensed, TokenRead
 from gatefw.hand import Hand
 from gatefw.interlock import permits
+from gatefw.leases import SETTLE_S
 from gatefw.model import Beam, DoorId, Input, Phase, Position, Purpose, Reason, Release, Sensed, Signal, Token
 from gatefw.ports import (
     Door,
@@ -36,9 +37,11 @@ FRESH_S = 1.0  # a door that was not read for so long is unknown
 class DoorWorker(Worker[Door]):
     """Reads a door after every edge and on a timer; what the loop wants of it is passed on to its `Hand` at once."""
 
-    def __init__(self, door: DoorId, open_device: Callable[[], Door], put: Put) -> None:
+    def __init__(
+        self, door: DoorId, open_device: Callable[[], Door], put: Put, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(f"door.{door.value}", open_device, put)
-        self.door = door
+        self.door, self._now_s = door, now_s
         self.look_first: Callable[[], None] = lambda: None
         """Called before it is told that a secured door moved unbidden: fire may have freed it, and is told first."""
         self._driven_until_s = self._freed_until_s = self._let_go_until_s = -math.inf
@@ -52,7 +55,7 @@ class DoorWorker(Worker[Door]):
         device.watch(self._wake.set)
         with self._ours():
             self._last = None
-            self._take_hand(Hand(device, lambda error: self._hand_failed(device, error), self._secured))
+            self._take_hand(Hand(device, lambda error: self._hand_failed(device, error), self._secured, self._now_s))
 
     def ended(self, stuck: bool) -> None:
         """Where only its reading hangs, the door can still be released: its hand stays until there is another one."""
@@ -90,8 +93,8 @@ class DoorWorker(Worker[Door]):
                 self.look_first()
             self._put(sensed)
         with self._ours():
-            self._last, self._read_s = sensed, time.monotonic()
-        self._begin_anew(sensed, time.monotonic())
+            self._last, self._read_s = sensed, self._now_s()
+        self._begin_anew(sensed, self._now_s())
 
     def _begin_anew(self, sensed: DoorSensed, now_s: float) -> None:
         """A release that the door's own hardware has ended (`hardware_limit_s`) begins anew once its line was let go.
@@ -110,7 +113,7 @@ class DoorWorker(Worker[Door]):
     def _keep_free(self) -> None:
         """A door that nobody can read can perhaps still be released: in an emergency it is not closed for that."""
         self._read_s = -math.inf
-        while time.monotonic() < self._freed_until_s and self._failure is None and not self._ending.is_set():
+        while self._now_s() < self._freed_until_s and self._failure is None and not self._ending.is_set():
             self._allow(STUCK_S)
             self._rest(LEVEL_POLL_S)
             self.progress += 1
@@ -122,18 +125,23 @@ class DoorWorker(Worker[Door]):
     @property
     def driven(self) -> bool:
         """Whether a release is under way, though its contacts may not tell yet."""
-        return time.monotonic() < self._driven_until_s
+        return self._now_s() < self._driven_until_s
+
+    @property
+    def may_give_way(self) -> bool:
+        """Whether it is driven, or was a moment ago: until its lock had its time, its contacts tell of before that."""
+        return self._now_s() < self._driven_until_s + SETTLE_S
 
     def drive(self, lease_s: float) -> None:
         """Have the door released; any thread, at once. A door that is not there was reported already."""
         with self._driving:
-            self._driven_until_s = time.monotonic() + lease_s
-            if self._hand is not None and time.monotonic() >= self._let_go_until_s:
+            self._driven_until_s = self._now_s() + lease_s
+            if self._hand is not None and self._now_s() >= self._let_go_until_s:
                 self._hand.release(self._driven_until_s)
 
     def free(self, lease_s: float) -> None:
         """As `drive`, for an emergency, which does not wait for a line that is let go; it may be let go later."""
-        now_s = time.monotonic()
+        now_s = self._now_s()
         if now_s >= self._freed_until_s and now_s < self._let_go_until_s:
             self._opened, self._let_go_until_s = True, -math.inf
         self._freed_until_s = now_s + lease_s
@@ -147,13 +155,13 @@ class DoorWorker(Worker[Door]):
 
     def position(self) -> Position:
         """Where the door was seen last, past the queue; UNKNOWN when nobody reads it."""
-        last, fresh = self._last, time.monotonic() - self._read_s < FRESH_S
+        last, fresh = self._last, self._now_s() - self._read_s < FRESH_S
         return last.position if last is not None and fresh else Position.UNKNOWN
 
     def _secured(self) -> None:
         with self._driving:
             if self._hand is None or self._hand.idle:
-                self._driven_until_s = -math.inf
+                self._driven_until_s = min(self._driven_until_s, self._now_s())
 
     def _hand_failed(self, device: Door, error: Exception) -> None:
         if self.device is device:
@@ -207,7 +215,7 @@ class LastResort:
             return
         exit_door = self._doors[DoorId.EXIT]
         sensed = Sensed(Position.UNKNOWN, exit_door.position(), Beam.UNKNOWN, Beam.UNKNOWN, reading.occupancy)
-        if not exit_door.driven and permits(Release(DoorId.ENTRY, Purpose.WAY_OUT), sensed).permitted:
+        if not exit_door.may_give_way and permits(Release(DoorId.ENTRY, Purpose.WAY_OUT), sensed).permitted:
             self._doors[DoorId.ENTRY].drive(self._lease_s)
 
 

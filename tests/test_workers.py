@@ -678,6 +678,32 @@ def test_the_call_button_does_not_open_the_entry_while_the_lock_of_the_exit_is_s
     assert fakes[DoorId.ENTRY].done == ["close"]
 
 
+def test_a_second_press_of_the_call_button_does_not_either_though_the_exit_was_taken_back_meanwhile(post: Post) -> None:
+    """Admitted, released, called: the loop has taken the exit back at once, and its lock may still give way. Whoever is
+    inside presses again and again; the loop opens the entry when that time is over, and so does the button then."""
+    now_s = [100.0]
+    fakes = {door: FakeDoor() for door in DoorId}
+    workers = {door: DoorWorker(door, FakeDoor, post, lambda: now_s[0]) for door in DoorId}
+    for door, worker in workers.items():
+        worker.began(fakes[door])
+    last_resort = _heard(workers)
+    last_resort.let_through(DoorId.EXIT, 600.0)
+    workers[DoorId.EXIT].drop()
+    until(lambda: not workers[DoorId.EXIT].driven, "the exit to be told")
+    for after_s in (0.0, 0.49):
+        now_s[0] = 100.0 + after_s
+        for reading in (FakeSensors(), FakeSensors(Input.CALL)):
+            last_resort.act(reading.read())
+        assert not workers[DoorId.ENTRY].driven, f"{after_s} s after the exit was taken back"
+    now_s[0] = 100.51
+    for reading in (FakeSensors(), FakeSensors(Input.CALL)):
+        last_resort.act(reading.read())
+    assert workers[DoorId.ENTRY].driven
+    for worker in workers.values():
+        worker.ended(stuck=False)
+    assert fakes[DoorId.ENTRY].done == ["release 600"]
+
+
 def test_an_admission_does_not_open_the_exit_behind_the_call_buttons_back(post: Post) -> None:
     """The button was pressed in the moment in which the admission was committed; the loop has not heard of it yet."""
     workers, fakes = _doors(post)

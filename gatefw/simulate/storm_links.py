@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gatefw.gate_terms import DoorSensed, LaneSensed
+from gatefw.leases import SETTLE_S
 from gatefw.model import Beam, Occupancy, Position, Signal
 from hw.sim.virtual import VirtualDoor
 
@@ -40,6 +41,10 @@ class DoorLink(Link):
     def driven(self) -> bool:
         return self.now() < self.driven_until_s
 
+    @property
+    def may_give_way(self) -> bool:
+        return self.now() < self.driven_until_s + SETTLE_S
+
     def drive(self, lease_s: float) -> None:
         if self.there or self.now() < self.freed_until_s:
             self.driven_until_s = self.now() + lease_s
@@ -52,7 +57,7 @@ class DoorLink(Link):
 
     def drop(self) -> None:
         if self.there:
-            self.driven_until_s = -math.inf
+            self.driven_until_s = min(self.driven_until_s, self.now())
             self.body.secure()
 
     @property
