@@ -16,6 +16,8 @@ from gatefw.words import Words
 
 Line = Mapping[str, Any]
 Say = Callable[[Words], str]
+Said = tuple[tuple[str, str], ...]
+"""A language's tag and text, of each language that is shown."""
 Scene = tuple[str, str, Say]
 """Sign, tone, and what is said."""
 
@@ -30,17 +32,16 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """words: a language's tag and sentence each, in the order of display. facts: the same, of each row its name, and
-    its value. run: of what is to be confirmed, "" while nothing is. buttons: for confirm and decline. audio: whether
-    the page may be heard.
+    """words: what is said, in the order of display. facts: of each row its name and its value. run: of what is to be
+    confirmed, "" while nothing is. buttons: for confirm and decline. audio: whether the page may be heard.
     """
 
     sign: str
     tone: str
-    words: tuple[tuple[str, str], ...]
+    words: Said
     run: str = ""
-    facts: tuple[tuple[str, str], ...] = ()
-    buttons: tuple[str, ...] = ()
+    facts: tuple[tuple[Said, str], ...] = ()
+    buttons: tuple[Said, ...] = ()
     audio: bool = False
 
     def told(self) -> dict[str, object]:
@@ -50,6 +51,8 @@ class Picture:
 _AT_THE_FRONT = {Phase.IDLE, Phase.TOKEN_PRESENTED, Phase.ENTRY_RELEASED}
 _ADMITTED = {Phase.EXIT_RELEASED, Phase.LEAVING}
 _INSIDE = {*_ADMITTED, Phase.ENTERING, Phase.VERIFYING, Phase.REFUSED, Phase.REFERRED, Phase.HOLD}
+_CLOSED_AROUND = (Phase.DEGRADED, Phase.FAULT)
+"""When a lane closes, and somebody may be inside."""
 _ASKS = {Phase.TOKEN_PRESENTED, Phase.VERIFYING}
 """When a lane asks something of whom it serves."""
 _FACES = {
@@ -90,14 +93,17 @@ def picture(line: Line, place: Place, tongues: Sequence[Words]) -> Picture:
         return _confirm(*asked, spoken, lane)
     if place is Place.FRONT and said in _ADMITTED:
         return _drawn(_next_in_front(line, lane), spoken, lane)
-    return _drawn(_scene(line, phase, lane), spoken, lane)
+    sign, tone, say = _scene(line, phase, lane)
+    if place is Place.INSIDE and phase in _CLOSED_AROUND:
+        sign = "staff"  # no entry is nothing to whoever is in there
+    return _drawn((sign, tone, say), spoken, lane)
 
 
 def _seen(phase: Phase, place: Place) -> Phase:
     """Whoever waits in front has nothing to do with what goes on inside, and the other way round."""
     if place is Place.FRONT and phase in _INSIDE:
         return Phase.RECOVERING
-    if place is Place.FRONT and phase in (Phase.EVACUATED, Phase.DEGRADED, Phase.FAULT):
+    if place is Place.FRONT and phase in (Phase.EVACUATED, *_CLOSED_AROUND):
         return Phase.OUT_OF_SERVICE
     return Phase.RECOVERING if place is Place.INSIDE and phase in _AT_THE_FRONT else phase
 
@@ -113,8 +119,8 @@ def _scene(line: Line, phase: Phase, lane: Lane) -> Scene:
     if phase is Phase.REFUSED and _let_on(line.get("out")):
         return "leave", "act", lambda words: words.asked("out")
     sign, tone = signs.PHASES[phase]
-    said = None if signs.keeps(reason) else reason  # who is let out goes first, and tries again afterwards
-    return sign, tone, lambda words: words.prompt(phase, said)
+    told = reason if reason is not None and signs.of_advice(reason) == sign else None
+    return sign, tone, lambda words: words.prompt(phase, told)  # first they go; what else helps is told in front
 
 
 def _let_on(doors: object) -> bool:
@@ -182,8 +188,9 @@ def _asked(line: Line) -> tuple[str, Mapping[str, Any]] | None:
 
 
 def _confirm(run: str, facts: Mapping[str, Any], tongues: Sequence[Words], lane: Lane) -> Picture:
-    def each(say: Say) -> str:
-        return " / ".join(dict.fromkeys(say(words) for words in tongues))
+    def each(say: Say) -> Said:
+        """What two languages write alike stands there once."""
+        return tuple({text: (tag, text) for tag, text in reversed(_said(tongues, say))}.values())[::-1]
 
     rows = tuple((each(partial(Words.fact, name=name)), str(value)) for name, value in facts.items())
     buttons = tuple(each(partial(Words.button, touch=touch)) for touch in ("confirm", "decline"))
@@ -200,7 +207,7 @@ def _drawn(scene: Scene, tongues: Sequence[Words], lane: Lane) -> Picture:
     return Picture(sign, tone, _said(tongues, say), audio=lane.audio)
 
 
-def _said(tongues: Sequence[Words], say: Say) -> tuple[tuple[str, str], ...]:
+def _said(tongues: Sequence[Words], say: Say) -> Said:
     return tuple((words.language.replace("_", "-"), say(words)) for words in tongues)
 
 

@@ -8,7 +8,7 @@ PHASES: dict[Phase, tuple[str, str]] = {
     Phase.IDLE: ("present", "calm"),
     Phase.TOKEN_PRESENTED: ("wait", "calm"),
     Phase.ENTRY_RELEASED: ("go", "go"),
-    Phase.ENTERING: ("go", "go"),
+    Phase.ENTERING: ("step", "go"),
     Phase.VERIFYING: ("look", "calm"),
     Phase.EXIT_RELEASED: ("through", "go"),
     Phase.LEAVING: ("through", "go"),
@@ -30,8 +30,9 @@ HINTS = {
     Reason.FACE_TOO_SMALL: "closer",
     Reason.PARTIAL_FACE: "uncover",
     Reason.TOO_DARK: "light",
-    Reason.TOO_BRIGHT: "light",
-    Reason.UNEVEN_LIGHT: "light",
+    Reason.TOO_BRIGHT: "shade",
+    Reason.UNEVEN_LIGHT: "shade",
+    Reason.HEAD_TILTED: "upright",
     Reason.BLURRED: "still",
     Reason.LOW_CONTRAST: "still",
     Reason.OK: "still",
@@ -57,15 +58,7 @@ ADVICE = {
 }
 """What somebody may do who was turned away in front; any other reason is the way to the counter."""
 
-FOR_THE_NEXT_TRY = {traveller.READ_AGAIN, traveller.DOCUMENT, traveller.FINGER, traveller.FACE}
-"""What helps in front of the lane, and would keep somebody at the scanner who is being let out."""
-
 
 def of_advice(reason: Reason) -> str:
     """The sign of what a traveller is advised to do."""
     return ADVICE.get(traveller.ADVICE.get(reason, traveller.COUNTER), "counter")
-
-
-def keeps(reason: Reason | None) -> bool:
-    """Whether the advice is FOR_THE_NEXT_TRY."""
-    return reason is not None and traveller.ADVICE.get(reason) in FOR_THE_NEXT_TRY

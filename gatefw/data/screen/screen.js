@@ -15,7 +15,7 @@ let shown = "";
 
 function element(tag, text, lang) {
   const made = document.createElement(tag);
-  made.textContent = text;
+  made.textContent = text || "";
   if (lang) made.lang = lang;
   return made;
 }
@@ -28,12 +28,17 @@ function show(picture) {
   at("sign").dataset.sign = picture.sign;
   for (const sign of at("sign").children) sign.hidden = sign.dataset.of !== picture.sign;
   at("words").replaceChildren(...picture.words.map(([lang, text]) => element("p", text, lang)));
-  const rows = picture.facts.flatMap(([name, value]) => [element("dt", name), element("dd", value)]);
-  at("facts").replaceChildren(...rows);
+  at("facts").replaceChildren(...picture.facts.map(([names, value]) => {
+    const row = document.createElement("div");
+    row.append(element("dt"), element("dd", value));
+    row.firstChild.append(...names.map(([lang, name]) => element("span", name, lang)));
+    return row;
+  }));
   at("facts").hidden = at("buttons").hidden = !picture.run;
   ["confirm", "decline"].forEach((touch, n) => {
     at(touch).disabled = false;
-    at(touch).querySelector("span").textContent = picture.buttons[n] || "";
+    const said = (picture.buttons[n] || []).map(([lang, text]) => element("span", text, lang));
+    at(touch).replaceChildren(at(touch).firstElementChild, ...said);
   });
   run = picture.run;
   sound(picture);
