@@ -25,6 +25,8 @@ from gatefw.words.status import in_words
 
 SCREEN = 120
 """Letters that fit on a traveller's screen."""
+LINE = 13
+"""Characters that fit on one line of an upright one: Chinese is broken at its commas, or else anywhere."""
 FIELD = re.compile(r"\{[^}]*\}|%[a-z(]")
 BLAME = re.compile(
     r"\b(you (failed|must|cannot)|wrong|invalid|illegal|denied|rejected|refused|suspect)\b", re.IGNORECASE
@@ -99,6 +101,15 @@ def test_a_translation_is_written_in_its_own_script(tongue: str) -> None:
     others = {TRADITIONAL: "请门证台码员离闸实设错识", SIMPLIFIED: "請門證檯枱碼員離閘實設錯識"}[tongue]
     for each in read_po(io.BytesIO(po(tongue))):
         assert not set(others) & set(str(each.string)), each.string
+
+
+@TRANSLATED
+def test_no_line_of_a_travellers_screen_is_broken_within_a_word(tongue: str) -> None:
+    of_sentences = {*words.OF_TRAVELLERS} - {"fact", "button"}
+    for each in read_po(io.BytesIO(po(tongue))):
+        if each.context in of_sentences:
+            for clause in re.split("(?<=[，。：、])", str(each.string)):
+                assert len(clause) <= LINE, (clause, "put a comma where one may breathe")
 
 
 def test_a_new_word_is_found_untranslated_and_an_old_one_goes(tmp_path: Path) -> None:
