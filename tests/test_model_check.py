@@ -1,6 +1,7 @@
 """The model check itself: it reaches closure, tells stories and seeded bugs, and moves as a real gate does."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 
 import pytest
@@ -82,9 +83,14 @@ def test_a_beam_that_always_says_clear_is_not_noticed_by_a_passage() -> None:
 # ---------------------------------------------------------------- seeded bugs
 
 
+@cache
+def breaches(hypothesis: Hypothesis) -> dict[str, frozenset[str]]:
+    return breaches_of_the_real([hypothesis])
+
+
 def found(words: str, hypothesis: Hypothesis = SEEDED_IN[0]) -> Caught:
     bug = next(each for each in bugs() if words in each.words)
-    return caught(bug, breaches_of_the_real([hypothesis]), [hypothesis])
+    return caught(bug, breaches(hypothesis), [hypothesis])
 
 
 def test_a_gate_that_forgets_the_other_door_is_told_by_the_shortest_story() -> None:

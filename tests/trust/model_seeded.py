@@ -5,9 +5,9 @@ arm of a conditional expression, or one `case`. The search must tell each of the
 """
 
 import ast
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 
@@ -32,7 +32,7 @@ class Bug:
 
 
 def bugs() -> list[Bug]:
-    return [Bug(file, at, words) for file in SOURCES for at, (words, _) in enumerate(_mutants(file))]
+    return [Bug(file, at, words) for file in SOURCES for at, (words, *_) in enumerate(_clauses(file, _parsed(file)))]
 
 
 def leases_with(bug: Bug) -> ModuleType:
@@ -45,9 +45,11 @@ def leases_with(bug: Bug) -> ModuleType:
 
 
 def _tree(file: str, bug: Bug) -> ast.Module:
-    if file != bug.file:
-        return _parsed(file)
-    return next(tree for at, (_, tree) in enumerate(_mutants(file)) if at == bug.at)
+    tree = _parsed(file)
+    if file == bug.file:
+        _, node, change = next(islice(_clauses(file, tree), bug.at, None))
+        _replace(tree, node, change)
+    return tree
 
 
 def _loaded(file: str, tree: ast.Module) -> ModuleType:
@@ -60,28 +62,23 @@ def _parsed(file: str) -> ast.Module:
     return ast.parse(Path(str(SOURCES[file].__file__)).read_text())
 
 
-def _mutants(file: str) -> Iterator[tuple[str, ast.Module]]:
-    """Every clause left out: the words for it, and the whole file without it."""
-    original = _parsed(file)
-    for function in ast.walk(original):
+def _clauses(file: str, tree: ast.Module) -> Iterator[tuple[str, ast.AST, ast.AST]]:
+    """Every clause that can be left out: the words for it, where it stands, and what stands there without it."""
+    for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef):
             for node in ast.walk(function):
                 for words, change in _left_out(node):
-                    yield f"{file}.{function.name}: {words}", _changed(original, node, change)
+                    yield f"{file}.{function.name}: {words}", node, change
 
 
-def _changed(original: ast.Module, node: ast.AST, change: ast.AST) -> ast.Module:
-    """A copy in which `change` stands for `node`."""
-    memo: dict[int, object] = {}
-    tree = copy.deepcopy(original, memo)
-    twin, changed = memo[id(node)], copy.deepcopy(change)
+def _replace(tree: ast.Module, node: ast.AST, change: ast.AST) -> None:
     for parent in ast.walk(tree):
         for name, value in ast.iter_fields(parent):
-            if value is twin:
-                setattr(parent, name, changed)
-            elif isinstance(value, list) and any(each is twin for each in value):
-                value[:] = [changed if each is twin else each for each in value]
-    return ast.fix_missing_locations(tree)
+            if value is node:
+                setattr(parent, name, change)
+            elif isinstance(value, list):
+                value[:] = [change if each is node else each for each in value]
+    ast.fix_missing_locations(tree)
 
 
 def _left_out(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
