@@ -21,6 +21,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +83,12 @@ def peer(packages: Sequence[str] = PACKAGES) -> Iterator[Peer]:
             process.kill()
 
 
-def run(rounds: int, packages: Sequence[str] = PACKAGES) -> list[Row]:
-    """A row for each way and picture. Raises ModelError when our models are not installed."""
+def run(rounds: int, packages: Sequence[str] = PACKAGES, photographs: int | None = None) -> list[Row]:
+    """A row for each way and picture, of all photographs or so many. Raises ModelError when no models are installed."""
     chain, photos = Chain.load(state_dir() / "models", DETECTOR, EMBEDDER, Runtime.LITERT), state_dir() / "photos"
     frame = picture.decode(Scenes(photos).message(Camera.LIVE, ("obama2.jpg",))[4:], "frame")
-    usable = [rgb for rgb in map(_shrunk, sorted(photos.glob("*.jpg"))) if isinstance(chain.probe(rgb), Probe)]
-    kinds = {"frame": [frame], "photo": usable}
+    usable = (rgb for rgb in map(_shrunk, sorted(photos.glob("*.jpg"))) if isinstance(chain.probe(rgb), Probe))
+    kinds = {"frame": [frame], "photo": list(islice(usable, photographs))}
     try:
         with peer(packages) as dlib:
             return [each for kind, rgbs in kinds.items() for each in _rows(kind, _beside(chain, dlib, rgbs), rounds)]
