@@ -183,9 +183,8 @@ class GpioDoor:
                 raise self._failed
             self._lease.start(lease_s)
             self._relay.set(True)
-            if self._motor is not None:  # one that has failed still leaves a door that can be pushed
+            if self._motor is not None:  # that it has failed, `read` tells: the door is released, and can be pushed
                 self._motor.want(opened=True)
-                self._motor.check()
 
     def secure(self) -> None:
         with self._lock:
