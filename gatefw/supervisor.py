@@ -1,7 +1,7 @@
 """The live runner: one loop around the Gate, a thread for each device, and what binds them to journal, bus and socket.
 
-The loop takes one input after the other from the inbox, hands it to `Gate.handle` with the monotonic time, and brings
-about the effects. It waits for nothing but the inbox: not for a disk, a device, or a subscriber.
+The loop takes one input after the other from the inbox, hands it to `Gate.handle` with the monotonic time, and has the
+effects brought about (`errands`). It waits for nothing but the inbox: not for a disk, a device, or a subscriber.
 """
 
 import logging
@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from types import FrameType
@@ -19,61 +18,22 @@ from types import FrameType
 import hw
 from gatefw import __version__, display_lane, hardening
 from gatefw.cases import Cases
-from gatefw.clearance import load
+from gatefw.clearance import Beginning, load
 from gatefw.config import Config
 from gatefw.control_server import ControlServer
 from gatefw.crew import gate_settings, muster, trusted
 from gatefw.display import Display
 from gatefw.edges import Edges
+from gatefw.errands import Errands
 from gatefw.errors import Overflow
 from gatefw.events import new_run
 from gatefw.gate import Gate
-from gatefw.gate_terms import (
-    Answered,
-    Ask,
-    Asking,
-    CancelAsk,
-    DeviceCame,
-    Drive,
-    Drop,
-    Effect,
-    ForgetLatch,
-    ForgetMaintenance,
-    GateInput,
-    KeepLatch,
-    KeepMaintenance,
-    Ordered,
-    Record,
-    SetTimer,
-    Show,
-    Tell,
-    Tick,
-)
-from gatefw.going_on import Face, going_on
+from gatefw.gate_terms import DeviceCame, GateInput, Ordered, Tick
+from gatefw.going_on import going_on
 from gatefw.inbox import Inbox
 from gatefw.keys import make_directory
 from gatefw.maintenance import MAINTAINED
-from gatefw.model import (
-    Beam,
-    CheckEligibility,
-    Confirm,
-    DoorId,
-    Elapsed,
-    EnrolTraveller,
-    Fact,
-    FactKind,
-    Failed,
-    Faulted,
-    IdentifyFace,
-    LookUpRecord,
-    Phase,
-    Reason,
-    RunId,
-    Started,
-    Verb,
-    VerifyFace,
-    VerifyPortrait,
-)
+from gatefw.model import Beam, DoorId, Fact, FactKind, Faulted, Phase, Reason, Started, Verb
 from gatefw.notify import Notifier
 from gatefw.office import Office
 from gatefw.order_desk import lane_status
@@ -108,11 +68,8 @@ class Supervisor:
         hw.require_ours()
         self._config, self._notifier = config, notifier or Notifier()
         self._inbox = Inbox()
-        self._timer: tuple[float, Elapsed] | None = None  # the lane's; a new one voids it
         self._stopping = threading.Event()
         self._stop_by_s: float | None = None
-        self._face = Face()
-        self._kept: Future[None] | None = None  # of what is being handled: that somebody works on the lane
         self._memory = asdict(hardening.found())
         self._edges, self._cases = Edges(time.monotonic()), Cases()
         self._files = ExitStack()
@@ -143,13 +100,18 @@ class Supervisor:
         most_mb = config.recording.most_mb
         self._recording = Recording(config.paths.recordings, most_mb, self.gate, settings, about, latch)
         files.callback(self._recording.close)
+        self._staff(settings.begins)
+
+    def _staff(self, begins: Beginning) -> None:
+        """Who works around the gate: clerk, display, the desks, and whoever looks after them."""
+        config, files, office = self._config, self._files, self._office
         self._clerk = office.employ_clerk(self._crew.finger_sensor)
         self._display = Display(
             config.paths.display,
             office.records.facts,
             self._inbox.put,
             config.screen.mirror,
-            display_lane.about(config, settings.begins),
+            display_lane.about(config, begins),
             display_lane.spoken(config),
         )
         files.callback(self._display.close)
@@ -176,6 +138,18 @@ class Supervisor:
             config, self.gate, self._crew, states, self._scribe, self._inbox, self._notifier, show
         )
         self._orders.health = self._oversight.telemetry.health
+        self._errands = Errands(
+            self.gate,
+            self._crew,
+            self._scribe,
+            self._clerk,
+            self._authorities,
+            self._display,
+            self._oversight,
+            self._orders,
+            self._inbox.put,
+            self._publish_status,
+        )
 
     def _prepared(self, config: Config) -> Callable[[], None]:
         """What the loop has to do so that the lane runs by another lane file, as far as `reload` lets it."""
@@ -203,10 +177,11 @@ class Supervisor:
                 self._config.vision.cameras,
                 self._inbox.put,
                 self._clerk.reconcile,
-                self._hinted,
+                self._errands.hinted,
                 self._config.reversed,
-                self._judged,
+                self._errands.judged,
             )
+            self._errands.desk = self._desk
             self._files.callback(self._desk.close)
             self._clerk.start(self._desk)
             self._files.callback(self._clerk.stop)
@@ -269,13 +244,11 @@ class Supervisor:
     def _loop(self) -> None:
         next_tick_s = time.monotonic()
         while not self._finished():
-            due_s = min(next_tick_s, self._timer[0] if self._timer else next_tick_s)
-            event = self._next(due_s - time.monotonic())
+            event = self._next(min(next_tick_s, self._errands.due_s) - time.monotonic())
             if event is not None:
                 self._handle(event)
             now_s = time.monotonic()
-            if self._timer and self._timer[0] <= now_s:
-                (_, elapsed), self._timer = self._timer, None
+            if elapsed := self._errands.elapsed(now_s):
                 self._handle(elapsed)
             if now_s >= next_tick_s:
                 next_tick_s = now_s + TICK_S
@@ -328,100 +301,10 @@ class Supervisor:
                 raise
             given = Faulted(Reason.SOFTWARE)
             effects = self.gate.handle(given, now_s)
-        self._kept = None
-        for effect in effects:
-            try:
-                self._take(effect)
-            except Exception:  # noqa: BLE001  the effects behind it may let somebody out
-                _log.exception("%s could not be brought about", type(effect).__name__)
-                if not isinstance(event, Faulted):
-                    self._inbox.put(Faulted(Reason.SOFTWARE))
+        self._errands.do(effects, event)
         self._edges.saw(event, effects, now_s, self.gate.state.phase)
         self._cases.saw(self.gate, effects, now_s)
         self._recording.took(given, effects, now_s)  # all after they were brought about: they keep no door waiting
-
-    # ------------------------------------------------------------ effects
-
-    def _take(self, effect: Effect) -> None:
-        match effect:
-            case Drive() | Drop():
-                self._crew.drive(effect)
-            case Record(fact, ticket):
-                self._oversight.notice(fact)
-                self._scribe.append(fact, ticket)
-                self._clerk.notice(fact)
-                if self._authorities:
-                    self._authorities.notice(fact)
-            case Ask():
-                self._ask(effect)
-            case CancelAsk(run):
-                self._desk.cancel(run)
-                self._display.cancel(run)
-                self._crew.cancel(run)
-            case SetTimer(timer, generation, after_s):
-                self._timer = (time.monotonic() + after_s, Elapsed(timer, generation))
-            case Show(phase, reason):
-                self._face = Face() if phase is Phase.TOKEN_PRESENTED else self._face.without_hint()
-                invites = self.gate.takes_tokens
-                self._crew.show(phase, reason, invites)
-                self._display.show(phase, reason)
-                self._desk.want_codes(invites)
-                self._publish_status()
-            case Asking():
-                served = self.gate.runs.served
-                self._display.asking(effect, served.run if served else None)
-            case Tell():
-                self._publish_status()
-                self._tell(effect)
-            case KeepLatch(reason):
-                self._scribe.keep_latch(reason)
-            case ForgetLatch():
-                self._scribe.forget_latch()
-            case KeepMaintenance():
-                self._kept = self._scribe.keep_maintenance(True)
-            case ForgetMaintenance():
-                self._scribe.keep_maintenance(False)
-
-    def _tell(self, told: Tell) -> None:
-        """Who is to have the lane for maintenance hears of it when the disk knows it, and the next daemon would."""
-        phase = self.gate.state.phase.value
-
-        def answer(kept: "Future[None]") -> None:
-            lost = kept.exception()
-            detail = f"{told.detail}, and the disk does not keep that somebody works there: {lost}"
-            self._orders.tell(replace(told, accepted=False, detail=detail) if lost else told, phase)
-
-        if self._kept is None:
-            self._orders.tell(told, phase)
-        else:
-            self._kept.add_done_callback(answer)
-
-    def _ask(self, ask: Ask) -> None:
-        self._display.met(ask)
-        match ask.request:
-            case LookUpRecord():
-                self._clerk.look_up(ask)
-            case Confirm():
-                self._display.ask(ask)
-            case CheckEligibility():
-                self._clerk.check(ask)
-                if self._authorities:
-                    self._authorities.begin(ask)
-            case EnrolTraveller():
-                self._clerk.enrol_traveller(ask)
-            case VerifyFace() | VerifyPortrait() | IdentifyFace():
-                self._desk.verify(ask)
-            case request if type(request) in self._crew.answering:
-                self._crew.answering[type(request)].ask(ask)
-            case _:  # the lane file has no device for what its procedure wants to know
-                self._inbox.put(Answered(ask.run, ask.number, Failed(Reason.SOFTWARE)))
-
-    def _hinted(self, _run: RunId, hint: str) -> None:
-        self._face.hint = hint
-        self._display.hint(hint)
-
-    def _judged(self, camera: str, quality: dict[str, int]) -> None:
-        self._face = Face(self._face.hint, camera, quality, time.monotonic())
 
     def _publish_status(self) -> None:
         """A snapshot for `status`, made by the loop and read by the control thread."""
@@ -438,6 +321,6 @@ class Supervisor:
             "memory": self._memory,
             "reloaded": self._reloader.told,
             "upgrade": self._office.trial.told(),
-            **going_on(self.gate, self._timer, self._face, time.monotonic()),
+            **going_on(self.gate, self._errands.timer, self._errands.face, time.monotonic()),
         }
         self._orders.publish(status)

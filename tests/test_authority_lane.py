@@ -89,10 +89,10 @@ def lane(tmp_path: Path) -> Iterator[Lane]:
 def test_what_the_gate_asks_reaches_the_authority_and_its_yes_the_gate(lane: Lane) -> None:
     until(lambda: lane.came(DeviceCame("authority.home")), "it is there")
     assert lane.came(DeviceCame(CLEARANCE_RECORDS))
-    lane.supervisor._take(Ask(RUN, 1, CheckEligibility(None, DOCUMENT)))
-    lane.supervisor._take(Ask(RUN, 2, AskAuthorities(None, DOCUMENT, 600.0)))
+    lane.supervisor._errands.take(Ask(RUN, 1, CheckEligibility(None, DOCUMENT)))
+    lane.supervisor._errands.take(Ask(RUN, 2, AskAuthorities(None, DOCUMENT, 600.0)))
     until(lambda: lane.came(Answered(RUN, 2, Cleared(("home",)))), "both are answered")
-    lane.supervisor._take(Record(ENDED))
+    lane.supervisor._errands.take(Record(ENDED))
     until(lambda: lane.authority.received, "the record of the passage")
     assert lane.authority.received[0].traveller["document.number"] == "P00000009"
     until(lambda: b"authority.record_delivered" in _journalled(lane.supervisor), "it is journalled")
@@ -102,7 +102,7 @@ def test_what_the_gate_asks_reaches_the_authority_and_its_yes_the_gate(lane: Lan
 def test_a_run_that_is_over_wants_no_answer(lane: Lane) -> None:
     until(lambda: lane.came(DeviceCame("authority.home")), "it is there")
     lane.authority.mode = Mode.LOST
-    lane.supervisor._take(Ask(RUN, 1, AskAuthorities(None, DOCUMENT, 600.0)))
+    lane.supervisor._errands.take(Ask(RUN, 1, AskAuthorities(None, DOCUMENT, 600.0)))
     until(lambda: lane.authority.queries, "it is asked")
     lane.supervisor._crew.answering[AskAuthorities].cancel(RUN)
     until(lambda: not lane.desk._open, "nobody waits any more")
@@ -114,7 +114,7 @@ def test_without_its_authority_a_lane_is_not_degraded_and_refers(tmp_path: Path)
     try:
         until(lambda: lane.came(DeviceWent("authority.home", Reason.DEVICE_LOST)), "it is away")
         assert "authority.home" not in lane.supervisor.gate.senses.missing
-        lane.supervisor._take(Ask(RUN, 1, AskAuthorities(None, DOCUMENT, 600.0)))
+        lane.supervisor._errands.take(Ask(RUN, 1, AskAuthorities(None, DOCUMENT, 600.0)))
         until(lambda: lane.came(Answered(RUN, 1, Failed(Reason.AUTHORITY_UNAVAILABLE))), "nobody said yes")
     finally:
         lane.close()

@@ -192,7 +192,7 @@ def test_a_reset_does_not_make_a_lane_serve_that_can_record_nothing(supervisor: 
     supervisor._scribe.append(ALARM)
     until(lambda: supervisor._scribe.journal.broken, "the journal to notice")
     assert _faults(supervisor) == [Reason.JOURNAL_BROKEN]
-    supervisor._take(ForgetLatch())
+    supervisor._errands.take(ForgetLatch())
     assert _faults(supervisor) == [Reason.JOURNAL_BROKEN]
 
 
@@ -212,7 +212,7 @@ def test_a_daemon_that_ends_in_maintenance_is_followed_by_one_that_serves_nobody
     """The technician is at the doors when the daemon dies. The next one stays out of service and says why, and so does
     the one after it; who opens the lane is believed."""
     first = Supervisor(lane_file)
-    first._take(KeepMaintenance())
+    first._errands.take(KeepMaintenance())
     first._files.close()
     for _ in range(2):
         supervisor = Supervisor(lane_file)
@@ -253,14 +253,14 @@ def test_a_technician_is_answered_when_the_next_daemon_would_know_of_them(superv
 
 def test_who_is_shown_nothing_of_a_record_that_is_gone_is_referred(supervisor: Supervisor) -> None:
     run = RunId("a" * 16)
-    supervisor._take(Ask(run, 3, Confirm(SubjectId("5" * 32), 15.0)))
+    supervisor._errands.take(Ask(run, 3, Confirm(SubjectId("5" * 32), 15.0)))
     answered = until(lambda: supervisor._inbox.get(0.01))
     assert answered == Answered(run, 3, Failed(Reason.RECORDS_UNAVAILABLE))
 
 
 def test_a_question_that_the_lane_has_no_device_for_is_answered_at_once(supervisor: Supervisor) -> None:
     run = RunId("a" * 16)
-    supervisor._take(Ask(run, 1, VerifyFinger(SubjectId("5" * 32), 8.0)))
+    supervisor._errands.take(Ask(run, 1, VerifyFinger(SubjectId("5" * 32), 8.0)))
     assert supervisor._inbox.get(0.0) == Answered(run, 1, Failed(Reason.SOFTWARE))
 
 
