@@ -26,6 +26,8 @@ from gatefw.model import Fact, FactKind, Reason, Verb
 from gatefw.order_reason import noted
 
 MARK = "gatefw-upgrade"
+RECOVER = "sudo /opt/gatefw/proven/bin/gatefw install --recover"
+"""What finishes an upgrade that was cut off: of the version that drives, since the one that is tried may not work."""
 DEVICE = "upgrade"
 """Its name among what ails the lane, in events and status."""
 HARMLESS = frozenset(
@@ -103,5 +105,5 @@ def _why(what: str, version: str) -> str:
     return (
         f"{what}: gatefw {version} is being tried here, and what is changed now would be undone if it does not stay; "
         "nothing was changed. Order it again when `gatefw status` shows no upgrade any more, within two minutes; if it "
-        "stays so, the upgrade was cut off: sudo gatefw install --recover"
+        f"stays so, the upgrade was cut off: {RECOVER}"
     )

@@ -7,92 +7,34 @@ journal.
 
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from live_gate import live_gate
 from peers import until
 from stick_bench import LANE, Gate, PowerCut, files, listed, machine, really_tested, stick
+from upgrade_bench import JOURNAL, PEOPLE, is_back, migrates, nothing_under_way, running, state, sticks, versions
 
 from gatefw import trial
 from gatefw.errors import Refusal, SetupError
 from gatefw.installer.machine import Here
 from gatefw.installer.places import Places
 from gatefw.installer.upgrade import STEPS, Record, Upgrade, read
+from gatefw.trial import RECOVER
 
 pytestmark = pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="this machine has no systemd-sysusers")
-
-PEOPLE = {"var/lib/gatefw/records.sqlite": b"layout 1", "var/lib/gatefw/keys/records.key": b"key",
-          "var/lib/gatefw-vision/gallery.sqlite": b"faces"}  # fmt: skip
-JOURNAL = "var/lib/gatefw/journal.sqlite"
-
-
-def state(places: Places) -> dict[str, bytes]:
-    return {name: (places.root / name).read_bytes() for name in PEOPLE}
-
-
-def migrates(places: Places) -> Callable[[str], None]:
-    """What the daemon of a version does to the stores when it starts."""
-
-    def start(version: str) -> None:
-        (places.root / JOURNAL).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (places.root / JOURNAL).open("ab") as journal:
-            journal.write(f"started {version}\n".encode())
-        if version != "1.0":
-            (places.root / "var/lib/gatefw/records.sqlite").write_bytes(b"layout 2")
-            (places.root / "var/lib/gatefw/records.sqlite-wal").write_bytes(b"more")
-
-    return start
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sticks 1.0 and 2.0, whose lane files differ."""
-    home = tmp_path_factory.mktemp("two")
-    stick(home / "one", "1.0")
-    stick(home / "two", "2.0", LANE + "# of 2.0\n")
-    return home
+    return sticks(tmp_path_factory.mktemp("two"))
 
 
 @pytest.fixture
 def gate(tmp_path: Path, two: Path) -> Gate:
     """Version 1.0 is in service, and people are enrolled."""
     return running(tmp_path / "root", two)
-
-
-def running(root: Path, two: Path) -> Gate:
-    gate = Gate(machine(root))
-    gate.starts = migrates(gate.places)
-    gate.install(two / "one")
-    for name, content in PEOPLE.items():
-        path = gate.places.root / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_bytes(content)
-    gate.done.clear()
-    return gate
-
-
-def versions(gate: Gate) -> tuple[str | None, str | None, str]:
-    """Which the units run, which is proven, and which runs."""
-    return gate.places.version_of(gate.places.current), gate.places.version_of(gate.places.proven), gate.running
-
-
-def is_back(gate: Gate) -> None:
-    """Version 1.0 runs with the stores that it left, the lane is in service, and the journal has lost nothing."""
-    assert versions(gate) == ("1.0", "1.0", "1.0")
-    assert state(gate.places) == PEOPLE
-    assert not (gate.places.root / "var/lib/gatefw/records.sqlite-wal").exists()
-    assert gate.places.lane.read_text() == LANE
-    assert (gate.places.vision / "models/finder.tflite").read_bytes() == b"finds 1.0"
-    nothing_under_way(gate)
-
-
-def nothing_under_way(gate: Gate) -> None:
-    assert read(gate.places) is None
-    assert not (gate.places.own / "saved").exists(), "a copy of people's data stayed"
-    assert trial.tried(gate.places.vision) == "", "people's stores are closed to orders for ever"
-    assert gate.phase == "idle"
 
 
 def test_an_upgrade_happens_in_its_order_and_keeps_people_and_journal(gate: Gate, two: Path) -> None:
@@ -397,7 +339,7 @@ def test_what_was_interrupted_goes_back_before_the_commit_and_on_after_it(gate: 
     record = read(gate.places)
     assert record is not None
     assert record.step == step
-    with pytest.raises(SetupError, match=f"interrupted at {step}; finish it first: gatefw install --recover"):
+    with pytest.raises(SetupError, match=f"interrupted at {step}; finish it first: {RECOVER}"):
         gate.install(two / "two")
     outcome = Upgrade(gate.places, gate, gate.say).recover()
     assert outcome is not None

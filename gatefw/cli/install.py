@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gatefw.installer.machine import Machine
     from gatefw.installer.places import Places
     from gatefw.installer.removal import Kept
+    from gatefw.installer.upgrade import Outcome
 
 INSTALL = """\
 Installs gatefw from a stick (`gatefw stick make`), without a network: the program in /opt/gatefw/VERSION, users,
@@ -43,7 +44,7 @@ example:
   sudo gatefw install --from /media/stick
   sudo gatefw install --from /media/stick --accept-key 1f2e-90ab-77c3-0d4e-5b61
   gatefw install --from stick --root /srv/image --lane lane.toml
-  sudo gatefw install --recover
+  sudo /opt/gatefw/proven/bin/gatefw install --recover
 
 Exit status: 0 installed, 1 the version before is back, 2 nothing was changed or the first install is not in service.
 """
@@ -143,15 +144,12 @@ def run_install(arguments: argparse.Namespace) -> int:
     if arguments.recover:
         with _said(), to_its_end(), alone(places):
             recovered = Upgrade(places, machine, _say).recover() or Outcome(places.version_of(places.proven) or "")
-        return _told({"version": recovered.version, "problem": recovered.problem}, arguments.json)
+        return _told(_row(recovered), arguments.json)
     wish = Wish(arguments.source, arguments.lane, arguments.looked, arguments.accept_key, arguments.downgrade)
     install = Install(places, machine, _say, dry=arguments.dry_run, agrees=_agrees)
     with _said(), to_its_end(), nullcontext() if arguments.dry_run else alone(places):
         outcome = install.run(wish)
-    row = {"version": outcome.version, "problem": outcome.problem, "kept": install.kept, "refused": outcome.refused}
-    for verb, times in outcome.refused.items():
-        _say(f"refused while it was tried, and not done: {verb} ({times}); whoever ordered it must order it again")
-    return _told(row | {"dry_run": arguments.dry_run}, arguments.json)
+    return _told(_row(outcome) | {"kept": install.kept, "dry_run": arguments.dry_run}, arguments.json)
 
 
 def run_uninstall(arguments: argparse.Namespace) -> int:
@@ -162,7 +160,7 @@ def run_uninstall(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         _say(f"would close the lane, stop it, and remove units, rules and {places.programs}")
         return _left(removal.kept(places), arguments)
-    with _said(), alone(places):
+    with _said(), to_its_end(), alone(places):
         if arguments.purge and not arguments.erase_people and not _erase(removal.kept(places)):
             _say("nothing was removed")
             return 1
@@ -198,6 +196,12 @@ def _place(arguments: argparse.Namespace) -> "tuple[Places, Machine]":
     places = Places(root)
     booting = getattr(arguments, "boot", False)
     return places, machine.Here(places, booting=booting) if places.live else machine.Image(places)
+
+
+def _row(outcome: "Outcome") -> dict[str, Any]:
+    for verb, times in outcome.refused.items():
+        _say(f"refused while it was tried, and not done: {verb} ({times}); whoever ordered it must order it again")
+    return {"version": outcome.version, "problem": outcome.problem, "refused": outcome.refused}
 
 
 def _told(row: dict[str, Any], as_json: bool) -> int:

@@ -11,7 +11,7 @@ from gatefw.doctor.seen import Seen
 HEALTHY, DEGRADED, BROKEN = "healthy", "degraded", "broken"
 UNSEEN = "G0002"
 """What ordinary users get many of: told together, and last, unless OWN is among it."""
-OWN = ("lane", "keys", "stores", "journal", "models")
+OWN = ("lane", "keys", "stores", "journal", "models", "upgrade")
 """Areas of the gate's own files and socket: without these little can be said of it."""
 
 

@@ -13,7 +13,7 @@ from gatefw.installer.places import Places, held, point, write
 from gatefw.installer.stick import PUBLIC as SIGNER
 from gatefw.installer.stick import Stick
 from gatefw.installer.system import PUBLIC, SHARE, System, give, owner
-from gatefw.installer.upgrade import STEPS, Outcome, Record, Upgrade, read
+from gatefw.installer.upgrade import STEPS, Outcome, Record, Upgrade, require_none
 
 Say = Callable[[str], None]
 
@@ -49,14 +49,11 @@ class Install:
     ) -> None:
         self._places, self._machine, self._say, self._dry, self._agrees = places, machine, say, dry, agrees
         self.kept: list[str] = []
+        self._public: bytes | None = None
 
     def run(self, wish: Wish) -> Outcome:
         """Raises SetupError before anything is changed, and where a first install cannot be finished; OSError."""
-        if (under_way := read(self._places)) is not None:
-            raise SetupError(
-                f"an upgrade to gatefw {under_way.to} was interrupted at {under_way.step}; finish it first: "
-                "gatefw install --recover"
-            )
+        require_none(self._places)
         proven = self._places.version_of(self._places.proven)
         found = stick.read(wish.source, environment.target_of(self._places.root))
         self._trusted(found, wish)
@@ -83,6 +80,7 @@ class Install:
     def _trusted(self, found: Stick, wish: Wish) -> None:
         """Who made it is known, or somebody vouches for the key of its maker. Raises SetupError."""
         trusted, public = self._places.root / PUBLIC, found.offered()
+        self._public = public  # what is shown here is what is trusted then, whatever the stick says later
         if trusted.exists():
             try:
                 signing.check(found, trusted)
@@ -96,7 +94,7 @@ class Install:
             self._say("this stick is not signed: its files are checked for wear, and nobody says who made it")
             return
         with suppress(ImportError):  # where nothing is installed yet; from then on it is always looked at
-            signing.check(found, found.place / SIGNER)
+            signing.check(found, found.place / SIGNER, public)
         shown = stick.fingerprint(public)
         if wish.accept_key:
             if _plain(wish.accept_key) != _plain(shown):
@@ -145,8 +143,8 @@ class Install:
     def _lay_out(self, found: Stick, lane: bytes | None) -> System:
         system = System(self._places, self._say)
         system.lay_out(self._places.programs / found.version / SHARE, lane)
-        if (public := found.offered()) is not None:
-            system.trust(public + b"\n")
+        if self._public is not None:
+            system.trust(self._public + b"\n")
         self.kept = system.kept
         self._models(found)
         return system

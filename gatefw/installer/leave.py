@@ -1,9 +1,10 @@
 """A lane is taken away from under nobody: it goes out of service, and then its sensors must say that it is empty."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from gatefw.errors import Refusal
+from gatefw.errors import GateError, Refusal
 from gatefw.installer.machine import Machine
 from gatefw.model import Occupancy, Phase, Position
 
@@ -33,6 +34,22 @@ def close(machine: Machine, looked: str, *, in_service: bool) -> None:
     if in_service:
         machine.order("close")
     until(machine, EMPTY_S, lambda: why_not_empty(machine, looked))
+
+
+def empty(machine: Machine, looked: str) -> None:
+    """Ask, and close. Whatever goes wrong meanwhile, a lane that served is opened again, if it can be: a lost answer is
+    no answer. Raises Refusal, DeviceError.
+    """
+    status = asked(machine, looked)
+    if status is None:
+        return
+    try:
+        close(machine, looked, in_service=bool(status["in_service"]))
+    except BaseException:
+        if status["in_service"]:
+            with suppress(GateError, OSError):  # what went wrong first is what is told
+                machine.order("open")
+        raise
 
 
 def why_not_empty(machine: Machine, looked: str) -> str:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from gatefw.errors import SetupError
@@ -12,6 +13,8 @@ from gatefw.private_file import sync_directory
 PROGRAMS = Path("/opt/gatefw")
 LANE = Path("/etc/gatefw/lane.toml")
 STATES = ("var/lib/gatefw", "var/lib/gatefw-vision")
+SITE = "etc/gatefw"
+"""Whose files are a site's: no process of the gate writes there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,20 @@ def alone(places: Places) -> Iterator[None]:
             os.umask(before)
 
 
+def busy(places: Places) -> bool:
+    """Whether an installer is at work here. Raises PermissionError: only root may know."""
+    import fcntl
+
+    try:
+        with (places.own / "lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 @contextmanager
 def held(directory: Path) -> Iterator[Path]:
     """A directory of another user, as a path that stays this one whatever they rename. Raises OSError: it is a link."""
@@ -127,3 +144,27 @@ def point(link: Path, target: str) -> None:
     fresh.symlink_to(target)
     fresh.replace(link)
     sync_directory(link.parent)
+
+
+def gone(path: Path) -> None:
+    """Remove a file or a link, durable; nothing where it is not there. Raises OSError."""
+    path.unlink(missing_ok=True)
+    if path.parent.is_dir():
+        sync_directory(path.parent)
+
+
+def keep(path: Path) -> Path:
+    """Give what is about to be replaced a second name, NAME.edited, and return it. Raises OSError.
+
+    Another text that is called so stays: then it is NAME.edited.2.
+    """
+    for number in count(1):
+        beside = path.with_name(f"{path.name}.edited{f'.{number}' if number > 1 else ''}")
+        try:
+            os.link(path, beside, follow_symlinks=False)
+        except FileExistsError:
+            if path.is_symlink() or beside.is_symlink() or path.read_bytes() != beside.read_bytes():
+                continue
+        break
+    sync_directory(path.parent)
+    return beside

@@ -44,13 +44,13 @@ def sign(place: Path, manifest: bytes, key_file: Path) -> str:
     return public
 
 
-def check(stick: Stick, trusted: Path) -> None:
-    """Raise SetupError unless the stick is signed with the key that this gate trusts."""
+def check(stick: Stick, trusted: Path, key: bytes | None = None) -> None:
+    """Raise SetupError unless the stick is signed with the key in `trusted`. key: what was read there already."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(trusted.read_text("ascii")))
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex((key or trusted.read_bytes()).decode("ascii")))
     except (OSError, ValueError) as error:
         raise SetupError(f"{trusted}: not a public key of 64 hex digits ({error}); put the maker's there") from error
     path = stick.place / SIGNATURE

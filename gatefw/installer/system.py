@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gatefw.errors import SetupError
-from gatefw.installer.places import PROGRAMS, Places, point, write
+from gatefw.installer.places import PROGRAMS, SITE, Places, keep, point, write
 
 Say = Callable[[str], None]
 SHARE = "share/gatefw/systemd"
@@ -25,8 +25,8 @@ LOCAL = "usr/local/lib"
 UNITS = f"{LOCAL}/systemd/system"
 WANTS = "etc/systemd/system/multi-user.target.wants"
 COMMAND = "usr/local/bin/gatefw"
-LANE = "etc/gatefw/lane.toml"
-PUBLIC = "etc/gatefw/stick.pub"
+LANE = f"{SITE}/lane.toml"
+PUBLIC = f"{SITE}/stick.pub"
 PROGRAM_S = 60.0
 SINGLE = {
     "gatefw.sysusers": f"{LOCAL}/sysusers.d/gatefw.conf",
@@ -82,7 +82,7 @@ class System:
         if lane is not None:
             self._lane(lane)
         wanted = self._wanted(share)
-        for name in [each for each in self.written.files if each not in wanted and each not in (LANE, PUBLIC)]:
+        for name in [each for each in self.written.files if each not in wanted and not _of_site(each)]:
             self._remove(name)
         for name, content in wanted.items():
             self._put(name, content)
@@ -106,9 +106,12 @@ class System:
 
     def remove(self) -> None:
         """Take away all that was written, but for what is in /etc/gatefw. Raises OSError."""
-        for unit in (*self.written.enabled, CONSOLE):
-            (self._places.root / WANTS / f"{unit}.service").unlink(missing_ok=True)
-        for name in [each for each in self.written.files if not each.startswith("etc/gatefw/")]:
+        self.written.enabled.clear()  # first: whoever installs again must not take what follows for a site's wish
+        self.written.save(self._places)
+        for link in (self._places.root / WANTS).glob("gatefw*.service"):
+            if link.is_symlink() and str(link.readlink()).startswith(f"/{UNITS}/"):
+                link.unlink()
+        for name in [each for each in self.written.files if not _of_site(each)]:
             self._remove(name)
         command = self._places.root / COMMAND
         if command.is_symlink() and str(command.readlink()).startswith(str(PROGRAMS)):
@@ -116,7 +119,6 @@ class System:
         for unit in ("gatefw.service.d", "gatefw-vision.service.d"):
             if (folder := self._places.root / UNITS / unit).is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
-        self.written.enabled.clear()
         self.written.save(self._places)
 
     def trust(self, public: bytes) -> None:
@@ -125,8 +127,7 @@ class System:
         if not path.exists():
             self._say(f"/{PUBLIC}: only sticks signed with this key are taken from now on")
             self.changed = True
-            if not self._dry:
-                write(path, public)
+            self._write_site(PUBLIC, public)
 
     def _wanted(self, share: Path) -> dict[str, bytes]:
         if not share.is_dir():
@@ -152,7 +153,7 @@ class System:
         if there is not None and ours is not None and there != ours:
             self._say(f"/{name}: was edited; that text is kept as {path.name}.edited, a change belongs below /etc")
             if not self._dry:
-                write(path.with_name(f"{path.name}.edited"), path.read_bytes())
+                keep(path)
         self._say(f"/{name}: {'new' if there is None else 'replaced'}")
         if not self._dry:
             write(path, content)
@@ -170,9 +171,14 @@ class System:
             self._say(f"/{LANE}: was edited here and stays; the new one is /{LANE}.new")
         else:
             self._say(f"/{LANE}: {'new' if there is None else 'replaced'}")
-            self.written.files[LANE] = digest
+        self._write_site(f"{LANE}.new" if edited else LANE, content)
+
+    def _write_site(self, name: str, content: bytes) -> None:
+        """Written down before it is written: by that a way back knows it from what somebody edited."""
+        self.written.files[name] = hashlib.sha256(content).hexdigest()
         if not self._dry:
-            write(path.with_name(path.name + ".new") if edited else path, content)
+            self.written.save(self._places)
+            write(self._places.root / name, content)
 
     def _remove(self, name: str) -> None:
         path, ours = self._places.root / name, self.written.files.pop(name)
@@ -184,9 +190,8 @@ class System:
         if self._dry:
             return
         if there != ours:
-            path.replace(path.with_name(f"{path.name}.edited"))
-        else:
-            path.unlink()
+            keep(path)
+        path.unlink()
 
     def _command(self) -> None:
         path, target = self._places.root / COMMAND, f"{PROGRAMS}/current/bin/gatefw"
@@ -265,6 +270,11 @@ def _lane(places: Places) -> dict[str, Any]:
         return tomllib.loads(places.lane.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
+
+
+def _of_site(name: str) -> bool:
+    """Whether it lies where a site's files lie, which stay."""
+    return name.startswith(f"{SITE}/")
 
 
 def _sha256(path: Path) -> str | None:

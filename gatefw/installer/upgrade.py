@@ -23,10 +23,10 @@ from typing import Any
 from gatefw.errors import SetupError
 from gatefw.installer import environment, leave, saved
 from gatefw.installer.machine import Machine
-from gatefw.installer.places import STATES, Places, point, write
+from gatefw.installer.places import STATES, Places, gone, point, write
 from gatefw.installer.system import SHARE, System
 from gatefw.model import Phase
-from gatefw.trial import DEVICE, mark
+from gatefw.trial import DEVICE, RECOVER, mark
 
 Say = Callable[[str], None]
 STEPS = ("close", "stop", "save", "switch", "test", "trial", "commit", "open")
@@ -45,6 +45,11 @@ class Record:
     fault: bool = False
     missing: tuple[str, ...] = ()
     looked: str = ""
+
+    @property
+    def committed(self) -> bool:
+        """Whether there is only forward."""
+        return STEPS.index(self.step) >= STEPS.index("commit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,8 @@ class Upgrade:
                 getattr(self, f"_{step}")()
         except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001  the gate is not left lying
             told = str(problem) or type(problem).__name__
-            if self._committed:
-                told = f"{told}; the version is in place, `gatefw install --recover` finishes it"
+            if self._record.committed:
+                told = f"{told}; the version is in place, and to finish it: {RECOVER}"
                 return Outcome(record.to, told, self._refused)
             self._say(f"gatefw {record.to} does not stay: {told}")
             try:
@@ -87,12 +92,14 @@ class Upgrade:
         return Outcome(record.to, refused=self._refused)
 
     def recover(self) -> Outcome | None:
-        """Finish what was interrupted, forward or back; None where nothing was. Raises SetupError, OSError."""
+        """Finish what was interrupted, forward or back; None where nothing was. Raises GateError, OSError."""
         record = read(self._places)
         if record is None:
+            saved.discard(self._places)  # the record was taken away by hand: nobody goes back to these any more
+            gone(_mark(self._places))
             return None
         self._record = record
-        if self._committed:
+        if record.committed:
             self._say(f"the upgrade to gatefw {record.to} was interrupted at {record.step}: going on")
             self._commit()
             self._machine.start(in_service=record.in_service)
@@ -100,10 +107,19 @@ class Upgrade:
             if record.in_service and status is not None and not status["in_service"]:
                 self._machine.order("open")
             self._clear(record)
-            return Outcome(record.to)
-        self._say(f"the upgrade to gatefw {record.to} was interrupted at {record.step}: going back to {record.before}")
-        self.back(record)
-        return Outcome(record.before, f"the upgrade to gatefw {record.to} was interrupted at {record.step}")
+            return Outcome(record.to, refused=self._refused)
+        told = f"the upgrade to gatefw {record.to} was interrupted at {record.step}"
+        self._say(f"{told}: going back to {record.before}")
+        self._empty()
+        self.back(self._record)
+        return Outcome(record.before, told, self._refused)
+
+    def _empty(self) -> None:
+        """The lane was closed and found empty, and somebody may have opened it since: then it is done once more."""
+        status = self._machine.status()
+        if status is not None and status["in_service"] and self._record.step != "close":
+            self._note(self._record.step, replace(self._record, in_service=True))
+            leave.empty(self._machine, self._record.looked)
 
     def back(self, record: Record) -> None:
         """The version before, its units and the stores that it left; then the lane is as it was. May be done again."""
@@ -112,13 +128,14 @@ class Upgrade:
             self._hear(self._machine.status())
             self._machine.stop()
         if reached >= STEPS.index("switch"):
-            saved.restore(self._places)
+            saved.restore(self._places, self._say)
+        saved.discard(self._places)  # before the record goes, or nobody would come back for them
+        if reached >= STEPS.index("switch"):
             System(self._places, self._say).lay_out(self._places.programs / record.before / SHARE)
             point(self._places.current, record.before)
-        _mark(self._places).unlink(missing_ok=True)  # after the stores are as they were, before the record goes
-        _path(self._places).unlink(missing_ok=True)  # before anybody is served: what they bring is not taken back
-        saved.discard(self._places)
         self._machine.settle()
+        gone(_mark(self._places))  # after the stores are as they were
+        gone(_path(self._places))  # before anybody is served: what they bring is not taken back
         if reached == STEPS.index("close"):
             if record.in_service:
                 self._machine.order("open")
@@ -183,7 +200,7 @@ class Upgrade:
     def _commit(self) -> None:
         point(self._places.proven, self._record.to)
         self._hear(self._machine.status())
-        _mark(self._places).unlink(missing_ok=True)
+        gone(_mark(self._places))
         self._machine.settle()
 
     def _open(self) -> None:
@@ -195,21 +212,26 @@ class Upgrade:
 
     # ---------------------------------------------------------------- in common
 
-    @property
-    def _committed(self) -> bool:
-        return STEPS.index(self._record.step) >= STEPS.index("commit")
-
     def _note(self, step: str, record: Record | None = None) -> None:
         new = (record or self._record).step != step
-        self._record = replace(record or self._record, step=step)
-        write(_path(self._places), json.dumps(asdict(self._record)).encode(), 0o600)
+        noted = replace(record or self._record, step=step)
+        write(_path(self._places), json.dumps(asdict(noted)).encode(), 0o600)
+        self._record = noted  # not before: a step that could not be written down is not taken
         if new or record is None:
             self._say(f"{step} ({STEPS.index(step) + 1} of {len(STEPS)})")
 
     def _clear(self, record: Record) -> None:
-        _path(self._places).unlink(missing_ok=True)
         saved.discard(self._places)
+        gone(_path(self._places))
         environment.prune(self._places, {record.to, record.before}, self._say)
+
+
+def require_none(places: Places) -> None:
+    """Raise SetupError where an upgrade was cut off: who goes on from there must know both versions."""
+    if (under_way := read(places)) is not None:
+        raise SetupError(
+            f"an upgrade to gatefw {under_way.to} was interrupted at {under_way.step}; finish it first: {RECOVER}"
+        )
 
 
 def read(places: Places) -> Record | None:
