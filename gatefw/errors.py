@@ -21,6 +21,11 @@ import errno
 from enum import Enum
 
 
+def printable(text: str) -> str:
+    """What a terminal shows and never obeys: names of files and answers of devices may hold escape sequences."""
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+
+
 class Consequence(Enum):
     """What the supervisor does about an error that reaches it."""
 
@@ -34,6 +39,9 @@ class GateError(Exception):
     """The root. `consequence` is what the supervisor does; an unknown error is a FAULT."""
 
     consequence = Consequence.FAULT
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class Refusal(GateError):

@@ -86,13 +86,32 @@ def test_a_command_of_every_day_loads_no_other_group_and_nothing_that_computes_w
     assert not loaded & {"numpy", "cv2"}
 
 
-def test_a_file_that_cannot_be_had_is_named_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_cannot_be_had_is_named_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first mistake on a gate is `gatefw` without sudo. A name that is too long fails for root as well."""
     name = "x" * 300
     assert main(["replay", name]) == 2
     assert capsys.readouterr().err == f"gatefw: {name}: File name too long\n"
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff and what else a picture has\n")
+    assert main(["replay", str(tmp_path / "photo.jpg")]) == 2
+    assert f"gatefw: {tmp_path / 'photo.jpg'}: recording: line 1 is none of a recording" in capsys.readouterr().err
     refused = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/var/lib/gatefw/journal.sqlite")
     assert system_words(refused) == "Permission denied; be the gate's user (sudo -u gatefw), or use sudo"
+
+
+@pytest.mark.parametrize("words", ["check", "config show", "doctor", "replay", "journal verify", "tokens show"])
+def test_what_a_file_is_called_does_nothing_to_a_terminal(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of a stick is called so that a terminal clears its screen, or types. One byte of it is no text."""
+    monkeypatch.setenv("GATEFW_STATE", str(tmp_path))
+    monkeypatch.setenv("GATEFW_RUN", str(tmp_path))
+    name = os.fsdecode(b"\x1b]0;rm\x07\xe9.toml")
+    (tmp_path / name).write_text('"\\u001b[2J" = 1\n')
+    assert main([*words.split(), str(tmp_path / name)]) != 0
+    printed = capsys.readouterr()
+    said = printed.out + printed.err
+    assert "\\x1b]0;rm\\x07\\udce9.toml" in said, "it is named all the same"
+    assert all(each.isprintable() or each == "\n" for each in said)
 
 
 @pytest.mark.parametrize(

@@ -302,7 +302,9 @@ def test_a_stricter_rate_judges_yesterdays_faces_anew(tmp_path: Path, capsys: py
 def test_what_is_no_recording_is_said_to_be_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert gatefw(capsys, tmp_path)[0] == 2
     (tmp_path / "x.jsonl").write_text("hello\n")
-    assert gatefw(capsys, tmp_path / "x.jsonl") == (2, "", "gatefw: recording: line 1 is none of a recording\n")
+    status, out, error = gatefw(capsys, tmp_path / "x.jsonl")
+    assert (status, out) == (2, "")
+    assert error.startswith(f"gatefw: {tmp_path / 'x.jsonl'}: recording: line 1 is none of a recording; ")
     assert "No such file" in gatefw(capsys, tmp_path / "none.jsonl")[2]
     for nothing in (b"", b"SQLite format 3\0 no line ends here"):
         (tmp_path / "y.jsonl").write_bytes(nothing)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from gatefw import __version__
 from gatefw.cli.understanding import Parser
-from gatefw.errors import GateError, system_words
+from gatefw.errors import GateError, printable, system_words
 
 DESCRIPTION = """\
 Supervisor of a border e-gate: runs one lane, and is what people who fit and mend gates use.
@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
     except GateError as error:
         print(f"gatefw: {error}", file=sys.stderr)
         for note in getattr(error, "__notes__", ()):
-            print(f"gatefw: {note}", file=sys.stderr)
+            print(f"gatefw: {printable(str(note))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -108,5 +108,5 @@ def main(arguments: list[str] | None = None) -> int:
         if error.filename is None and error.errno != errno.ENOSPC:
             raise  # of no file: a mistake of ours, and where it was made is worth knowing
         logging.getLogger(__name__).info("where it happened", exc_info=True)
-        print(f"gatefw: {error.filename or 'the output'}: {system_words(error)}", file=sys.stderr)
+        print(f"gatefw: {printable(str(error.filename or 'the output'))}: {system_words(error)}", file=sys.stderr)
         return 2

@@ -10,6 +10,7 @@ from typing import Any
 
 from gatefw import lane_check
 from gatefw.door_table import Row
+from gatefw.errors import printable
 
 DESCRIPTION = """\
 Reads a lane file as the daemon would and names every problem by file, line and key: misspelt keys (in drivers' tables
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(found)
     _print_doors(doors)
     warnings = len(findings) - errors
-    print(f"{arguments.file}: {_count(errors, 'problem')}, {_count(warnings, 'warning')}")
+    print(f"{printable(str(arguments.file))}: {_count(errors, 'problem')}, {_count(warnings, 'warning')}")
     return 1 if errors else 0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatefw.cli import command
-from gatefw.errors import GateError, SetupError
+from gatefw.errors import GateError, SetupError, printable
 
 if TYPE_CHECKING:
     from gatefw.doctor.finding import Finding
@@ -143,6 +143,7 @@ def _print(findings: "Sequence[Finding]", state: str) -> None:
 
 def _say(line: str, indent: str = " " * 6) -> None:
     """A line; on a terminal as many as it wants, broken between words."""
+    line = printable(line)
     if sys.stdout.isatty():
         columns = shutil.get_terminal_size().columns
         line = textwrap.fill(line, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

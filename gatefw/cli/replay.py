@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatefw.cli import command
-from gatefw.errors import SetupError
+from gatefw.errors import BadReply, SetupError, system_words
 
 if TYPE_CHECKING:
     from gatefw.replay import Difference, Lane
@@ -53,8 +53,11 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = passages = 0
     played = False
     for path in paths:
-        with command.progress(sys.stderr) as tell:
-            came = replay(_lines(path), instead, lambda words, name=path.name: tell(f"{name}, {words}"))  # type: ignore[misc]
+        try:
+            with command.progress(sys.stderr) as tell:
+                came = replay(_lines(path), instead, lambda words, name=path.name: tell(f"{name}, {words}"))  # type: ignore[misc]
+        except BadReply as error:
+            raise SetupError(f"{path}: {error}; a file of recordings/ is wanted") from error
         inputs, passages = inputs + came.inputs, passages + came.passages
         played |= came.played
         if came.difference is not None:
@@ -74,7 +77,7 @@ def _lines(path: Path) -> Iterator[bytes]:
         with path.open("rb") as file:
             yield from file
     except OSError as error:
-        raise SetupError(f"{path}: cannot be read: {error.strerror}") from error
+        raise SetupError(f"{path}: cannot be read: {system_words(error)}") from error
 
 
 def _instead(path: Path) -> "Lane":
