@@ -151,6 +151,7 @@ class Passages:
 @contextlib.contextmanager
 def open_journal(path: Path) -> Iterator[Passages]:
     """A journal.sqlite, or an export of one. Raises StoreError: it is neither, or cannot be read."""
+    theirs: OSError | None = None
     with named(path), contextlib.ExitStack() as files:
         if is_store(path):
             database = files.enter_context(contextlib.closing(opened(path)))
@@ -165,7 +166,12 @@ def open_journal(path: Path) -> Iterator[Passages]:
                 database.execute("insert into event values (?, ?, ?, ?, ?)", _row(body))
 
             lane = exported_events(path, take)
-        yield Passages(database, lane)
+        try:
+            yield Passages(database, lane)
+        except OSError as error:
+            theirs = error  # of where whoever asks writes to; the file is read by now, or by SQLite
+    if theirs is not None:
+        raise theirs
 
 
 def _event(body: bytes) -> Event:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gatefw.errors import StoreError
+from gatefw.errors import StoreError, system_words
 
 
 def read(path: Path, most_bytes: int) -> bytes:
@@ -49,7 +49,7 @@ def create(path: Path, content: bytes) -> bool:
         sync_directory(path.parent)
         return made
     except OSError as error:
-        raise StoreError(f"key file {path}: cannot be created: {error.strerror}") from error
+        raise StoreError(f"key file {path}: cannot be created: {system_words(error)}") from error
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -63,7 +63,7 @@ def replace(path: Path, content: bytes) -> None:
             sync_directory(path.parent)
             blank()
     except OSError as error:
-        raise StoreError(f"key file {path}: cannot be written: {error.strerror}; it is as it was") from error
+        raise StoreError(f"key file {path}: cannot be written: {system_words(error)}; it is as it was") from error
 
 
 def put(path: Path, content: bytes) -> None:
@@ -71,7 +71,7 @@ def put(path: Path, content: bytes) -> None:
     try:
         _put(path, content)
     except OSError as error:
-        raise StoreError(f"key file {path}: cannot be written: {error.strerror}; it is as it was") from error
+        raise StoreError(f"key file {path}: cannot be written: {system_words(error)}; it is as it was") from error
 
 
 def overwrite(path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gatefw.errors import ConfigError
+from gatefw.errors import ConfigError, system_words
 
 FILE_BYTES = 256 * 1024
 STATEMENT_LINES = 200
@@ -61,7 +61,7 @@ def _content(path: Path) -> bytes:
             plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
             content = file.read(FILE_BYTES + 1) if plain else b""
     except OSError as error:
-        raise ConfigError(str(path), None, "", f"cannot be read: {error.strerror}") from error
+        raise ConfigError(str(path), None, "", f"cannot be read: {system_words(error)}") from error
     if not plain:
         raise ConfigError(str(path), None, "", "is a pipe or a device; name a plain file")
     if len(content) > FILE_BYTES:

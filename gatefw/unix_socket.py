@@ -5,7 +5,7 @@ import socket
 import stat
 from pathlib import Path
 
-from gatefw.errors import SetupError
+from gatefw.errors import SetupError, system_words
 
 PATH_BYTES = 107  # sun_path of unix(7) holds 108 with its end
 
@@ -35,7 +35,7 @@ def listen(path: Path, backlog: int, mode: int = 0o600) -> socket.socket:
         listener.listen(backlog)
     except OSError as error:
         listener.close()
-        raise SetupError(f"socket {path}: cannot be made: {error.strerror}") from error
+        raise SetupError(f"socket {path}: cannot be made: {system_words(error)}") from error
     except SetupError:
         listener.close()
         raise

@@ -127,6 +127,24 @@ def test_a_trace_is_printed_for_people_and_written_for_replaying(
     assert {order.verb for order in daemon.orders} == {"device_trace"}
 
 
+def test_a_trace_for_which_there_is_no_room_names_the_file_and_leaves_none(daemon: Daemon, tmp_path: Path) -> None:
+    """A technician's stick is full; the shell lets this command write no file at all."""
+    daemon.tells = [{"said": [{"wire": line} for line in WIRE]}, {"said": [], "outcome": PASSED}]
+    out = tmp_path / "wire.txt"
+    words = [sys.executable, "-m", "gatefw", "device", "trace", "reader.front", "--dir", str(daemon.directory)]
+    ran = subprocess.run(
+        ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *words, "--out", str(out)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (ran.returncode, ran.stderr) == (
+        2,
+        f"gatefw: device trace: {out}: cannot be written: File too large\n",
+    )
+    assert not out.exists()
+
+
 def test_a_trace_that_was_refused_leaves_no_file(daemon: Daemon, tmp_path: Path) -> None:
     daemon.tells = [Rejected(Rejection.REFUSED, "the lane is idle")]
     assert daemon.run("trace", "reader.front", "--out", str(tmp_path / "wire.txt")) == 2

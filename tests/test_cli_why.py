@@ -1,6 +1,9 @@
 """Somebody asks why: by id, by time, by door or reason, of a journal, of one that is written, or of an export."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -168,6 +171,23 @@ def test_what_is_no_journal_is_said_to_be_none(tmp_path: Path, capsys: Captured)
     assert (status, "is neither a journal of gatefw nor an export of one" in error) == (2, True)
     status, _, error = gatefw(capsys, "--journal", tmp_path / "none")
     assert (status, "No such file or directory" in error) == (2, True)
+
+
+@pytest.mark.parametrize(("out", "status", "said"), [("/dev/full", 2, "the output: the disk is full"), ("", 0, "")])
+def test_a_story_that_cannot_be_written_is_no_fault_of_the_journal(
+    kept: Kept, out: str, status: int, said: str
+) -> None:
+    """A full disk behind `>`, or `| head -1` that has read enough: whoever blames the journal looks for hours."""
+    words = [sys.executable, "-u", "-m", "gatefw", "why", "--list", "--journal", str(kept.path)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with Path(out).open("wb") if out else os.fdopen(writer, "wb") as file:
+        ran = subprocess.run(words, stdout=file, stderr=subprocess.PIPE, text=True, timeout=120)
+    if out:
+        os.close(writer)
+    assert ran.returncode == status
+    assert said in ran.stderr
+    assert "journal" not in ran.stderr
 
 
 def test_an_empty_journal_has_no_passage_to_tell(tmp_path: Path, capsys: Captured) -> None:

@@ -220,6 +220,15 @@ def test_a_draft_gives_back_what_was_done_and_is_of_one_lane(tmp_path: Path) -> 
         draft_of(tmp_path / "draft.json", "other")
 
 
+def test_a_draft_that_cannot_be_kept_is_named_and_the_one_before_it_stays(tmp_path: Path) -> None:
+    """Something has the name under which the new one is written first: as with a full disk, none is written."""
+    keep_draft(tmp_path / "draft.json", ABOUT, {"rest": WRONG})
+    (tmp_path / "draft.new").symlink_to("/dev/full")
+    with pytest.raises(SetupError, match=r"draft\.json: the draft cannot be written: the disk is full; make room"):
+        keep_draft(tmp_path / "draft.json", ABOUT, {})
+    assert draft_of(tmp_path / "draft.json", "sim") == {"rest": replace(WRONG, resumed=True)}
+
+
 def test_a_step_that_a_draft_has_played_is_marked_so_in_what_is_signed_whoever_edited_the_draft(tmp_path: Path) -> None:
     """Somebody writes into the draft that the step passed, and was not resumed."""
     keep_draft(tmp_path / "draft.json", ABOUT, {"rest": replace(WRONG, at="2026-12-01T08:00:00Z")})

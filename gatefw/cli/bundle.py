@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatefw.cli import command
-from gatefw.errors import GateError, Refusal, SetupError
+from gatefw.errors import GateError, Refusal, SetupError, system_words
 
 if TYPE_CHECKING:
     from gatefw.bundle import Bundle
@@ -100,7 +100,9 @@ def _write(path: Path, content: bytes) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise SetupError(f"bundle: {path}: a new file is wanted: {error.strerror}; name another with -o") from error
+        raise SetupError(
+            f"bundle: {path}: a new file is wanted: {system_words(error)}; name another with -o"
+        ) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -108,7 +110,7 @@ def _write(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         path.unlink()
-        raise SetupError(f"bundle: {path}: cannot be written: {error.strerror}") from error
+        raise SetupError(f"bundle: {path}: cannot be written: {system_words(error)}") from error
 
 
 def _show(bundle: "Bundle", out: Path | None) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatefw.cli import command
 from gatefw.control import call
-from gatefw.errors import DeviceLost, Refusal, SetupError
+from gatefw.errors import DeviceLost, Refusal, SetupError, system_words
 
 if TYPE_CHECKING:
     from gatefw.commission.plan import Result, Step
@@ -107,7 +107,7 @@ def _commission(arguments: argparse.Namespace, config: "Config", steps: "list[St
     try:
         arguments.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SetupError(f"--out {arguments.out}: a folder is wanted: {error.strerror}") from error
+        raise SetupError(f"--out {arguments.out}: a folder is wanted: {system_words(error)}") from error
     about = About(config.lane.name, config.sha256, arguments.name, _now())
     try:
         _do(arguments, config, site, [step for step in steps if step.id not in results], about, results)

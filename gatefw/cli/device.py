@@ -12,7 +12,7 @@ from typing import Any
 from gatefw.cli import command
 from gatefw.control import call
 from gatefw.device_dialogue import Dialogue, ended, in_words
-from gatefw.errors import Refusal, SetupError
+from gatefw.errors import Refusal, SetupError, system_words
 
 DEVICE = """\
 What a technician does with the devices of a running gate; the daemon owns them, and goes on owning them. All but
@@ -138,14 +138,15 @@ def run_trace(arguments: argparse.Namespace) -> int:
     try:
         descriptor = os.open(arguments.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise SetupError(f"device trace: {arguments.out}: a new file is wanted: {error.strerror}") from error
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        raise SetupError(f"device trace: {arguments.out}: a new file is wanted: {system_words(error)}") from error
+    with os.fdopen(descriptor, "wb", buffering=0) as file:  # nothing is left to be written when it is closed
 
         def keep(line: Line) -> None:
-            if not file.tell() and not arguments.raw:
-                file.write(f"{SCRUBBED_HEAD}\n")
-            file.write(f"{line['wire']}\n")
-            file.flush()
+            head = "" if file.tell() or arguments.raw else f"{SCRUBBED_HEAD}\n"
+            try:
+                file.write(f"{head}{line['wire']}\n".encode("ascii"))
+            except OSError as error:
+                raise SetupError(f"device trace: {arguments.out}: cannot be written: {system_words(error)}") from error
 
         try:
             return _followed(arguments, verb, keep, args)

@@ -16,7 +16,7 @@ from typing import Any
 from gatefw import passage_stats as stats
 from gatefw import passage_tally, stats_chart, store, whole_file
 from gatefw.cli import command
-from gatefw.errors import Refusal, StoreError
+from gatefw.errors import Refusal, StoreError, system_words
 from gatefw.journal import own
 from gatefw.passage_stats import Key, Sums, Totals
 from gatefw.state import state_dir
@@ -138,7 +138,7 @@ def _draw(path: Path, by: tuple[str, ...], lines: list[stats.Line], sentences: l
     try:
         whole_file.write(path, drawn.encode())
     except OSError as error:
-        raise Refusal(f"--chart {path}: cannot be written: {error.strerror}") from error
+        raise Refusal(f"--chart {path}: cannot be written: {system_words(error)}") from error
 
 
 def _print_csv(by: tuple[str, ...], lines: list[stats.Line]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from gatefw import __version__
 from gatefw.commission.plan import Correction, Result, Step, Verdict
 from gatefw.commission.seal import Seal, opened
-from gatefw.errors import SetupError, StoreError
+from gatefw.errors import SetupError, StoreError, system_words
 
 REPORT_BYTES_MAX = 48 * 1024
 """An order to the daemon is a line of 64 KiB."""
@@ -106,8 +106,12 @@ def keep_draft(path: Path, about: About, results: Mapping[str, Result]) -> None:
     """Whole or not at all: what was done by a command that was killed is there for the next one."""
     told = {"lane": about.lane, "steps": [each.to_json() for each in results.values()]}
     new = path.with_suffix(".new")
-    new.write_text(json.dumps(told, indent=1), encoding="utf-8")
-    new.replace(path)
+    try:
+        new.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise SetupError(f"{path}: the draft cannot be written: {system_words(error)}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:
