@@ -122,9 +122,10 @@ class Gate:
 
     @property
     def between_runs(self) -> bool:
-        """Whether the lane is empty and nobody is under way: what changes now changes under nobody."""
-        runs = self.runs
-        return self.state.vacant and self.state.phase in BETWEEN_RUNS and runs.served is None and runs.waiting is None
+        """Whether the lane is empty, nobody is under way and nothing is left to be done: a change is under nobody."""
+        runs, done = self.runs, not self._effects
+        rests = self.state.vacant and self.state.phase in BETWEEN_RUNS
+        return done and rests and runs.served is None and runs.waiting is None
 
     @property
     def takes_tokens(self) -> bool:
@@ -146,8 +147,11 @@ class Gate:
         self._settings.timers.update(timers)
 
     def handle(self, event: GateInput, now_s: float) -> list[Effect]:
-        """Take one input; the effects are in the order in which they should be done."""
-        self._now_s, self._effects, self._evacuates = now_s, [], False
+        """Take one input; the effects are in the order in which they should be done.
+
+        One that raises loses none that came of it before that: they come with the next, which tells of the fault.
+        """
+        self._now_s, self._evacuates = now_s, False
         match event:
             case DoorSensed():
                 self._follow(self.senses.door(event))
@@ -182,7 +186,8 @@ class Gate:
         self._drive_doors()
         self._follow(self.runs.look_in_front(self.state, now_s))
         self._show()
-        return self._effects
+        effects, self._effects = self._effects, []
+        return effects
 
     # ------------------------------------------------------------ what is sensed
 

@@ -1,11 +1,12 @@
 """The Gate by itself: what it asks, records and drives, and in which order."""
 
+import itertools
 from collections.abc import Generator, Iterator
 
 import pytest
 from gate_bench import ANNA, ENTRY, EXIT, MATCH, Bench
 
-from gatefw.clearance import Terms
+from gatefw.clearance import Beginning, Terms
 from gatefw.clearance.contactless import clear
 from gatefw.gate_terms import (
     Answered,
@@ -394,6 +395,25 @@ def test_a_procedure_that_breaks_or_does_not_decide_refers_and_never_admits(proc
     decided = dict(bench.facts(FactKind.PASSAGE_DECIDED)[0].fields)
     assert decided == {"verdict": "refer", "reason": "software"}
     assert bench.driven() == []
+
+
+def _cannot_begin(_token: Token, _terms: Terms) -> Generator[Request, Reply, Decision]:
+    raise ZeroDivisionError
+
+
+def test_what_came_of_an_input_before_a_mistake_of_ours_is_brought_about_with_the_fault() -> None:
+    """The lane comes to rest while somebody stands in front, and a site's own procedure raises as it is begun. That the
+    lane was idle is in the journal all the same: no phase begins there but where the one before it ended."""
+    bench = Bench(_cannot_begin, begins=Beginning.PRESENCE, identifier="camera.before").idle()
+    bench.door(EXIT, Position.UNKNOWN).give(Ordered(1, Verb.RESET, "uid-7"))
+    bench.door(EXIT, Position.SECURED).people(Occupancy.EMPTY, front=True).give(Ordered(2, Verb.RESET, "uid-7"))
+    with pytest.raises(ZeroDivisionError):
+        bench.over(Timer.SCAN)
+    assert not bench.gate.between_runs
+    bench.give(Faulted(Reason.SOFTWARE))
+    phases = [dict(fact.fields) for fact in bench.facts(FactKind.PHASE_CHANGED)]
+    assert [each["phase"] for each in phases][-2:] == ["idle", "fault"]
+    assert all(after["previous"] == before["phase"] for before, after in itertools.pairwise(phases))
 
 
 def test_a_latched_fault_is_still_there_after_a_restart() -> None:
