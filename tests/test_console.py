@@ -18,7 +18,7 @@ from starlette.requests import Request
 from web_bench import Asked
 
 from gatefw.console.officers import ADDRESS_WAIT_S, FREE, Officers, bears, hashed
-from gatefw.console.row import AT_ONCE, Came, Row
+from gatefw.console.row import AT_ONCE, PAGES, Came, Row
 from gatefw.console.server import Console
 from gatefw.control import Done, Rejected, Rejection
 from gatefw.errors import ConfigError
@@ -72,7 +72,15 @@ def test_with_tls_the_cookie_goes_over_nothing_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "password"), [("mk", "correct horse batterY"), ("nobody", PASSWORD), ("", ""), ("mk", "x" * 256)]
+    ("name", "password"),
+    [
+        ("mk", "correct horse batterY"),
+        ("nobody", PASSWORD),
+        ("", ""),
+        ("mk", "x" * 256),
+        ("\ud800", PASSWORD),
+        ("mk", "\ud800" * 10),
+    ],
 )
 def test_a_wrong_name_is_told_as_a_wrong_password_is(desk: Browser, name: str, password: str) -> None:
     answer = desk.login(name, password)
@@ -304,6 +312,25 @@ def test_a_stream_says_that_its_session_ended_and_ends(hall: tuple[Console, Brow
     made, browser, _ = hall
     lines = streamed(made, browser, 10, lambda: made.sessions.keep(lambda _session: False))
     assert lines[-1] == "event: ended\ndata: {}\n\n" and len(lines) < 10
+
+
+def test_whose_stream_gives_way_to_another_is_not_told_that_the_session_ended(
+    hall: tuple[Console, Browser, list[PlayedLane]],
+) -> None:
+    """More pages follow than may: the one that does so for longest asks again, and its officer goes on watching."""
+    made, browser, _ = hall
+
+    async def others_come() -> list[str]:
+        scope = {"type": "http", "headers": [(b"cookie", browser.cookie.encode())]}
+        streams = [made._stream(Request(scope)) for _ in range(PAGES + 1)]
+        for each in streams:
+            await anext(each), await anext(each)
+        rest = [line async for line in streams[0]]
+        for each in streams:
+            await each.aclose()
+        return rest
+
+    assert asyncio.run(others_come()) == []
 
 
 def test_who_may_only_look_sees_no_orders_and_gives_none(hall: tuple[Console, Browser, list[PlayedLane]]) -> None:

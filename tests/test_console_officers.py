@@ -104,6 +104,20 @@ def test_nobody_waits_longer_than_the_limit_and_after_the_wait_there_is_a_try(
             assert throttle.enter(name, address, now_s) == 0.0
 
 
+def test_who_has_to_wait_makes_nobody_forget_how_long_others_wait() -> None:
+    """Somebody guesses one officer's password from many addresses. One of these only asks, with a thousand names,
+    while it has to wait; each such question costs nothing.
+    """
+    throttle = Throttle()
+    for n in range(FREE):
+        assert throttle.enter(f"officer-{n}", "10.0.0.1", 0.0) == 0.0
+    for n in range(FREE):
+        assert throttle.enter("mk", f"10.0.0.{2 + n}", 0.0) == 0.0
+    for n in range(2 * KEPT):
+        assert throttle.enter(f"nobody-{n}", "10.0.0.1", 0.5) > 0.0
+    assert throttle.enter("mk", "10.0.0.99", 0.5) == pytest.approx(0.5)
+
+
 def test_a_flood_of_names_takes_no_memory() -> None:
     throttle = Throttle()
     for n in range(3 * KEPT):

@@ -77,7 +77,8 @@ def _parts(line: str) -> tuple[int, int, int, bytes, bytes]:
 
 
 def _scrypt(password: str, salt: bytes, cost: int, block: int, parallel: int) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=cost, r=block, p=parallel, maxmem=_MEMORY_BYTES, dklen=32)
+    typed = password.encode(errors="surrogatepass")  # half of a character is no error of ours, and nobody's password
+    return hashlib.scrypt(typed, salt=salt, n=cost, r=block, p=parallel, maxmem=_MEMORY_BYTES, dklen=32)
 
 
 class Officers:
@@ -130,23 +131,23 @@ class Throttle:
 
         So that nobody tries often at once while the first try is still being looked at. borne: the mark of that name.
         """
-        found = [(self._of(*each), most_s) for each, most_s in _by(name, address, borne).items()]
-        wait_s = max(each.until_s for each, _ in found) - now_s
+        by = _by(name, address, borne)
+        wait_s = max((self._tries[each].until_s for each in by if each in self._tries), default=now_s) - now_s
         if wait_s > 0:
             return wait_s
-        for each, most_s in found:
-            each.failed += 1
-            if each.failed >= FREE:
-                each.until_s = now_s + min(most_s, 2.0 ** min(each.failed - FREE, 16))
+        for each, most_s in by.items():
+            tries = self._of(each)
+            tries.failed += 1
+            if tries.failed >= FREE:
+                tries.until_s = now_s + min(most_s, 2.0 ** min(tries.failed - FREE, 16))
         return 0.0
 
     def passed(self, name: str, address: str, borne: str = "") -> None:
         for each in _by(name, address, borne):
             self._tries.pop(each, None)
 
-    def _of(self, kind: str, value: str) -> _Tries:
-        """Of the newest; whoever sends a thousand names from one address has waited long before."""
-        key = (kind, value)
+    def _of(self, key: tuple[str, str]) -> _Tries:
+        """Of the newest tries. Who only asks while they wait makes room for none; a thousand names are tried slowly."""
         found = self._tries.setdefault(key, _Tries())
         self._tries.move_to_end(key)
         while len(self._tries) > KEPT:

@@ -167,7 +167,8 @@ class Console:
 
     def _mark(self, name: str) -> str:
         """The cookie that says that this officer logged in here before; who they are it does not say."""
-        return f"{self._cookie}_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+        digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
+        return f"{self._cookie}_{digest[:16]}"
 
     async def _logout(self, request: Request, _officer: Officer) -> Response:
         self.sessions.end(request.cookies.get(self._cookie))
@@ -197,15 +198,18 @@ class Console:
         return StreamingResponse(self._stream(request), media_type="text/event-stream")
 
     async def _stream(self, request: Request) -> AsyncGenerator[str, None]:
-        """The row as it is now, at news and each BEAT_S (what is told are ages), until the session ends."""
+        """The row as it is now, at news and each BEAT_S (what is told are ages), until the session ends, which is said.
+
+        Who gives way to others is told nothing: their browser asks again.
+        """
         yield f"retry: {RETRY_MS}\n\n"
         async for _ in self.row.changes.follow(BEAT_S):
             found = self._found(request, use=False)
             if found is None:
-                break
+                yield "event: ended\ndata: {}\n\n"
+                return
             yield f"data: {json.dumps(self._for(found[1]))}\n\n"
             await asyncio.sleep(SOON_S)
-        yield "event: ended\ndata: {}\n\n"
 
     def _for(self, officer: Officer) -> Mapping[str, Any]:
         """Of orders those that this officer may give. Who gave a silent alarm is not shown it, on whichever page they
