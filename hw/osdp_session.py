@@ -47,7 +47,7 @@ class _Wire:
         """Take what the reader said, waiting a little for it. Raises DeviceLost."""
         data = self._link.read(READ_BYTES, TURN_S)
         if data:
-            time.sleep(GATHER_S)
+            time.sleep(GATHER_S)  # a read ends with the first byte: noise would cost a turn for each
         self.heard_bytes += len(data)
         for frame in self._splitter.feed(data):
             self.heard_frames += bool(frame[1] & _FROM_READER)  # not our own, which some adapters repeat

@@ -108,7 +108,7 @@ class Here:
         return time.monotonic()
 
     def wait(self, seconds: float) -> None:
-        time.sleep(seconds)
+        time.sleep(seconds)  # a daemon that comes up tells nobody: it is asked again
 
 
 class Image:

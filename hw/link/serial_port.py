@@ -71,7 +71,7 @@ class SerialLink:
     def read(self, max_bytes: int, timeout_s: float) -> bytes:
         pause_s = self._pace.pause_s(time.monotonic())
         if pause_s:  # what does not fit into the kernel's buffer meanwhile is lost, as it is with a slow reader
-            time.sleep(pause_s)
+            time.sleep(pause_s)  # a device that floods takes no more of the processor than a fast line would
         with self._translated("read"):
             if self._port.timeout != timeout_s:  # setting it configures the port anew
                 self._port.timeout = timeout_s

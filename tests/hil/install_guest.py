@@ -44,7 +44,7 @@ def until(so: Callable[[], object]) -> bool:
     while not so():
         if time.monotonic() > ends_s:
             return False
-        time.sleep(0.3)
+        time.sleep(0.3)  # nobody tells: systemd and the daemon are asked again
     return True
 
 
