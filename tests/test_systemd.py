@@ -134,6 +134,20 @@ def test_the_console_is_of_a_user_of_its_own_and_reaches_lanes_by_their_bus_and_
     assert any(line.startswith("u gatefw-console ") for line in settings("gatefw.sysusers"))
 
 
+@pytest.mark.parametrize("name", ["gatefw.service", "gatefw-console.service"])
+def test_a_process_with_a_bus_may_say_how_its_threads_are_scheduled(name: str) -> None:
+    """libzmq sets that of each thread that it begins, to what it is, and aborts the process where it may not."""
+    assert "SystemCallFilter=sched_setscheduler" in settings(name)
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if "DynamicUser=yes" in settings(name)])
+def test_a_user_that_systemd_makes_up_is_called_as_nobody_else(name: str) -> None:
+    """It has the unit's name where the unit names none, and where a user or a group is called so nothing is started."""
+    named = [line.removeprefix("User=") for line in settings(name) if line.startswith("User=")]
+    called = named[0] if named else name.partition("@")[0]
+    assert called not in {line.split()[1] for line in settings("gatefw.sysusers") if line[:2] in ("u ", "g ")}
+
+
 def test_a_restart_of_the_machine_is_asked_for_where_only_the_supervisor_can_make_a_file() -> None:
     (wanted,) = [line for line in settings("gatefw-reboot.path") if line.startswith("PathExists=")]
     assert wanted == f"PathExists=/var/lib/gatefw/{WANTED}"
