@@ -85,7 +85,7 @@ def test_every_kind_of_fault_really_happens_and_the_lane_serves_again_after_it(f
     lane.until(lane.now_s + 10.0, lambda: lane.came.faults[fault] > 0 and SHOWS[fault](lane))
     assert lane.came.faults[fault] == 1
     assert SHOWS[fault](lane)
-    lane.at(lane.now_s + 20.0, lane.officer)
+    lane.at(lane.now_s + 20.0, lane.officer.look_in)
     assert lane.until(lane.now_s + 300.0, lambda: lane.life.alive and lane.life.phase is Phase.IDLE)
     assert lane.came.violations == []
 
@@ -111,7 +111,7 @@ def test_a_call_in_the_fault_of_an_empty_lane_is_taken_back_by_one_reset() -> No
     lane.world.set_input(Input.CALL, False)
     lane.until(lane.now_s + 100.0)
     assert (lane.life.phase, lane.world.doors[DoorId.ENTRY].position) == (Phase.FAULT, Position.OPEN)
-    lane.order(Verb.RESET)
+    lane.officer.order(Verb.RESET)
     assert lane.until(lane.now_s + 10.0, lambda: lane.life.phase is Phase.IDLE)
     assert lane.came.violations == []
 
@@ -216,13 +216,13 @@ def test_a_full_disk_tells_of_no_commit_and_a_run_that_ends_twice_is_a_violation
 def test_a_process_that_dies_in_maintenance_is_followed_by_one_that_lets_nobody_in_until_it_is_opened() -> None:
     lane = idle()
     lane.calm = True
-    lane.order(Verb.MAINTAIN)
+    lane.officer.order(Verb.MAINTAIN)
     assert lane.until(lane.now_s + 1.0, lambda: lane.life.phase is Phase.MAINTENANCE and lane.life.journal.idle)
     lane.die()
     assert lane.until(lane.now_s + 60.0, lambda: lane.life.alive and lane.life.phase is Phase.OUT_OF_SERVICE)
     lane.die()  # nobody has opened it: the next one knows as well
     assert lane.until(lane.now_s + 60.0, lambda: lane.life.alive and lane.life.phase is Phase.OUT_OF_SERVICE)
-    lane.order(Verb.OPEN)
+    lane.officer.order(Verb.OPEN)
     assert lane.until(lane.now_s + 30.0, lambda: lane.life.phase is Phase.IDLE and lane.life.journal.idle)
     lane.die()
     assert lane.until(lane.now_s + 60.0, lambda: lane.life.alive and lane.life.phase is Phase.IDLE)

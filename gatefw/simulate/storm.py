@@ -22,7 +22,7 @@ from gatefw.config import Config
 from gatefw.crew import gate_settings
 from gatefw.eligibility import Rules, document_facts
 from gatefw.gate import GateSettings
-from gatefw.gate_terms import Effect, GateInput, LaneSensed, Ordered, Record, Stay, Tick, TokenRead
+from gatefw.gate_terms import Effect, GateInput, LaneSensed, Record, Tick, TokenRead
 from gatefw.lane_terms import Shape
 from gatefw.model import (
     Answer,
@@ -38,7 +38,6 @@ from gatefw.model import (
     RunId,
     Signal,
     Timer,
-    Verb,
     Zone,
 )
 from gatefw.passage import Passage
@@ -50,6 +49,7 @@ from gatefw.simulate.storm_came import Came
 from gatefw.simulate.storm_disk import Disk, Writer
 from gatefw.simulate.storm_life import Life
 from gatefw.simulate.storm_links import DoorLink, Link
+from gatefw.simulate.storm_officer import Officer
 from gatefw.simulate.storm_people import company
 from gatefw.simulate.storm_rows import CountedGate
 from gatefw.simulate.storm_strikes import Strikes
@@ -71,12 +71,6 @@ LONG_GONE = 200
 """So many people later nobody is asked about any more."""
 SHORT = {Timer.HOLD: 10.0, Timer.MAINTENANCE: 20.0}
 """Timers that are cut, or a storm would mostly wait."""
-MENDS = (Verb.MAINTAIN_END, Verb.RESET, Verb.OPEN)
-"""What an officer tries then, in this order, until the lane serves."""
-TECHNICIAN = (Verb.MAINTAIN_END, Verb.MAINTAIN_END, Verb.EXERCISE_ENTRY, Verb.EXERCISE_EXIT, Verb.MAINTAIN_EXTEND)
-"""What a technician does next."""
-CLOSES = 0.04
-"""How often an officer who looks in closes a lane that serves."""
 WAITS = (Phase.FAULT, Phase.EVACUATED, Phase.OUT_OF_SERVICE, Phase.MAINTENANCE, Phase.IDLE)
 """Where a lane may stand when the storm is over."""
 Tell = Callable[[float, str], None]
@@ -105,7 +99,7 @@ class Storm:
         self._writer = writer
         self._tell, self._heap, self._numbers = tell, list[tuple[float, int, Callable[[], None]]](), count()
         self.clock_off_s, self.vouched, self.down = 0.0, True, Counter[str]()
-        self._strikes = Strikes(self)
+        self._strikes, self.officer = Strikes(self), Officer(self)
         self.world = World(WorldSettings(doors=self.settings.policy.doors))
         self.site = VirtualSite(self.world)
         self._truth = Truth(self.world, self.disk, self._broke)
@@ -152,7 +146,7 @@ class Storm:
     def begin(self) -> None:
         """The lane comes up, and its officer is on duty."""
         self.until(self.now_s + 10.0, lambda: self.life.phase is Phase.IDLE)
-        self.at(self.now_s + 6.0, self.officer)
+        self.at(self.now_s + 6.0, self.officer.look_in)
 
     def _is_calm(self) -> bool:
         return not self.world.people and self.life.alive and self.life.phase in WAITS and self.life.journal.idle
@@ -166,11 +160,7 @@ class Storm:
             self.die()
             self.until(self.now_s + 30.0, lambda: self.life.phase in WAITS)
         self.until(self.now_s + 10.0)  # the door closes behind the last one
-        for verb in MENDS:
-            if self.life.phase is Phase.IDLE:
-                break
-            self.order(verb)
-            self.until(self.now_s + 20.0, lambda: self.life.phase is Phase.IDLE)
+        self.officer.mend()
         self.until(self.now_s + 60.0, lambda: self.life.phase is Phase.IDLE and self.life.journal.idle)
         if self.life.phase is not Phase.IDLE:
             self._broke(f"the lane does not come back to idle from {self.life.phase.value}")
@@ -365,34 +355,6 @@ class Storm:
         self.came.faults[strike.fault] += 1
         if self._tell:
             self._tell(self.now_s, f"FAULT {strike.fault.value} {what} for {strike.lasts_s:.2f} s")
-
-    # ------------------------------------------------------------ officers
-
-    def order(self, verb: Verb) -> None:
-        stay = Stay("storm", "other") if verb in (Verb.MAINTAIN, Verb.MAINTAIN_EXTEND) else None
-        self.life.put(Ordered(1, verb, "uid-1000", stay=stay))
-        self.life.drain()
-
-    def officer(self) -> None:
-        """Looks in from time to time, and mostly does what helps."""
-        if self.calm:
-            return
-        self.at(self.now_s + self.chance.uniform(3.0, 15.0), self.officer)
-        life, phase = self.life, self.life.phase
-        if not life.alive:
-            return
-        if life.journal.broken and not self.disk.full:
-            self.die()
-        elif phase in (Phase.FAULT, Phase.EVACUATED):
-            self.order(self.chance.choice((Verb.RESET, Verb.RESET, Verb.RESET, Verb.MAINTAIN)))
-        elif phase is Phase.HOLD:
-            self.order(self.chance.choice((Verb.RESET, Verb.LET_OUT)))
-        elif phase in (Phase.MAINTENANCE, Phase.EXERCISE):
-            self.order(self.chance.choice(TECHNICIAN))
-        elif phase is Phase.OUT_OF_SERVICE:
-            self.order(Verb.OPEN)
-        elif self.chance.random() < CLOSES:
-            self.order(Verb.CLOSE)
 
 
 def _settings(config: Config, doors: tuple[DoorId, ...] | None, hold: bool) -> GateSettings:

@@ -6,13 +6,11 @@ comes back, and what it cannot read it tells as unknown. When the process dies, 
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
-from random import Random
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from gatefw.errors import Overflow
 from gatefw.gate_terms import (
-    Answered,
     Ask,
     CancelAsk,
     DeviceCame,
@@ -36,31 +34,22 @@ from gatefw.gate_terms import (
 from gatefw.inbox import Inbox
 from gatefw.leases import NEEDS_COMMIT
 from gatefw.model import (
-    Answer,
     Beam,
-    Confirm,
     DoorId,
     Elapsed,
-    Failed,
     Faulted,
-    IdentifyFace,
     Input,
     Phase,
     Position,
     Purpose,
-    Question,
-    ReadDocument,
     Reason,
-    RunId,
     Signal,
     Started,
-    VerifyFace,
-    VerifyFinger,
-    VerifyPortrait,
 )
 from gatefw.ports import SensorsReading
 from gatefw.simulate.storm_disk import Disk, Writer
 from gatefw.simulate.storm_links import DoorLink, Link, garbled
+from gatefw.simulate.storm_questions import Answering, Questions
 from gatefw.simulate.storm_rows import CountedGate
 from gatefw.virtual import AT_REST
 from gatefw.workers import AGAIN_S, LET_GO_S, DoorWorker, LastResort
@@ -71,35 +60,16 @@ TICK_S = 0.5
 BOOT_S = 5.0
 POLL_S = 0.5
 """How often whoever reads the inputs looks again while an alarm is on; the worker's own is shorter."""
-VISION = "vision"
-ASKED_OF = {
-    VerifyFace: VISION,
-    VerifyPortrait: VISION,
-    IdentifyFace: VISION,
-    VerifyFinger: "finger",
-    ReadDocument: "document",
-}
-UNAVAILABLE: Mapping[str, Reason] = {
-    VISION: Reason.VISION_UNAVAILABLE,
-    "finger": Reason.FINGERS_UNAVAILABLE,
-    "document": Reason.DOCUMENTS_UNAVAILABLE,
-}
 
 
-class Around(Protocol):
+class Around(Answering, Protocol):
     """What a process stands in: time, chance, the world's levels, answers, and a disk."""
 
     now_s: float
-    chance: Random
     disk: Disk
     rows: Counter[int]
-    answers_late_s: float
-    answers_lost: bool
-    answers_twice: bool
 
     def at(self, when_s: float, do: Callable[[], None]) -> None: ...
-
-    def answer(self, question: Question) -> tuple[float, Answer] | None: ...
 
     def took(self, life: "Life", event: GateInput, effects: list[Effect]) -> None: ...
 
@@ -122,7 +92,7 @@ class Life:
         self.alive, self.dies_after = True, math.inf  # effects
         self.stands_until_s = -math.inf
         self.inbox, self._timer, self._ticking, self._polling = Inbox(INBOX), 0, False, False
-        self._open: dict[tuple[RunId, int], str] = {}
+        self._questions = Questions(around, self._is_there, self.put, self._after)
         self.doors = {link.body.door: link for link in links.values() if isinstance(link, DoorLink)}
         emergency = tuple(door for door in gate.state.policy.emergency if door in self.doors)
         self._last_resort = LastResort(cast(dict[DoorId, DoorWorker], self.doors), emergency, gate.leases.lease_s)
@@ -231,10 +201,9 @@ class Life:
                 self._timer += 1
                 self._set_timer(after_s, Elapsed(timer, generation), self._timer)
             case Ask():
-                self._ask(effect)
+                self._questions.ask(effect)
             case CancelAsk(run):
-                for key in [key for key in self._open if key[0] == run]:
-                    del self._open[key]
+                self._questions.cancel(run)
             case KeepLatch(reason):
                 self.journal.latch(reason)
             case ForgetLatch():
@@ -258,34 +227,12 @@ class Life:
 
         self._after(after_s, due)
 
-    def _ask(self, ask: Ask) -> None:
-        around, question = self.around, ask.request
-        if isinstance(question, Confirm):
-            around.answer(question)
-            return
-        role = ASKED_OF.get(type(question), "")
-        link = next((each for name, each in self.links.items() if role and name.partition(".")[0] == role), None)
-        if link is not None and not link.there:
-            self.put(Answered(ask.run, ask.number, Failed(UNAVAILABLE[role])))
-            return
-        answer = around.answer(question)
-        if answer is None or around.answers_lost:
-            return
-        seconds, reply = answer
-        seconds += around.answers_late_s * around.chance.random()
-        key, told = (ask.run, ask.number), Answered(ask.run, ask.number, reply)
-        self._open[key] = role
-        wanted = not around.answers_late_s  # one that is late may come though nobody waits for it any more
-
-        def tell() -> None:
-            if self._open.pop(key, None) is not None or not wanted:
-                self.put(told)
-
-        self._after(seconds, tell)
-        if around.answers_twice:
-            self._after(seconds + around.chance.uniform(0.0, 10.0), lambda: self.put(told))
-
     # ------------------------------------------------------------ devices
+
+    def _is_there(self, role: str) -> bool:
+        """Whether the lane has no such device, or has it now."""
+        link = next((each for name, each in self.links.items() if role and name.partition(".")[0] == role), None)
+        return link is None or link.there
 
     def go(self, name: str) -> None:
         """The device is lost: its outputs are unpowered, what it was asked fails."""
@@ -296,10 +243,7 @@ class Life:
             link.drop()
         link.there, link.last = False, None
         self.put(DeviceWent(name))
-        for key, role in list(self._open.items()):
-            if role == name.partition(".")[0]:
-                del self._open[key]
-                self.put(Answered(*key, Failed(UNAVAILABLE[role])))
+        self._questions.fail(name.partition(".")[0])
         self.drain()
 
     def come(self, name: str, levels: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gatefw.gate_terms import DeviceImpaired, GateInput
 from gatefw.model import Input, Reason, Verb
 from gatefw.simulate.faults import LATE_S, Strike
-from gatefw.simulate.storm_life import VISION
+from gatefw.simulate.storm_questions import VISION
 
 if TYPE_CHECKING:
     from gatefw.simulate.storm import Storm
@@ -174,5 +174,5 @@ class Strikes:
 
     def _order(self, _strike: Strike, chance: Random) -> str:
         verb = chance.choice(tuple(Verb))
-        self._storm.order(verb)
+        self._storm.officer.order(verb)
         return verb.value
