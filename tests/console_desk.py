@@ -4,21 +4,19 @@ import contextlib
 import select
 import socket
 import threading
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
+from accessible import violations
 from console_bench import PASSWORD
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install gatefw[browser]")
-pytest.importorskip("axe_playwright_python", reason="pip install gatefw[browser]")
 CHROMIUM = Path("/usr/bin/chromium")
 IN_A_BROWSER = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium here: apt install chromium"),
 ]
-AXE = resources.files("axe_playwright_python") / "axe.min.js"
 PICTURES = Path(__file__).parents[1] / ".screenshots"
 WIDE = (1920, 1080)
 WAIT_MS = 30_000
@@ -125,5 +123,4 @@ class Desk:
         (PICTURES / f"console-{name}.png").write_bytes(self.page.screenshot())  # with a path, it would leave a thread
 
     def violations(self) -> list[Any]:
-        found: dict[str, Any] = self.page.evaluate(AXE.read_text() + "; axe.run()")
-        return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
+        return violations(self.page)

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from contextlib import ExitStack
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +61,3 @@ class Kiosk:
 
 def shows(page: Any, sign: str) -> None:
     page.wait_for_selector(f'#sign[data-sign="{sign}"] div[data-of="{sign}"]:visible', timeout=SHOWN_MS)
-
-
-def violations(page: Any) -> list[Any]:
-    """What axe finds."""
-    axe = resources.files("axe_playwright_python") / "axe.min.js"
-    found = page.evaluate(axe.read_text() + "; axe.run()")
-    return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
+from accessible import violations
 from console_bench import MK, PASSWORD, VISITOR, Clock
 from console_played import Hall, PlayedRow
 from test_console_shift import event, passage
@@ -17,9 +17,7 @@ from gatefw.console.setting import ConsoleTable, Setting
 from gatefw.console.shift import Ledger
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install gatefw[browser]")
-pytest.importorskip("axe_playwright_python", reason="pip install gatefw[browser]")
 CHROMIUM = Path("/usr/bin/chromium")
-AXE = resources.files("axe_playwright_python") / "axe.min.js"
 PICTURES = Path(__file__).parents[1] / ".screenshots"
 WAIT_MS = 60_000
 pytestmark = [
@@ -91,8 +89,7 @@ class Desk:
         playwright.expect(self.page.locator("#chart")).to_have_js_property("complete", True, timeout=WAIT_MS)
 
     def violations(self) -> list[Any]:
-        found: dict[str, Any] = self.page.evaluate(AXE.read_text() + "; axe.run()")
-        return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
+        return violations(self.page)
 
     def picture(self, name: str) -> None:
         PICTURES.mkdir(exist_ok=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from accessible import violations
 from contact_sheet import Lane
-from kiosk import NEEDED, Kiosk, shows, violations
+from kiosk import NEEDED, Kiosk, shows
 
 from gatefw.display import SOCKET
 from gatefw.model import Phase
@@ -16,7 +17,6 @@ from gatefw.screen.album import album, line, lines
 from gatefw.screen.picture import Place, picture
 from gatefw.words import LANGUAGES, Words
 
-pytest.importorskip("axe_playwright_python", reason="pip install gatefw[browser]")
 pytestmark = NEEDED
 TONGUES = [Words(each) for each in LANGUAGES]
 SIZES = [(1080, 1920), (1920, 1080), (800, 480), (768, 1024), (1024, 768)]

@@ -8,13 +8,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from accessible import violations
 from mirror_bench import Bench
 
 from gatefw import mirror_wire
@@ -24,9 +23,7 @@ from gatefw.gate_terms import Asking
 from gatefw.model import Asked, Phase, Reason
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install gatefw[browser]")
-pytest.importorskip("axe_playwright_python", reason="pip install gatefw[browser]")
 CHROMIUM = Path("/usr/bin/chromium")
-AXE = resources.files("axe_playwright_python") / "axe.min.js"
 PICTURES = Path(__file__).parents[1] / ".screenshots"
 SCREEN = "import sys; from gatefw.cli import main; sys.exit(main())"
 SIZES = {"portrait": (1080, 1920), "wide": (1920, 1080), "small": (800, 480)}
@@ -112,11 +109,6 @@ def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
         assert [told for told in made.problems if "ERR_" not in told] == []
 
 
-def violations(kiosk: Kiosk) -> list[Any]:
-    found: dict[str, Any] = kiosk.page.evaluate(AXE.read_text() + "; axe.run()")
-    return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
-
-
 def test_a_traveller_sees_themselves_as_in_a_mirror_and_where_their_face_belongs(kiosk: Kiosk) -> None:
     PICTURES.mkdir(exist_ok=True)
     kiosk.wants_a_face()
@@ -130,12 +122,12 @@ def test_a_traveller_sees_themselves_as_in_a_mirror_and_where_their_face_belongs
             middle = seen.shape[1] // 2
             assert np.median(corner[:, :middle]) > 140 > 90 > np.median(corner[:, middle:]), name
             kiosk.page.screenshot(path=PICTURES / f"mirror-{name}.png")
-            assert violations(kiosk) == [], name
+            assert violations(kiosk.page) == [], name
             kiosk.wants_a_face(hint=Reason.TOO_DARK)
             kiosk.mirrors("seek")
             kiosk.page.wait_for_selector('#sign[data-sign="light"] div[data-of="light"]:visible', timeout=WAIT_MS)
             kiosk.page.screenshot(path=PICTURES / f"mirror-{name}-too-dark.png")
-            assert violations(kiosk) == [], name
+            assert violations(kiosk.page) == [], name
 
 
 def test_when_the_look_ends_nothing_of_it_is_left_though_the_lane_still_says_look_here(kiosk: Kiosk) -> None:

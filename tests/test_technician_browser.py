@@ -5,20 +5,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
+from accessible import violations
 from test_watch_seen import LISTED, STATUS
 
 from gatefw.control import Answer, Done, Order
 from gatefw.control_server import ControlServer
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install gatefw[browser]")
-pytest.importorskip("axe_playwright_python", reason="pip install gatefw[browser]")
 CHROMIUM = Path("/usr/bin/chromium")
-AXE = resources.files("axe_playwright_python") / "axe.min.js"
 PICTURES = Path(__file__).parents[1] / ".screenshots"
 PATIENCE_MS = 60_000
 pytestmark = [
@@ -67,8 +65,7 @@ class Desk:
         playwright.expect(self.page.locator(where)).to_contain_text(text, timeout=PATIENCE_MS)
 
     def violations(self) -> list[Any]:
-        found: dict[str, Any] = self.page.evaluate(AXE.read_text() + "; axe.run()")
-        return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
+        return violations(self.page)
 
     def picture(self, name: str) -> None:
         PICTURES.mkdir(exist_ok=True)
