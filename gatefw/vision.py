@@ -55,7 +55,7 @@ from pathlib import Path
 from types import FrameType
 
 import hw
-from gatefw import config, hardening
+from gatefw import config, hardening, log_words
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import Gallery, keys_of
 from gatefw.biometrics.liveness import AttackDetector, Judge
@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, required=True, help="the lane's config file")
     parser.add_argument("--child", action="store_true", help="end when standard input ends")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="vision: %(levelname)s: %(message)s")
+    log_words.begin(logging.INFO, "vision: %(levelname)s: %(message)s")
     hardening.harden()
     try:
         serve(config.load(options.config, hw.schema).vision, options.child)

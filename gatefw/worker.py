@@ -299,7 +299,8 @@ class Worker(Generic[D]):
             known = isinstance(error, GateError)  # only those are known to hold nothing of a traveller's
             self.trouble = str(error) if known else f"a mistake in its driver ({type(error).__name__}): see the log"
         if new:
-            _log.warning("%s: %s: %s", self.name, type(error).__name__, error)
+            said = f"{type(error).__name__}: {error}" if known else self.trouble
+            _log.warning("%s: %s", self.name, said, exc_info=None if known else error)
             self._put(DeviceWent(self.name, reason))
 
     def _returned(self) -> None:

@@ -12,6 +12,7 @@ from peers import until
 from gatefw.backoff import Backoff
 from gatefw.errors import BadReply, DeviceLost, StoreError, WrongDevice
 from gatefw.gate_terms import Answered, Ask, DeviceCame, DeviceWent, GateInput
+from gatefw.log_words import Formatter
 from gatefw.model import Failed, FingerCompared, Question, Reason, Reply, RunId, SubjectId, VerifyFinger
 from gatefw.questions import QuestionWorker
 from gatefw.worker import LEFT_BEHIND, LOANS, Worker
@@ -265,6 +266,22 @@ def test_each_reason_why_a_device_is_gone_is_told_once_and_the_last_one_is_known
     assert troubles[-1] == "a mistake in its driver (KeyError): see the log"
     assert worker.trouble == ""
     worker.stop(30)
+
+
+def test_what_a_mistake_in_a_driver_quotes_of_a_traveller_is_not_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    card, told = "C01X00T47", list[GateInput]()
+
+    def open_device() -> Thing:
+        raise AssertionError(int(card))
+
+    caplog.handler.setFormatter(Formatter("%(message)s"))
+    worker = ThingWorker("thing", open_device, told.append)
+    worker.start()
+    until(lambda: told, "it to be found")
+    worker.stop(30)
+    assert caplog.text.startswith("thing: a mistake in its driver (ValueError): see the log\nTraceback")
+    assert ", in open_device\n" in caplog.text
+    assert card not in caplog.text
 
 
 def test_who_wants_a_device_that_is_not_there_hears_why_it_is_not() -> None:

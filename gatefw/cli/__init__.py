@@ -11,7 +11,7 @@ import logging
 import sys
 from collections.abc import Iterable
 
-from gatefw import __version__
+from gatefw import __version__, log_words
 from gatefw.cli.understanding import Parser
 from gatefw.errors import GateError, printable, system_words
 
@@ -85,11 +85,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser(_asked(arguments)).parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO if options.verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    level = logging.INFO if options.verbose else logging.WARNING
+    log_words.begin(level, "%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         status = int(options.run(options))
         sys.stdout.flush()
