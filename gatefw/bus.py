@@ -10,7 +10,6 @@ smaller one.
 import contextlib
 import logging
 import queue
-import socket
 import threading
 import time
 from collections import deque
@@ -26,6 +25,7 @@ from gatefw.errors import GateError
 from gatefw.journal import Journal
 from gatefw.journal_reading import Row
 from gatefw.model import Fact
+from gatefw.waker import Waker
 
 _log = logging.getLogger(__name__)
 REPLAY_ROWS = 256
@@ -65,16 +65,15 @@ class Bus:
         self._closing = threading.Event()
         self.progress = 0
         self._sockets = self._opened()
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_out.setblocking(False)
-        journal.watch(self._wake)
+        self._waker = Waker()
+        journal.watch(lambda _head: self._waker.wake())
         self._thread = threading.Thread(target=self._work, name="bus")
         self._thread.start()
 
     def close(self) -> None:
         """Publish what is committed, give subscribers a moment to take it, end the thread. May be called twice."""
         self._closing.set()
-        self._wake()
+        self._waker.wake()
         self._thread.join()
 
     def reopen(self, then: Callable[[], None]) -> None:
@@ -83,7 +82,7 @@ class Bus:
         `then` is called from the bus's thread when nobody is connected any more.
         """
         self._reopened.put(then)
-        self._wake()
+        self._waker.wake()
 
     def show(self, kind: str, told: bytes) -> None:
         """Publish how things are to whoever listens now; it may be lost, and no replay has it. Any thread.
@@ -91,15 +90,11 @@ class Bus:
         Of each kind only the newest waits.
         """
         self._shown[kind] = told
-        self._wake()
-
-    def _wake(self, _head: int = 0) -> None:
-        with contextlib.suppress(OSError):  # full: it is awake; closed: it has ended
-            self._wake_out.send(b"\0")
+        self._waker.wake()
 
     def _answer_later(self, waiting: Waiting, answer: Answer) -> None:
         self._answers.put((waiting, answer))
-        self._wake()
+        self._waker.wake()
 
     # ---------------------------------------------------------------- the bus thread
 
@@ -114,7 +109,7 @@ class Bus:
         )
 
     def _work(self) -> None:
-        with self._wake_in, self._wake_out:
+        with self._waker:
             try:
                 while not self._closing.is_set():
                     self._turn()
@@ -149,12 +144,12 @@ class Bus:
                 poller.register(sock, zmq.POLLIN)
             else:
                 wakes_s.append(next_s)
-        for each in (*self._sockets.polled, self._wake_in):
+        for each in (*self._sockets.polled, self._waker):
             poller.register(each, zmq.POLLIN)
         if self._book.next_deadline_s is not None:
             wakes_s.append(self._book.next_deadline_s)
-        if self._wake_in.fileno() in dict(poller.poll(int(max(0.0, min(wakes_s) - now_s) * 1000) + 1)):
-            self._wake_in.recv(4096)
+        if self._waker.fileno() in dict(poller.poll(int(max(0.0, min(wakes_s) - now_s) * 1000) + 1)):
+            self._waker.hear()
 
     def _show_out(self, public: str) -> None:
         grant = self._holders.holder(public)

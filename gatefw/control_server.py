@@ -12,6 +12,7 @@ from pathlib import Path
 from gatefw import unix_socket, wire_json
 from gatefw.control import CONNECTIONS, PENDING, Answer, Handler, Order, Rejected, Rejection, RequestId, line_of, parse
 from gatefw.errors import BadReply, GateError
+from gatefw.waker import Waker
 
 READ_BYTES = 64 * 1024
 FAREWELL_S = 1.0
@@ -63,9 +64,7 @@ class ControlServer:
     def __init__(self, path: Path, handle: Handler) -> None:
         self._path, self._handle, self.progress = path, handle, 0
         self._listener = unix_socket.listen(path, CONNECTIONS)
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
-        self._wake_out.setblocking(False)
+        self._waker = Waker()
         self._answers: queue.SimpleQueue[tuple[_Connection, RequestId, Order, Answer]] = queue.SimpleQueue()
         self._connections: set[_Connection] = set()
         self._closing = threading.Event()
@@ -75,23 +74,19 @@ class ControlServer:
     def close(self) -> None:
         """Tell every waiting client `unavailable`, end the thread, remove the socket. May be called twice."""
         self._closing.set()
-        self._wake()
+        self._waker.wake()
         self._thread.join()
 
     # ---------------------------------------------------------------- any thread
 
     def poke(self) -> None:
         """Have the thread take a turn, which `progress` counts."""
-        self._wake()
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full: it is awake; closed: it has ended
-            self._wake_out.send(b"\0")
+        self._waker.wake()
 
     # ---------------------------------------------------------------- the control thread
 
     def _work(self) -> None:
-        with self._listener, self._wake_in, self._wake_out:
+        with self._listener, self._waker:
             while not self._closing.is_set():
                 self._turn()
             self._farewell()
@@ -101,14 +96,14 @@ class ControlServer:
         self.progress += 1
         poll = select.poll()
         poll.register(self._listener, select.POLLIN)
-        poll.register(self._wake_in, select.POLLIN)
+        poll.register(self._waker, select.POLLIN)
         for connection in self._connections:
             poll.register(connection.sock, connection.wants)
         happened = dict(poll.poll(self._patience_ms()))
         if self._listener.fileno() in happened:
             self._accept()
-        if self._wake_in.fileno() in happened:
-            self._wake_in.recv(READ_BYTES)
+        if self._waker.fileno() in happened:
+            self._waker.hear()
         for connection in self._connections:
             self._serve(connection, happened.get(connection.sock.fileno(), 0))
         self._deliver()
@@ -166,7 +161,7 @@ class ControlServer:
 
         def reply(answer: Answer) -> None:
             self._answers.put((connection, request_id, accepted, answer))
-            self._wake()
+            self._waker.wake()
 
         try:
             self._handle(order, reply)

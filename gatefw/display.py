@@ -37,6 +37,7 @@ from gatefw.errors import BadReply
 from gatefw.gate_terms import Answered, Ask, Asking, GateInput
 from gatefw.model import Answer, Asked, Confirm, Confirmed, Failed, Phase, Reason, RunId, SubjectId
 from gatefw.tongue import Tongue
+from gatefw.waker import Waker
 from gatefw.work_queue import WorkQueue
 
 SOCKET = Path("screen", "display.sock")
@@ -96,9 +97,7 @@ class Display:
         self._path, self._facts_of, self._put, self.progress = path, facts_of, put, 0
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._listener = unix_socket.listen(path, SCREENS, MODE)
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
-        self._wake_out.setblocking(False)
+        self._waker = Waker()
         self._told = WorkQueue("display")
         self._screens: list[_Screen] = []
         self._phase, self._reason, self._hint = Phase.RECOVERING, "", ""
@@ -115,14 +114,14 @@ class Display:
     def close(self) -> None:
         """End the thread, remove the socket. May be called twice."""
         self._closing.set()
-        self._wake()
+        self._waker.wake()
         self._thread.join()
 
     # ------------------------------------------------------------ any thread
 
     def poke(self) -> None:
         """Have the thread take a turn, which `progress` counts."""
-        self._wake()
+        self._waker.wake()
 
     def show(self, phase: Phase, reason: Reason | None) -> None:
         """What everybody may see; `reason` is one that `gate_terms.shown` let through."""
@@ -157,11 +156,7 @@ class Display:
 
     def _tell(self, do: Callable[[], None]) -> None:
         self._told.put(do)
-        self._wake()
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full: it is awake; closed: it has ended
-            self._wake_out.send(b"\0")
+        self._waker.wake()
 
     # ------------------------------------------------------------ the display's thread: what is shown
 
@@ -219,7 +214,7 @@ class Display:
     # ------------------------------------------------------------ the display's thread: screens
 
     def _work(self) -> None:
-        with self._listener, self._wake_in, self._wake_out:
+        with self._listener, self._waker:
             while not self._closing.is_set():
                 self._turn()
             for screen in self._screens:
@@ -230,12 +225,12 @@ class Display:
         self.progress += 1
         poll = select.poll()
         poll.register(self._listener, select.POLLIN)
-        poll.register(self._wake_in, select.POLLIN)
+        poll.register(self._waker, select.POLLIN)
         for screen in self._screens:
             poll.register(screen.sock, screen.wants)
         happened = dict(poll.poll())
-        if self._wake_in.fileno() in happened:
-            self._wake_in.recv(READ_BYTES)
+        if self._waker.fileno() in happened:
+            self._waker.hear()
             self._be_told()
         if self._listener.fileno() in happened:
             self._accept()

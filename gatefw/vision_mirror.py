@@ -22,6 +22,7 @@ from gatefw import unix_socket
 from gatefw.mirror_wire import SIDE_MAX_PX, Place, Shown, encode
 from gatefw.ports import Frame
 from gatefw.vision_feed import Seen
+from gatefw.waker import Waker
 
 EVERY_S = 0.1
 """No more pictures than so, however many the camera gives."""
@@ -83,9 +84,7 @@ class Mirror:
         with contextlib.suppress(OSError):  # why it is not there, `listen` says
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._listener = unix_socket.listen(path, WAITING, MODE)
-        self._woken, self._wake = socket.socketpair()
-        self._woken.setblocking(False)
-        self._wake.setblocking(False)
+        self._waker = Waker()
         self._lock = threading.Lock()
         self._place: Place | None = None
         self._choice = Choice()
@@ -99,9 +98,8 @@ class Mirror:
     def close(self) -> None:
         """Hang up, end the thread, remove the socket. May be called twice."""
         self._closing.set()
-        self._rouse()
+        self._waker.wake()
         self._thread.join()
-        self._wake.close()
 
     @property
     def waiting(self) -> int:
@@ -122,7 +120,7 @@ class Mirror:
         if self._choice.shows(seen.camera, at_s) and self.waiting and self._pace.due(at_s):
             with self._lock:
                 self._next = seen.frame
-            self._rouse()
+            self._waker.wake()
 
     def faced(self, seen: Seen) -> None:
         """There was a face in it."""
@@ -132,16 +130,12 @@ class Mirror:
         """Nobody is looked at any more: whoever waits is hung up on, and no picture is left."""
         with self._lock:
             self._place = self._next = None
-        self._rouse()
-
-    def _rouse(self) -> None:
-        with contextlib.suppress(OSError):  # full: it is awake; closed: it has ended
-            self._wake.send(b"\0")
+        self._waker.wake()
 
     # ------------------------------------------------------------ its own
 
     def _work(self) -> None:
-        with self._listener, self._woken:
+        with self._listener, self._waker:
             try:
                 while not self._closing.is_set():
                     self._turn()
@@ -153,12 +147,12 @@ class Mirror:
     def _turn(self) -> None:
         poll = select.poll()
         poll.register(self._listener, select.POLLIN)
-        poll.register(self._woken, select.POLLIN)
+        poll.register(self._waker, select.POLLIN)
         for each in self._waiting:
             poll.register(each, 0)  # what it says is not read
         happened = dict(poll.poll())
-        if self._woken.fileno() in happened:
-            self._woken.recv(4096)
+        if self._waker.fileno() in happened:
+            self._waker.hear()
         for each in [each for each in self._waiting if happened.get(each.fileno(), 0) & _GONE]:
             self._waiting.remove(each)
             each.close()
