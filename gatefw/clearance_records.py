@@ -12,7 +12,7 @@ again has the number that it had.
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -188,15 +188,8 @@ class ClearanceRecords:
         with self._guarded(), store.transaction(self._database) as database:
             yield database
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        with self._lock:
-            try:
-                yield
-            except sqlite3.Error as error:
-                raise StoreError(
-                    f"clearance records {self._path}: {error}; look after the disk, or restore the store"
-                ) from error
+    def _guarded(self) -> AbstractContextManager[None]:
+        return store.guarded(self._lock, f"clearance records {self._path}")
 
 
 def standings(path: Path) -> list[Standing]:

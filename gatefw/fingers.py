@@ -8,10 +8,9 @@ the log (truncated).
 """
 
 import json
-import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,13 +124,8 @@ class Fingers:
             self._database.execute("pragma wal_checkpoint(truncate)").fetchall()
             return changed
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        with self._lock:
-            try:
-                yield
-            except sqlite3.Error as error:
-                raise StoreError(f"fingers {self._path}: {error}; look after the disk, or restore the store") from error
+    def _guarded(self) -> AbstractContextManager[None]:
+        return store.guarded(self._lock, f"fingers {self._path}")
 
 
 def _place(subject: str, kind: str, expires_at: float, partition: str) -> bytes:

@@ -12,7 +12,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -148,13 +148,8 @@ class PeopleStore:
             database.execute(statement)
         database.execute(f"pragma user_version = {LAYOUT}")
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        with self._lock:
-            try:
-                yield
-            except (sqlite3.Error, OSError) as error:
-                raise StoreError(f"records {self._path}: {error}; look after the disk, or restore the store") from error
+    def _guarded(self) -> AbstractContextManager[None]:
+        return store.guarded(self._lock, f"records {self._path}")
 
 
 def erase(database: sqlite3.Connection, subject: str) -> None:

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from gatefw.errors import StoreError
@@ -36,6 +36,16 @@ def connect(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise StoreError(f"store {path}: cannot be opened: {error}; restore it from backup or move it away") from error
     return database
+
+
+@contextmanager
+def guarded(lock: AbstractContextManager[object], name: str) -> Iterator[None]:
+    """Whoever uses the store called so, one after the other. What SQLite or its disk raises is a StoreError."""
+    with lock:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{name}: {error}; look after the disk, or restore the store") from error
 
 
 @contextmanager
