@@ -47,7 +47,12 @@ FAMILIES = (
     Family("gatefw_thread_stalled", "gauge", "1 while it has work and does none", ("thread",)),
     Family("gatefw_inbox_waiting", "gauge", "inputs that the loop has not taken yet; at 1024 the lane is in fault"),
     Family("gatefw_journal_rows_total", "counter", "number of the newest row on disk"),
-    Family("gatefw_events_total", "counter", "facts recorded by the lane since the daemon's start", ("kind",)),
+    Family(
+        "gatefw_events_total",
+        "counter",
+        "facts recorded by the lane since the daemon's start; of a passage only that it began and ended",
+        ("kind",),
+    ),
     Family("gatefw_passages_total", "counter", "passages that ended since the daemon's start", ("passed",)),
     Family("gatefw_alarms_total", "counter", "alarms raised since the daemon's start", ("reason",)),
     Family("gatefw_watchdog_fed_total", "counter", "how often systemd was told that the door path works"),

@@ -13,6 +13,12 @@ from gatefw.model import Fact, FactKind, Phase
 from gatefw.thread_watch import ThreadWatch
 from gatefw.vitals import Health
 
+OF_A_TRAVELLER = frozenset(kind for kind in FactKind if kind.startswith("passage.")) - {
+    FactKind.PASSAGE_STARTED,
+    FactKind.PASSAGE_ENDED,
+}
+"""What is written down of them between the beginning and the end of a passage, and afterwards."""
+
 
 @dataclass(slots=True)
 class Counts:
@@ -24,8 +30,10 @@ class Counts:
     late: int = 0
 
     def notice(self, fact: Fact) -> None:
-        """A fact that the lane has recorded."""
-        self.facts[fact.kind.value] += 1
+        """A fact that the lane has recorded. Of what was asked and found of a traveller none is counted: whoever reads
+        the numbers between two passages would know why the one in between was turned away."""
+        if fact.kind not in OF_A_TRAVELLER:
+            self.facts[fact.kind.value] += 1
         if fact.kind is FactKind.PASSAGE_ENDED:
             self.passages["true" if dict(fact.fields)["passed"] else "false"] += 1
         elif fact.kind is FactKind.ALARM_RAISED:

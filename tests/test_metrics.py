@@ -9,24 +9,43 @@ import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gate_bench import ANNA, Bench
 from hypothesis import given
 from hypothesis import strategies as st
 
 import hw
 from gatefw import config, metrics
+from gatefw.clearance.contactless import clear
 from gatefw.control import Answer, Done, Order
 from gatefw.errors import DeviceLost, SetupError
+from gatefw.gate_terms import Answered, Record, TokenRead
 from gatefw.health_message import DEVICE, EVERY_S, TYPE
 from gatefw.metrics import FAMILIES, SERIES_MAX, text
 from gatefw.metrics_exporter import exporter
 from gatefw.metrics_server import MetricsServer, read
-from gatefw.model import Fact, FactKind, Reason, RunId, SubjectId
+from gatefw.model import Answer as Reply
+from gatefw.model import (
+    Eligible,
+    FaceCompared,
+    Fact,
+    FactKind,
+    Failed,
+    Ineligible,
+    Reason,
+    RecordFound,
+    RunId,
+    SubjectId,
+    Token,
+    Verdict,
+)
 from gatefw.oversight import Oversight
 from gatefw.supervisor import Supervisor
+from gatefw.telemetry import Counts
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SIM = Path(__file__).resolve().parents[1] / "config" / "sim.toml"
@@ -132,6 +151,39 @@ def test_a_gate_tells_every_name_of_the_table_and_nothing_of_anybody(supervisor:
             for name, value in labels:
                 by_label[name].add(value)
     assert {name: len(values) for name, values in by_label.items() if len(values) > 40} == {}
+
+
+SCORE = (0.8, 0.542, 0.001, 3)
+IN_FRONT: list[tuple[Reply, ...]] = [
+    (Failed(Reason.TOKEN_UNKNOWN),),
+    (Failed(Reason.RECORDS_UNAVAILABLE),),
+    (RecordFound(ANNA), Ineligible((("permit", Reason.PERMIT_EXPIRED), ("age", Reason.UNDER_AGE)), Verdict.REFUSE)),
+    (RecordFound(ANNA), Eligible(), Failed(Reason.STOP_LISTED)),
+]
+INSIDE: list[tuple[Reply, ...]] = [(FaceCompared(False, *SCORE),), (Failed(Reason.NO_FACE),)]
+
+
+@pytest.mark.parametrize("ways", [IN_FRONT, INSIDE], ids=["in front", "inside"])
+def test_the_numbers_before_and_after_a_passage_do_not_say_why_its_traveller_was_turned_away(
+    ways: list[tuple[Reply, ...]],
+) -> None:
+    counted = []
+    for answers in ways:
+        bench = Bench(lambda token, terms: clear(token, replace(terms, authorities=ways is IN_FRONT)))
+        if ways is IN_FRONT:
+            bench.idle().give(TokenRead("reader.front", Token(b"ANNA", "]Q1")))
+        else:
+            bench.inside()
+        for answer in answers:
+            bench.give(Answered(bench.ask().run, bench.ask().number, answer))
+        assert bench.facts(FactKind.PASSAGE_ENDED)
+        counts = Counts()
+        for each in bench.effects:
+            if isinstance(each, Record):
+                counts.notice(each.fact)
+        counted.append((counts.facts, counts.passages, counts.alarms))
+    assert all(each == counted[0] for each in counted)
+    assert counted[0][0]["passage.started"] == counted[0][0]["passage.ended"] == 1
 
 
 def test_the_health_of_each_device_is_in_the_status(supervisor: Supervisor) -> None:
