@@ -13,7 +13,7 @@ from gatefw.console.row import Came
 from gatefw.model import Phase
 
 LANGUAGES = ("en", "zh_HK", "zh_CN")
-MIDDLE, SMALL = (1280, 720), (1024, 768)
+MIDDLE, SMALL, NARROW = (1280, 720), (1024, 768), (420, 850)
 pytestmark = IN_A_BROWSER
 
 
@@ -106,6 +106,44 @@ def test_thirty_lanes_fit_a_large_screen_and_a_small_one_scrolls_down_only(seate
         box = seated.page.locator(".card").nth(29).bounding_box()
         assert box is not None and box["y"] + box["height"] <= height
         seated.picture(f"row-{width}")
+
+
+def test_a_few_lanes_are_larger_and_told_in_full(desk: PlayedDesk) -> None:
+    lanes, alarms = every_state()
+    desk.row.lanes = [each for each in lanes if each["id"] in ("lane-3", "lane-4", "lane-12")]
+    desk.row.show(alarms=alarms[1:5])
+    desk.login()
+    cut = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"
+    for width, height in (WIDE, SMALL, NARROW):
+        desk.page.set_viewport_size({"width": width, "height": height})
+        assert desk.page.eval_on_selector_all(".card span:not(.unseen)", cut) == [], width
+        assert desk.page.locator(".card").first.bounding_box()["height"] > 150
+        desk.picture(f"few-{width}")
+
+
+def test_in_a_narrow_window_what_can_be_ordered_and_what_a_case_wants_are_in_sight(desk: PlayedDesk) -> None:
+    """Thirty lanes are scrolled through there; the orders do not stand below the last of them."""
+    width, height = NARROW
+    desk.page.set_viewport_size({"width": width, "height": height})
+    held_case(desk)
+    assert desk.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    desk.picture(f"case-{width}")
+    for each in (
+        *desk.page.locator("#orders button").all(),
+        desk.page.locator("#case .facts"),
+        desk.page.locator("#case button"),
+    ):
+        box = each.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= height, each.inner_text()
+
+
+def test_in_a_narrow_window_no_lane_that_is_chosen_lies_below_its_orders(seated: PlayedDesk) -> None:
+    seated.page.set_viewport_size(dict(zip(("width", "height"), NARROW, strict=True)))
+    for n in (4, 27, 30):
+        seated.choose(n)
+        covered = "() => document.querySelector('[aria-current]').getBoundingClientRect().bottom"
+        covered += " <= document.getElementById('panel').getBoundingClientRect().top"
+        seated.page.wait_for_function(covered)
 
 
 def test_everything_that_is_touched_is_large_enough_for_a_finger(seated: PlayedDesk) -> None:
