@@ -86,19 +86,27 @@ class Sequence:
 
 
 class _Door:
-    """A socket to a gate, which knows when the gate refuses its key."""
+    """A socket to a gate, which knows when the gate refuses its key. Raises DeviceLost: no connection can be made."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], kind: int, endpoint: str, key: ClientKey) -> None:
         self._key, self._endpoint = key, endpoint
-        self.socket = context.socket(kind)
+        with contextlib.ExitStack() as made:  # what was left open of it would keep its context from ending
+            try:
+                self.socket = made.enter_context(context.socket(kind))
+                self.monitor = made.enter_context(self._set_up(kind))
+                self.socket.connect(endpoint)
+            except zmq.ZMQError as error:
+                raise DeviceLost(f"gatefw at {endpoint}: no connection can be made here: {error.strerror}") from error
+            made.pop_all()
+
+    def _set_up(self, kind: int) -> zmq.Socket[bytes]:
         self.socket.linger, self.socket.rcvhwm, self.socket.maxmsgsize = 0, 0, ANSWER_BYTES
         self.socket.reconnect_ivl, self.socket.reconnect_ivl_max = RECONNECT_MS, RECONNECT_MAX_MS
-        self.socket.curve_serverkey = key.server.encode()
-        self.socket.curve_publickey, self.socket.curve_secretkey = key.public.encode(), key.secret.encode()
-        self.monitor = self.socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_AUTH)
+        self.socket.curve_serverkey = self._key.server.encode()
+        self.socket.curve_publickey, self.socket.curve_secretkey = self._key.public.encode(), self._key.secret.encode()
         if kind == zmq.SUB:
             self.socket.subscribe(b"")
-        self.socket.connect(endpoint)
+        return self.socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_AUTH)
 
     def check(self) -> None:
         """Raises Refusal."""
@@ -268,14 +276,11 @@ def order(
 
     `name`: who orders it, where several people order with one key.
 
-    Raises Refusal (the gate said no, or does not know the key), DeviceLost (nobody answers there, or not in time),
-    BadReply (something else answers).
+    Raises Refusal (the gate said no, or does not know the key), DeviceLost (nobody answers there, or not in time, or no
+    connection can be made here), BadReply (something else answers).
     """
-    try:
-        with contextlib.closing(Orders(key)) as orders:
-            return orders.give(verb, args, timeout_s, expects, name)
-    except zmq.ZMQError as error:
-        raise DeviceLost(f"gatefw at {key.orders}: no connection can be made here: {error.strerror}") from error
+    with contextlib.closing(Orders(key)) as orders:
+        return orders.give(verb, args, timeout_s, expects, name)
 
 
 def _event(body: bytes) -> dict[str, Any]:

@@ -69,13 +69,12 @@ class Link:
                         self._head = head
                     self._heard(StatusCame(status))
                     silent = False
-                except (GateError, OSError) as error:
+                except Exception as error:  # noqa: BLE001  nothing must keep a lane from being asked again
                     if not silent:  # once, for whoever reads the log: a page only says that the lane is silent
-                        _log.warning("console: %s", error)
+                        _log.warning("console: %s", error, exc_info=not isinstance(error, GateError))
                     silent = True
-                    if isinstance(error, DeviceLost):
-                        continue  # that took its time
-                    self._closing.wait(AGAIN_S)
+                    if not isinstance(error, DeviceLost):  # else that took its time
+                        self._closing.wait(AGAIN_S)
                 self._ask.wait(EVERY_S)
 
     def _follows(self) -> None:
