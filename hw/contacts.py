@@ -1,10 +1,10 @@
 """The contacts of a lane, whatever they hang on: how each circuit is at rest, and what all of them together say."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from gatefw.model import Input, Occupancy, Signal, Zone
+from gatefw.model import Input, Occupancy, Position, Signal, Zone
 from gatefw.ports import SensorsReading
 
 Circuit = Literal["open", "closed"]
@@ -62,3 +62,21 @@ def _occupancy(some: bool | None, many: bool | None) -> Occupancy:
     if some is None or many is None or (many and not some):
         return Occupancy.UNKNOWN
     return Occupancy.MANY if many else Occupancy.ONE if some else Occupancy.EMPTY
+
+
+class DoorContacts:
+    """Where a door is. What cannot be may be a contact under way, and is not secured; after `settle_s` nobody knows."""
+
+    def __init__(self, settle_s: float, now_s: Callable[[], float]) -> None:
+        self._settle_s, self._now_s = settle_s, now_s
+        self._contradicting_since_s: float | None = None
+
+    def position(self, closed: bool, locked: bool, *, ajar: bool = False) -> Position:
+        """Locked without being closed cannot be, nor closed while the drive says that the leaf is `ajar`."""
+        if not (locked and not closed) and not (closed and ajar):
+            self._contradicting_since_s = None
+            return Position.SECURED if locked else Position.CLOSED if closed else Position.OPEN
+        if self._contradicting_since_s is None:
+            self._contradicting_since_s = self._now_s()
+        lasts_s = self._now_s() - self._contradicting_since_s
+        return Position.UNKNOWN if lasts_s >= self._settle_s else Position.OPEN

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from gatefw.errors import DeviceLost, Refusal, SetupError
-from gatefw.model import Beam, Position
+from gatefw.model import Beam
 from gatefw.ports import Alone, Bound, DeadOutputs, DoorReading, LeftAlone, Pin, Plight
 from hw import gpio
+from hw.contacts import DoorContacts
 
 HALF_A_MOTOR = "a door's motor has motor_open, motor_close and opened: all three are wired, or none"
 
@@ -159,7 +160,7 @@ class GpioDoor:
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings, self._relay, self._positions, self._way, self._now_s = settings, relay, positions, way, now_s
-        self._contradicting_since_s: float | None = None
+        self._contacts = DoorContacts(settings.settle_s, now_s)
         self._broken_s = now_s() - settings.debounce_s
         self._failed: DeviceLost | None = None
         self._changed: Callable[[], None] | None = None
@@ -194,7 +195,7 @@ class GpioDoor:
 
     def read(self) -> DoorReading:
         self._check()
-        position = self._position(self._positions.read("closed"), self._positions.read("locked"))
+        position = self._contacts.position(self._positions.read("closed"), self._positions.read("locked"))
         return DoorReading(position, Beam.BROKEN if self._beam_broken() else Beam.CLEAR)
 
     def watch(self, changed: Callable[[], None]) -> None:
@@ -226,16 +227,6 @@ class GpioDoor:
             self._broken_s = self._now_s()
             return True
         return self._now_s() - self._broken_s < self._settings.debounce_s
-
-    def _position(self, closed: bool, locked: bool) -> Position:
-        """Locked without being closed cannot be; until `settle_s` it may be a contact under way, and is not secured."""
-        if not (locked and not closed):
-            self._contradicting_since_s = None
-            return Position.SECURED if locked else Position.CLOSED if closed else Position.OPEN
-        if self._contradicting_since_s is None:
-            self._contradicting_since_s = self._now_s()
-        lasts_s = self._now_s() - self._contradicting_since_s
-        return Position.UNKNOWN if lasts_s >= self._settings.settle_s else Position.OPEN
 
     def _drop(self) -> None:
         try:

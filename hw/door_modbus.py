@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from gatefw.errors import DeviceError, DeviceLost, Refusal, SetupError
-from gatefw.model import Beam, Position
+from gatefw.model import Beam
 from gatefw.ports import Alone, Bound, DoorReading, LeftAlone, Plight
+from hw.contacts import DoorContacts
 from hw.wire import scrub
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class ModbusDoor:
         self._lock = threading.Lock()
         self._leased_until_s = self._commanded_s = self._verified_s = now_s()
         self._commanded = settings.secure_command
-        self._contradicting_since_s: float | None = None
+        self._contacts = DoorContacts(settings.settle_s, now_s)
         self._reading, self._fault = self._look()
         self._rounds = Rounds(f"door unit {settings.unit}", self._round, settings.poll_s, asks_s=6 * settings.reply_s)
 
@@ -210,18 +211,8 @@ class ModbusDoor:
             bool(status >> bit & 1) for bit in (settings.closed_bit, settings.locked_bit, settings.beam_bit)
         )
         beam = Beam.BROKEN if broken else Beam.CLEAR
-        return DoorReading(self._position(closed, locked, position), beam), fault_text(settings, fault)
-
-    def _position(self, closed: bool, locked: bool, position: int) -> Position:
-        """Locked but not closed, or closed and yet far open: for `settle_s` it may be under way, then it is unknown."""
-        ajar = position > AJAR * self._settings.position_open
-        if not (locked and not closed) and not (closed and ajar):
-            self._contradicting_since_s = None
-            return Position.SECURED if locked else Position.CLOSED if closed else Position.OPEN
-        if self._contradicting_since_s is None:
-            self._contradicting_since_s = self._now_s()
-        lasts_s = self._now_s() - self._contradicting_since_s
-        return Position.UNKNOWN if lasts_s >= self._settings.settle_s else Position.OPEN
+        where = self._contacts.position(closed, locked, ajar=position > AJAR * settings.position_open)
+        return DoorReading(where, beam), fault_text(settings, fault)
 
 
 def fault_text(settings: Settings, word: int) -> str:
