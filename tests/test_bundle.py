@@ -234,10 +234,22 @@ def test_who_worked_at_the_gate_is_nobodys_business_outside_of_the_site(tmp_path
 # ---------------------------------------------------------------- all of it
 
 
-def test_names_numbers_secrets_and_faces_that_were_planted_everywhere_are_in_no_member(tmp_path: Path) -> None:
-    """A site where people wrote names wherever they could: into the lane file, file names, the boot config, a journal;
-    and a daemon that quotes them. Faces and keys lie beside. A technician gives two traces along, one of them raw."""
-    face = bytes(range(256)) * 40
+FACE = bytes(range(256)) * 40
+PLANTED = {
+    "name": NAME.encode(),
+    "number": NUMBER.encode(),
+    "phone": PHONE.encode(),
+    "secret": SECRET,
+    "face": FACE,
+    "first name": NAME.split()[0].encode(),
+    "underlined": NAME.replace(" ", "_").encode(),
+}
+
+
+@pytest.fixture
+def of_a_careless_site(tmp_path: Path) -> Bundle:
+    """Where people wrote names wherever they could: into the lane file, file names, the boot config, a journal; and a
+    daemon that quotes them. Faces and keys lie beside. A technician gives two traces along, one of them raw."""
     about = seen(
         tmp_path,
         status={"phase": "idle", "hint": f"say '{NAME}'", "config": {"file": f"/etc/{NUMBER}.toml"}},
@@ -248,7 +260,7 @@ def test_names_numbers_secrets_and_faces_that_were_planted_everywhere_are_in_no_
     (state / "keys" / "journal.key").write_bytes(SECRET)
     (state / f"{NAME}.sqlite").write_bytes(b"")
     (state / f"{NUMBER.lower()}.json").write_bytes(b"")
-    (state / "gallery.sqlite").write_bytes(face)
+    (state / "gallery.sqlite").write_bytes(FACE)
     with Kept(state / "journal.sqlite") as kept:
         kept.write(Fact(FactKind.SERVICE_STOPPED), Fact(FactKind.SERVICE_STOPPED))
     with closing(sqlite3.connect(state / "journal.sqlite")) as database, database:
@@ -256,41 +268,39 @@ def test_names_numbers_secrets_and_faces_that_were_planted_everywhere_are_in_no_
     traces = [tmp_path / "scrubbed.txt", tmp_path / "raw.txt"]
     traces[0].write_text(f"{SCRUBBED_HEAD}\n# {NAME}\n0.100000 < 7878\n0.2 {NAME}\n")
     traces[1].write_text(f"# serial:x\n0.100000 < {NAME.encode().hex()}\n")
+    return collect(allowed(about, LONG_AGO, traces))
 
-    bundle = collect(allowed(about, LONG_AGO, traces))
-    archive = bundle.archive("2026-12-01T00:00:00+00:00")
+
+def test_names_numbers_secrets_and_faces_that_were_planted_everywhere_are_in_no_member(
+    of_a_careless_site: Bundle, tmp_path: Path
+) -> None:
+    archive = of_a_careless_site.archive("2026-12-01T00:00:00+00:00")
     place = tmp_path / "opened"
     for name, content in opened(archive).items():
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_bytes(content)
     (place / "as-it-is.tar").write_bytes(archive)
-    planted = {
-        "name": NAME.encode(),
-        "number": NUMBER.encode(),
-        "phone": PHONE.encode(),
-        "secret": SECRET,
-        "face": face,
-    }
-    planted |= {"first name": NAME.split()[0].encode(), "underlined": NAME.replace(" ", "_").encode()}
-    assert leaks(place, planted, {}) == []
+    assert leaks(place, PLANTED, {}) == []
     assert leaks(place, {"number": NUMBER.lower().encode()}, {}) == []
 
-    names = {each.name for each in bundle.members}
+    (place / "status.json").write_text(f"a mistake of ours: {SECRET.hex()}")
+    assert leaks(place, PLANTED, {}) == ["secret in status.json, hex"], "were there one, it would have been found"
+
+
+def test_what_hides_everything_that_was_planted_still_tells_of_the_machine(of_a_careless_site: Bundle) -> None:
+    names = {each.name for each in of_a_careless_site.members}
     assert names == {
         "versions.json", "doctor.json", "config.json", "status.json", "units.json", "machine.json", "files.json",
         "passages.json", "traces/scrubbed.txt", "journal.jsonl",
     }  # fmt: skip
-    assert [name for name, _ in bundle.left_out] == ["metrics.txt", "traces/raw.txt"]
-    told = {each.name: each.content.decode() for each in bundle.members}
+    assert [name for name, _ in of_a_careless_site.left_out] == ["metrics.txt", "traces/raw.txt"]
+    told = {each.name: each.content.decode() for each in of_a_careless_site.members}
     assert told["traces/scrubbed.txt"] == f"{SCRUBBED_HEAD}\n0.100000 < 7878\n"
     assert json.loads(told["machine.json"])["boot_config"] == ["dtoverlay=uart2", "enable_uart=1"]
     assert json.loads(told["units.json"])["gatefw.service"]["NRestarts"] == "5"
     listed = json.loads(told["files.json"])
     assert {"gallery.sqlite", "keys/journal.key", "journal.sqlite"} <= {each["name"] for each in listed["files"]}
     assert listed["others"] == 2
-
-    (place / "status.json").write_text(f"a mistake of ours: {SECRET.hex()}")
-    assert leaks(place, planted, {}) == ["secret in status.json, hex"], "were there one, it would have been found"
 
 
 # ---------------------------------------------------------------- the command
