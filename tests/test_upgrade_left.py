@@ -175,7 +175,7 @@ def test_a_step_that_could_not_be_written_down_is_not_taken(gate: Gate, two: Pat
     in place."""
 
     def full(_version: str) -> None:
-        (gate.places.own / ".upgrade.json.new").mkdir()
+        (gate.places.own / ".upgrade.json.new").mkdir(exist_ok=True)
 
     gate.starts = full
     outcome = gate.install(two / "two")
@@ -198,6 +198,43 @@ def test_the_way_back_wants_no_more_room_than_the_copies_took(gate: Gate, two: P
 
     with at_each_change(full):
         assert "way back" not in gate.install(two / "two").problem
+    is_back(gate)
+
+
+def test_a_disk_that_is_filled_in_the_trial_does_not_end_the_way_back(gate: Gate, two: Path) -> None:
+    """To the last block: what was held for the way back is what it has."""
+    filled = list[str]()
+
+    def start(version: str) -> None:
+        filled.append(version)
+
+    def full(path: Path) -> None:
+        if path.name == "room" and filled:
+            filled.clear()
+        elif filled and path.suffix in (".copied", ".new"):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    gate.starts, gate.dead = start, frozenset({"2.0"})
+    with at_each_change(full):
+        assert gate.install(two / "two").problem == "its daemon does not answer, after 120 s"
+    is_back(gate)
+
+
+def test_a_way_back_that_cannot_be_gone_says_so_and_what_to_do_and_is_gone_later(gate: Gate, two: Path) -> None:
+    """The card fails in the trial, and the kernel makes it read-only; somebody moves it into another board."""
+    broken = list[str]()
+
+    def read_only(path: Path) -> None:
+        if broken:
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    gate.starts, gate.dead = broken.append, frozenset({"2.0"})
+    with at_each_change(read_only):
+        outcome = gate.install(two / "two")
+    assert outcome.version == ""
+    assert outcome.problem.endswith(f"; mend that, then {RECOVER}")
+    gate.starts = migrates(gate.places)
+    Upgrade(gate.places, gate, gate.say).recover()
     is_back(gate)
 
 

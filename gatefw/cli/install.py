@@ -208,7 +208,9 @@ def _told(row: dict[str, Any], as_json: bool) -> int:
     if as_json:
         print(json.dumps(row))
     elif row["problem"]:
-        print(f"gatefw {row['version']} is what runs here: {row['problem']}")
+        version = row["version"]
+        there = f"gatefw {version} is what runs here" if version else "the gate stands between two versions"
+        print(f"{there}: {row['problem']}")
     elif not row.get("dry_run"):
         print(f"gatefw {row['version']} is in place" if row["version"] else "gatefw is not installed")
     return 1 if row["problem"] else 0

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from gatefw.errors import SetupError
-from gatefw.installer.places import PROGRAMS, Places, point, write
+from gatefw.installer.places import PROGRAMS, Places, gone, point, write
 from gatefw.installer.stick import Stick
 
 Say = Callable[[str], None]
@@ -66,10 +66,20 @@ def make(places: Places, stick: Stick, say: Say) -> None:
         say(f"gatefw {stick.version} is unpacked in {places.programs / stick.version}")
         return
     home, wheels = places.programs / stick.version, stick.named("wheels")
-    shutil.rmtree(home, ignore_errors=True)
+    _discard(home)
     places.programs.mkdir(parents=True, exist_ok=True)
     _require_space(places, sum((stick.place / name).stat().st_size for name in wheels) * SPACE)
-    name = _name(places.root)
+    try:
+        _fill(places, stick, home, say)
+    except (Exception, KeyboardInterrupt) as error:
+        shutil.rmtree(home, ignore_errors=True)  # a gate at work beside it needs the room
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(home)  # a disk that is full does not say of which file
+        raise
+
+
+def _fill(places: Places, stick: Stick, home: Path, say: Say) -> None:
+    name, wheels = _name(places.root), stick.named("wheels")
     site = home / "lib" / name / "site-packages"
     site.mkdir(parents=True)
     (home / "bin").mkdir()
@@ -88,11 +98,18 @@ def make(places: Places, stick: Stick, say: Say) -> None:
 
 
 def prune(places: Places, keep: set[str | None], say: Say) -> None:
-    """Remove the versions that nobody goes back to."""
-    for home in places.programs.iterdir():
+    """Remove the versions that nobody goes back to. Raises OSError."""
+    for home in places.programs.glob("*"):
         if home.is_dir() and not home.is_symlink() and home.name not in keep:
             say(f"removing gatefw {home.name}")
-            shutil.rmtree(home)
+            _discard(home)
+
+
+def _discard(home: Path) -> None:
+    """First what says that it is whole: half of it is never taken for all of it."""
+    if home.is_dir():
+        gone(home / COMPLETE)
+        shutil.rmtree(home)
 
 
 def _unpack(wheel: bytes, home: Path, site: Path) -> None:

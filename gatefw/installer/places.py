@@ -148,8 +148,8 @@ def point(link: Path, target: str) -> None:
 
 def gone(path: Path) -> None:
     """Remove a file or a link, durable; nothing where it is not there. Raises OSError."""
-    path.unlink(missing_ok=True)
-    if path.parent.is_dir():
+    if os.path.lexists(path):  # a disk that is read-only complains of what is not there, too
+        path.unlink()
         sync_directory(path.parent)
 
 

@@ -2,18 +2,17 @@
 
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatefw.errors import GateError
-from gatefw.installer import leave
+from gatefw.installer import environment, leave
 from gatefw.installer.machine import Machine
-from gatefw.installer.places import STATES, Places
+from gatefw.installer.places import SITE, STATES, Places, gone
 from gatefw.installer.system import System
+from gatefw.installer.upgrade import require_none
 
 Say = Callable[[str], None]
-STAYS = (*STATES, "etc/gatefw", "var/lib/gatefw-install")
+STAYS = (*STATES, SITE, "var/lib/gatefw-install")
 USERS = (
     "the users gatefw, gatefw-vision, gatefw-web, gatefw-screen and gatefw-console, and the groups gpio and gatefw-bus"
 )
@@ -52,14 +51,17 @@ def remove(places: Places, machine: Machine, say: Say, looked: str) -> None:
 
     Raises SetupError, OSError; it may be done again.
     """
-    if places.version_of(places.current) is not None:
-        _leave(machine, looked)
+    require_none(places)
+    if places.version_of(places.proven) is not None or machine.status() is not None:
+        leave.empty(machine, looked)
         say("stopping")
         machine.stop()
+        gone(places.proven)  # cut off from here on, nothing runs that would have to be asked or stopped
     say("removing units, rules and programs")
     System(places, say).remove()
     machine.settle()
-    shutil.rmtree(places.programs, ignore_errors=True)
+    gone(places.current)
+    environment.prune(places, set(), say)
 
 
 def purge(places: Places, say: Say) -> None:
@@ -67,17 +69,3 @@ def purge(places: Places, say: Say) -> None:
     for each in kept(places):
         say(f"deleting {each.path}")
         shutil.rmtree(each.path)
-
-
-def _leave(machine: Machine, looked: str) -> None:
-    """Whatever goes wrong meanwhile, a lane that served is opened again, if it can be: a lost answer is no answer."""
-    status = leave.asked(machine, looked)
-    if status is None:
-        return
-    try:
-        leave.close(machine, looked, in_service=bool(status["in_service"]))
-    except BaseException:
-        if status["in_service"]:
-            with suppress(GateError, OSError):  # what went wrong first is what is told
-                machine.order("open")
-        raise

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from gatefw import private_file
 from gatefw.errors import SetupError
-from gatefw.installer.places import SITE, STATES, Places, gone, keep, write
+from gatefw.installer.places import SITE, STATES, Places, gone, keep
 from gatefw.installer.system import Written
 from gatefw.model import Reason
 from gatefw.private_file import sync_directory
@@ -33,6 +33,8 @@ JOURNAL, KEYS = "journal", "keys"
 LATCH = "var/lib/gatefw/journal.sqlite.latch"
 KEY_BYTES = 64 * 1024
 """No key file is larger."""
+ROOM, ROOM_BYTES = "room", 1 << 20
+"""Held for the way back, which a disk that was filled meanwhile must not end."""
 
 
 def save(places: Places) -> None:
@@ -53,6 +55,7 @@ def save(places: Places) -> None:
         shutil.copy2(places.own / RECORD, home / RECORD)
     if (places.root / LATCH).is_symlink():
         (home / "latched").touch()
+    (home / ROOM).write_bytes(bytes(ROOM_BYTES))
     os.sync()
     (home / "complete").touch()
     sync_directory(home)
@@ -66,6 +69,7 @@ def restore(places: Places, say: Say) -> None:
     home = places.own / "saved"
     if not (home / "complete").exists():
         return
+    (home / ROOM).unlink(missing_ok=True)
     _keep_edited(places, home / SITE, say)
     for name in STATES:
         _clear(home / name, places.root / name)
@@ -75,9 +79,10 @@ def restore(places: Places, say: Say) -> None:
     latch = places.root / LATCH
     if latch.is_symlink() and latch.readlink().name == Reason.SOFTWARE and not (home / "latched").exists():
         latch.unlink()
-    if (home / RECORD).exists():
-        write(places.own / RECORD, (home / RECORD).read_bytes(), 0o600)
     os.sync()
+    if (home / RECORD).exists():  # last: by it the installer's files are told from a person's
+        (home / RECORD).replace(places.own / RECORD)  # moved: a full disk has no room for another
+    sync_directory(places.own)
 
 
 def _clear(before: Path, now: Path) -> None:

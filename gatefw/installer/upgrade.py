@@ -54,7 +54,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The version that is there now. `problem`: why it is not the one that was wanted; empty when it is.
+    """The version that is there now; empty when the way back was not finished. `problem`: why it is not the one that
+    was wanted; empty when it is.
 
     refused: orders that were given while it was tried, how often each; who gave them was told to give them again.
     """
@@ -87,7 +88,8 @@ class Upgrade:
             try:
                 self.back(self._record)
             except Exception as worse:  # noqa: BLE001  the record is there still, and --recover goes on
-                told = f"{told}; and on the way back: {worse}"
+                told = f"{told}; and on the way back: {worse}; mend that, then {RECOVER}"
+                return Outcome("", told, self._refused)
             return Outcome(record.before, told, self._refused)
         return Outcome(record.to, refused=self._refused)
 
