@@ -159,7 +159,9 @@ def _lay_out(root: Path, models: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     shutil.copytree(models / "photos", gate / "photos")
     shutil.copytree(models / "models", gate / "models")
-    shutil.copy(HERE / "boot_guest.py", gate)
+    for name in ("boot_guest.py", "console_guest.py", "guest.py"):
+        shutil.copy(HERE / name, gate)
+    (gate / "console.sh").write_text(_told("sh"))
     for path in (ROOT / "systemd").iterdir():
         if path.suffix in (".service", ".socket", ".path", ".timer"):
             shutil.copy(path, units)
@@ -170,7 +172,10 @@ def _lay_out(root: Path, models: Path) -> None:
     (units / "gatefw-world.service").write_text(WORLD)
     (units / "gatefw-probe.service").write_text(PROBE)
     lane = (ROOT / "config/sim.toml").read_text().replace('start = "child"', 'start = "unit"', 1)
-    (etc / "lane.toml").write_text(lane)
+    (etc / "lane.toml").write_text(f"{lane}\n{_told('toml')}")
+    command = root / "usr/local/bin/gatefw"
+    command.unlink(missing_ok=True)
+    command.symlink_to(f"/{VENV}/bin/gatefw")
     wants = units / "multi-user.target.wants"
     wants.mkdir(exist_ok=True)
     ours = ("gatefw", "gatefw-watcher", "gatefw-vision", "gatefw-web", "gatefw-screen")
@@ -178,3 +183,8 @@ def _lay_out(root: Path, models: Path) -> None:
         link = wants / f"{name}.service"
         link.unlink(missing_ok=True)
         link.symlink_to(f"../{name}.service")
+
+
+def _told(language: str) -> str:
+    """What docs/console.md tells a site to write in this language, for the console's unit."""
+    return (ROOT / "docs/console.md").read_text().split(f"```{language}\n", 1)[1].split("```", 1)[0]
