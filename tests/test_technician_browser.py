@@ -103,6 +103,8 @@ def test_every_language_of_the_page_is_whole_and_accessible(desk: Desk) -> None:
         desk.says("#doctor-title", words)
         desk.says("#verdict", "必")
         assert desk.page.locator("html").get_attribute("lang") == tag
+        for each in (".cause", "#findings p > span"):
+            assert desk.page.locator(each).first.get_attribute("lang") == "en"
         desk.picture(tag)
         assert desk.violations() == [] and desk.complaints == []
 

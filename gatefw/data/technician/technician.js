@@ -7,6 +7,7 @@ const TONES = { idle: "go", token_presented: "go", entry_released: "go", enterin
 let texts = {};
 let heard = 0;
 const drawn = new Map();
+const ENGLISH = { lang: "en" };  // what the doctor says is in no other language
 
 const word = (key) => texts[key] || key;
 const filled = (key, time) => word(key).replace("{time}", time);
@@ -107,7 +108,7 @@ function paragraphs(text) {
 }
 
 function finding(each) {
-  const page = element("div", "", { class: "page", lang: "en" });
+  const page = element("div", "", { class: "page", ...ENGLISH });
   const more = element("details", [element("summary", word("more")), page]);
   more.addEventListener("toggle", () => {
     if (more.open && !page.textContent)
@@ -115,10 +116,10 @@ function finding(each) {
   });
   const parts = [
     element("p", `${each.code} ${word(each.severity)}: ${each.where}`, { class: "code" }),
-    element("p", each.cause, { class: "cause" }),
-    element("p", `${word("mend")}: ${each.remedy}`)];
+    element("p", each.cause, { class: "cause", ...ENGLISH }),
+    element("p", [`${word("mend")}: `, element("span", each.remedy, ENGLISH)])];
   if (each.follows.length) {
-    const follows = each.follows.map((one) => element("li", `${one.code} ${one.where}: ${one.cause}`));
+    const follows = each.follows.map((one) => element("li", `${one.code} ${one.where}: ${one.cause}`, ENGLISH));
     parts.push(element("p", `${word("follows")}:`), element("ul", follows));
   }
   return element("li", [...parts, more], { "data-severity": each.severity });
@@ -132,7 +133,7 @@ function showDoctor(doctor) {
   at("verdict").textContent = `${word(doctor.state)}${doctor.why ? `: ${doctor.why}` : ""} (${filled("looked", duration(doctor.ago_s))})`;
   draw("findings", doctor.findings, () => doctor.findings.map(finding));
   at("unseen").hidden = !doctor.unseen.length;
-  at("unseen").querySelector("ul").replaceChildren(...doctor.unseen.map((each) => element("li", each)));
+  at("unseen").querySelector("ul").replaceChildren(...doctor.unseen.map((each) => element("li", each, ENGLISH)));
 }
 
 function notice(text) {
