@@ -2,7 +2,7 @@
 """Every picture of the traveller's screen on one sheet: each position, each language alone, and all of them at once.
 
     .venv/bin/python tests/contact_sheet.py           into .screenshots/sheet, which git ignores
-    .venv/bin/python tests/contact_sheet.py --out DIR
+    .venv/bin/python tests/contact_sheet.py --out DIR --size 1920x1080
 
 The real `gatefw screen` in Debian's Chromium, before a display socket that says everything a lane may say. What the
 browser tests left of console and technician's page stands below. Exit status 2: no Chromium or no Playwright is here.
@@ -35,7 +35,8 @@ from gatefw.words import LANGUAGES, Words  # noqa: E402
 
 CHROMIUM = Path("/usr/bin/chromium")
 PICTURES = HERE.parent / ".screenshots"
-SIZE = {"width": 400, "height": 500}
+SIZE = "540x960"
+"""An upright kiosk of half the size."""
 BEAT_S, PATIENCE_MS = 0.4, 60_000
 COLUMNS = {**{each: (each,) for each in LANGUAGES}, "all": LANGUAGES}
 TITLES = {"en": "English", "zh_Hant": "Traditional Chinese", "zh_Hans": "Simplified Chinese", "all": "all at once"}
@@ -46,8 +47,8 @@ SHOWN = """([sign, texts]) => document.getElementById("sign").dataset.sign === s
 STYLE = """
 body { font: 14px sans-serif; margin: 16px; background: #fff; color: #111; }
 table { border-collapse: collapse; } th { text-align: left; font-weight: 600; padding: 4px 8px; vertical-align: top; }
-td { padding: 4px; } img { display: block; width: 220px; border: 1px solid #888; }
-figure { display: inline-block; margin: 8px; vertical-align: top; } .pages img { width: 520px; }
+td { padding: 4px; } img { display: block; max-width: 280px; max-height: 280px; border: 1px solid #888; }
+figure { display: inline-block; margin: 8px; vertical-align: top; } .pages img { max-width: 520px; max-height: none; }
 """
 
 
@@ -97,6 +98,7 @@ class Screens:
     lane: Lane
     addresses: Mapping[str, str]
     browser: Any
+    size: Mapping[str, int]
 
     def taken(self, out: Path) -> Iterator[tuple[Place, str, str]]:
         """Each picture of each position: the position, the picture's name and its file, less the column, in `out`.
@@ -122,7 +124,7 @@ class Screens:
                 yield place, "silent", f"{place}-silent"
 
     def _page(self, column: str, place: Place) -> Any:
-        page = self.browser.new_page(viewport=SIZE, reduced_motion="reduce")
+        page = self.browser.new_page(viewport=self.size, reduced_motion="reduce")
         page.goto(self.addresses[column] + PATHS[place])
         return page
 
@@ -133,7 +135,7 @@ def take(page: Any, path: Path, wanted: Picture) -> None:
     page.screenshot(path=path, type="jpeg", quality=80)
 
 
-def begun(held: ExitStack, browser: Any) -> Screens:
+def begun(held: ExitStack, browser: Any, size: Mapping[str, int]) -> Screens:
     folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="sheet-")))
     (folder / SOCKET).parent.mkdir()
     lane, addresses = held.enter_context(closing(Lane(folder / SOCKET))), {}
@@ -147,7 +149,7 @@ def begun(held: ExitStack, browser: Any) -> Screens:
         held.callback(process.terminate)
         assert process.stdout is not None
         addresses[column] = held.enter_context(process.stdout).readline().strip()
-    return Screens(lane, addresses, browser)
+    return Screens(lane, addresses, browser, size)
 
 
 def sheet(taken: Mapping[Place, list[tuple[str, str]]], pages: list[str]) -> str:
@@ -164,10 +166,18 @@ def sheet(taken: Mapping[Place, list[tuple[str, str]]], pages: list[str]) -> str
     return "\n".join((*parts, "" if pages else "<p>no browser test ran", "</section>"))
 
 
+def size(text: str) -> dict[str, int]:
+    """Raises ValueError: no two numbers."""
+    width, height = map(int, text.split("x"))
+    return {"width": width, "height": height}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=PICTURES / "sheet", metavar="DIR")
-    out: Path = parser.parse_args().out
+    parser.add_argument("--size", type=size, default=size(SIZE), metavar="WxH", help=f"of the screen; else {SIZE}")
+    asked = parser.parse_args()
+    out: Path = asked.out
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -184,7 +194,7 @@ def main() -> int:
         browser = held.enter_context(sync_playwright()).chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         held.callback(browser.close)
         taken: dict[Place, list[tuple[str, str]]] = {place: [] for place in Place}
-        for place, name, file in begun(held, browser).taken(out):
+        for place, name, file in begun(held, browser, asked.size).taken(out):
             if file not in (each for _, each in taken[place]):
                 taken[place].append((name, file))
         pages = sorted(each.name for kind in ("console", "technician") for each in PICTURES.glob(f"{kind}*.png"))
