@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from gatefw.consents import Consents
 from gatefw.errors import Refusal, StoreError
 from gatefw.model import DocumentRead, Failed, Reason, RecordFound, SubjectId, Token
 from gatefw.partition_keys import PartitionKeys
@@ -54,6 +55,7 @@ class Records:
         self.partitions = Partitions(self.store, keys_of(path), key)
         self._index = TokenIndex(self.store, self.partitions, key)
         self._facts = SealedFacts(self.store, self.partitions)
+        self._consents = Consents(self.store)
         try:
             self._facts.prove(MAIN)
             for lost in self.partitions.lost():
@@ -93,7 +95,7 @@ class Records:
             self._index.claim(subject, self._index.of_all(tokens, document, partition))
             row = (subject, partition, RecordState.PENDING, consent.at, None, ends_at, None)
             database.execute("insert into traveller values (?, ?, ?, ?, ?, ?, ?)", row)
-            _agree(database, subject, consent)
+            self._consents.give(subject, consent)
             self._facts.keep(subject, facts)
         return subject
 
@@ -111,7 +113,7 @@ class Records:
         with self._erasing(subject) as database:
             before = (RecordState.PENDING, RecordState.ACTIVE, RecordState.DISABLED)
             self._change(subject, before, RecordState.ACTIVE, consent.at)
-            _agree(database, subject, consent)
+            self._consents.give(subject, consent)
             if facts is not None:
                 self._facts.keep(subject, facts)
             if ends_at is not None:
@@ -142,9 +144,9 @@ class Records:
 
     def agree(self, subject: SubjectId, consent: Consent) -> None:
         """They agreed to something more, beside what was before. Raises Refusal unless the record is active."""
-        with self.store.transaction() as database:
+        with self.store.transaction():
             self._active(subject)
-            _agree(database, subject, consent)
+            self._consents.give(subject, consent)
 
     def withdraw(self, subject: SubjectId, of: Collection[Modality], now: float) -> list[Modality]:
         """They take back their consent; what of it held until now. `facts` are erased at once.
@@ -152,15 +154,14 @@ class Records:
         Facts out of a file of the first layout are erased too: nobody asked then whether they may be kept. Raises
         Refusal when the record is not in use, or nothing of this was agreed to.
         """
-        with self._erasing(subject) as database:
+        with self._erasing(subject):
             self._active(subject)
             held = [agreed.to for agreed in self.registered(subject).consents if agreed.holds and agreed.to in of]
             if Modality.FACTS in of and Modality.FACTS not in held and self._facts.of(subject):
                 held.append(Modality.FACTS)
             if not held:
                 raise Refusal("record: nothing of this was agreed to, or it was withdrawn before")
-            query = "update consent set withdrawn_at = ? where subject = ? and modality = ?"
-            database.executemany(query, [(now, subject, modality) for modality in held])
+            self._consents.withdraw(subject, held, now)
             if Modality.FACTS in held:
                 self._facts.erase(subject)
         return held
@@ -212,7 +213,7 @@ class Records:
         row = self.store.row(f"{_ROW} natural join token where hash = ?", kept)
         if row is None or not self._within(row[1]):
             return Failed(Reason.TOKEN_UNKNOWN)
-        found = _registered(row, self._consents(row[0]))
+        found = _registered(row, self._consents.of(row[0]))
         if found.state is RecordState.ACTIVE and not found.agrees_to(Modality.FACE):
             withdrawn = any(agreed.to is Modality.FACE for agreed in found.consents)
             return Failed(Reason.CONSENT_WITHDRAWN if withdrawn else Reason.NO_CONSENT)
@@ -228,7 +229,7 @@ class Records:
         row = self.store.row(f"{_ROW} where subject = ?", subject)
         if row is None or not self._within(row[1]):
             return Failed(Reason.NOT_REGISTERED)
-        found = _registered(row, self._consents(subject))
+        found = _registered(row, self._consents.of(subject))
         if refused := found.refused_for(now):
             return Failed(refused)
         passed = self.store.rows("select name from touchpoint where subject = ? order by number", subject)
@@ -250,18 +251,16 @@ class Records:
 
     def list(self, after: str = "", upto: str | None = None) -> list[Registered]:
         """Every record there is, in no particular order; of those whose subject id comes after one, up to another."""
-        consents: dict[str, list[Agreed]] = {}
-        theirs = "where subject > ?1 and (?2 is null or subject <= ?2)"
-        for subject, *agreed in self.store.rows(f"select * from consent {theirs} order by modality", after, upto):  # noqa: S608  a constant
-            consents.setdefault(subject, []).append(_agreed(*agreed))
-        return [_registered(row, consents.get(row[0], [])) for row in self.store.rows(f"{_ROW} {theirs}", after, upto)]
+        consents = self._consents.by_subject(after, upto)
+        rows = self.store.rows(f"{_ROW} where subject > ?1 and (?2 is null or subject <= ?2)", after, upto)
+        return [_registered(row, consents.get(row[0], ())) for row in rows]
 
     def registered(self, subject: SubjectId) -> Registered:
         """One record, whatever its state. Raises Refusal when there is none."""
         row = self.store.row(f"{_ROW} where subject = ?", subject)
         if row is None:
             raise Refusal("record: there is none with that subject id; `gatefw subjects` shows them")
-        return _registered(row, self._consents(subject))
+        return _registered(row, self._consents.of(subject))
 
     def in_use_until(self, subject: SubjectId, now: float) -> float:
         """Until when an active record holds (seconds since 1970 UTC). Raises Refusal when it does not hold at `now`."""
@@ -274,7 +273,7 @@ class Records:
         """The record of a partition that was enrolled by this document."""
         query = f"{_ROW} natural join token where hash = ?"
         row = self.store.row(query, self._index.of_document(document, partition))
-        return None if row is None else _registered(row, self._consents(row[0]))
+        return None if row is None else _registered(row, self._consents.of(row[0]))
 
     def reconcile(
         self, templates: Collection[SubjectId], now: float, after: str = "", upto: str | None = None
@@ -325,10 +324,6 @@ class Records:
         reached = not self._reach or any(fnmatchcase(partition, pattern) for pattern in self._reach)
         return reached and self.partitions.key(partition, "record facts") is not None
 
-    def _consents(self, subject: str) -> tuple[Agreed, ...]:
-        query = "select modality, given_at, withdrawn_at from consent where subject = ? order by modality"
-        return tuple(_agreed(*row) for row in self.store.rows(query, subject))
-
     def _active(self, subject: SubjectId) -> None:
         state = self.registered(subject).state
         if state is not RecordState.ACTIVE:
@@ -340,15 +335,6 @@ class Records:
             if state not in before:
                 raise Refusal(f"record: cannot become {after}: it is {state}")
             database.execute("update traveller set state = ?, state_at = ? where subject = ?", (after, now, subject))
-
-
-def _agree(database: sqlite3.Connection, subject: SubjectId, consent: Consent) -> None:
-    given = [(subject, modality, consent.at) for modality in consent.to]
-    database.executemany("insert or replace into consent values (?, ?, ?, null)", given)
-
-
-def _agreed(to: str, at: float, withdrawn_at: float | None) -> Agreed:
-    return Agreed(Modality(to), at, withdrawn_at)
 
 
 def _registered(row: Sequence[Any], consents: Sequence[Agreed]) -> Registered:
