@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from peers import until
-from stick_bench import LANE, PYTHON, TARGET, Gate, PowerCut, files, machine, nobody_hears, stick
+from stick_bench import LANE, PYTHON, TARGET, Gate, PowerCut, files, machine, nobody_hears, stick, wheel
 from upgrade_bench import at_each_change, changes, cut_off, migrates, running, sticks, versions
 
 from gatefw.errors import SetupError
-from gatefw.installer import removal, signing
+from gatefw.installer import removal, signing, stick_make
 from gatefw.installer import stick as stick_files
 from gatefw.installer.install import Install, Wish
 from gatefw.installer.places import Places
@@ -85,6 +85,15 @@ def test_a_stick_that_shows_another_key_later_is_trusted_for_the_one_that_was_ac
     wish = Wish(made, accept_key=stick_files.fingerprint(public.encode()))
     hearing(gate, "compiling", lambda: (made / TARGET / stick_files.PUBLIC).write_text(other)).run(wish)
     assert (gate.places.root / PUBLIC).read_text().strip() == public
+
+
+def test_a_stick_that_cannot_be_made_anew_stays_as_it_was(tmp_path: Path) -> None:
+    """The network is down, or the wheel is none: the stick of last year is all that there is."""
+    made = stick(tmp_path / "stick", "1.0")
+    before = files(made)
+    with pytest.raises(SetupError, match="pip download"):
+        stick_make.make(made, wheel(tmp_path, "2.0"), TARGET, None, None, nobody_hears)
+    assert files(made) == before
 
 
 # ---------------------------------------------------------------- the disk

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -46,20 +47,23 @@ def make(directory: Path, wheel: Path, target: str, models: Path | None, lane: P
     if lane is not None and not lane.is_file():
         raise SetupError(f"{lane}: no lane file; name one, or leave --lane away")
     place = directory / target
-    shutil.rmtree(place, ignore_errors=True)
-    try:
-        return _fill(place, wheel, version, match, models, lane, say)
-    except BaseException:
-        shutil.rmtree(place, ignore_errors=True)  # half a stick is none
-        raise
+    with tempfile.TemporaryDirectory(prefix="gatefw-") as fetched:
+        say(f"fetching the wheels of gatefw {version} for {target}")
+        _download(wheel, Path(fetched), match[1], match[2])  # it fails most often: before the stick that is there goes
+        shutil.rmtree(place, ignore_errors=True)
+        try:
+            _fill(place, Path(fetched), models, lane)
+            return finish(directory, version, target)
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)  # half a stick is none
+            raise
 
 
-def _fill(
-    place: Path, wheel: Path, version: str, target: re.Match[str], models: Path | None, lane: Path | None, say: Say
-) -> bytes:
+def _fill(place: Path, wheels: Path, models: Path | None, lane: Path | None) -> None:
+    """Their contents alone: a stick's file system may know no modes."""
     (place / "wheels").mkdir(parents=True)
-    say(f"fetching the wheels of gatefw {version} for {target[0]}")
-    _download(wheel, place / "wheels", target[1], target[2])
+    for path in sorted(wheels.iterdir()):
+        shutil.copyfile(path, place / "wheels" / path.name)
     if models is not None:
         (place / "models").mkdir()
         for path in sorted(models.glob("*")):
@@ -67,7 +71,6 @@ def _fill(
                 shutil.copyfile(path, place / "models" / path.name)
     if lane is not None:
         shutil.copyfile(lane, place / "lane.toml")
-    return finish(place.parent, version, target[0])
 
 
 def finish(directory: Path, version: str, target: str) -> bytes:
