@@ -58,9 +58,9 @@ def report(ledger: Ledger, begins: datetime = SEVEN, hours: float = 8) -> dict[s
 def test_passages_are_counted_by_how_they_ended_with_their_reasons_and_times() -> None:
     """A day at the lane: ten pass, each a little slower; one is refused, two are referred, one walks away."""
     events = [each for n in range(10) for each in passage(1 + 2 * n, SEVEN + n * HOURS / 2, seconds=4.0 + n)]
-    events += passage(31, SEVEN + HOURS, "refuse", "face_mismatch")
-    events += passage(33, SEVEN + HOURS, "refer", "no_face") + passage(35, SEVEN + HOURS, "refer", "no_face")
-    events.append(event(37, "passage.ended", SEVEN + HOURS, "f" * 16, passed=False, reason="walked_away", seconds=1.0))
+    events += passage(21, SEVEN + HOURS, "refuse", "face_mismatch")
+    events += passage(23, SEVEN + HOURS, "refer", "no_face") + passage(25, SEVEN + HOURS, "refer", "no_face")
+    events.append(event(27, "passage.ended", SEVEN + HOURS, "f" * 16, passed=False, reason="walked_away", seconds=1.0))
     said = report(counted(*events))
     line = said["total"]
     assert [line[each] for each in ("passed", "refused", "referred", "ended")] == [10, 1, 2, 1]
@@ -77,8 +77,8 @@ def test_passages_are_counted_by_how_they_ended_with_their_reasons_and_times() -
 def test_what_was_before_the_console_began_is_put_before_it_and_a_shift_is_whole() -> None:
     heard = counted(*passage(13, SEVEN + 2 * HOURS))
     assert not report(heard)["whole"]
-    heard.precede(counted(*passage(5, SEVEN - HOURS)))
-    assert report(heard)["whole"] and heard.first == 5
+    heard.precede(counted(*passage(11, SEVEN - HOURS)))
+    assert report(heard)["whole"] and heard.first == 11
     assert report(heard, SEVEN - HOURS)["total"]["passed"] == 2
     heard.precede(counted({**event(1, "alarm.raised", reason="called"), "epoch": "f" * 16}))
     assert report(heard)["total"]["alarms"] == {}  # another journal's
@@ -128,6 +128,40 @@ def test_alarms_are_counted_by_reason_and_orders_by_who_gave_them() -> None:
 def test_an_event_that_comes_twice_counts_once_and_another_journal_begins_anew() -> None:
     both = passage(1, SEVEN)
     ledger = counted(*both, *both, *({**each, "epoch": "f" * 16} for each in both))
+    assert report(ledger)["total"]["passed"] == 2
+
+
+def test_a_passage_that_was_decided_before_the_console_began_ends_as_it_was_decided() -> None:
+    """The console is started again while a traveller is being turned away."""
+    refused, passed = passage(5, SEVEN, "refuse", "face_mismatch"), passage(7, SEVEN)
+    heard = counted(refused[1], *passed)
+    assert report(heard)["total"]["ended"] == 1, "nobody knows yet"
+    heard.precede(counted(*passage(3, SEVEN), refused[0]))
+    line = report(heard)["total"]
+    assert [line[each] for each in ("passed", "refused", "ended")] == [2, 1, 0]
+    assert line["reasons"]["refused"] == {"face_mismatch": 1} and line["reasons"]["ended"] == {}
+
+
+def test_an_alarm_that_latches_a_fault_in_the_same_moment_is_counted_once() -> None:
+    """As the officer saw it; the same reason later is another alarm."""
+    later = SEVEN + timedelta(seconds=30)
+    said = report(
+        counted(
+            event(1, "alarm.raised", reason="door_forced"),
+            event(2, "phase.changed", phase="fault"),
+            event(3, "fault.latched", reason="door_forced"),
+            event(4, "alarm.raised", later, reason="door_forced"),
+            event(5, "fault.latched", later, reason="journal_broken"),
+        )
+    )
+    assert said["total"]["alarms"] == {"door_forced": 2, "journal_broken": 1}
+
+
+@pytest.mark.parametrize("change", [{}, {"epoch": "f" * 16}], ids=["events are missing", "another journal"])
+def test_a_shift_of_which_something_was_not_heard_is_not_told_as_whole(change: dict[str, str]) -> None:
+    """The lane's journal was cut, restored or made anew while the console followed it."""
+    ledger = counted(*passage(1, SEVEN), *({**each, **change} for each in passage(9, SEVEN + 2 * HOURS)))
+    assert not report(ledger)["whole"] and report(ledger, SEVEN + 3 * HOURS)["whole"]
     assert report(ledger)["total"]["passed"] == 2
 
 

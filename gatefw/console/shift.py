@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from gatefw.console.alarms import AT_ONCE_S
 from gatefw.console.lanes import Named, Table, number, table, word
 from gatefw.control import ACKNOWLEDGE, CLEAR, SILENT_ALARM
 from gatefw.events import FIELDS, ORDERED_FOR, RUN
@@ -62,6 +63,8 @@ class Ledger:
         self._quarters: dict[int, Counts] = {}
         self._epoch, self._last = "", 0
         self._verdicts: dict[str, str] = {}
+        self._undecided: dict[str, tuple[int, str]] = {}
+        self._raised = "", datetime.fromtimestamp(0, UTC)
         self._since: datetime | None = None
         self._first: int | None = None
         self._unsure = False
@@ -69,20 +72,26 @@ class Ledger:
     def count(self, event: Table) -> None:
         kind = _KINDS.get(str(event.get("type")).removeprefix("gatefw.").removesuffix(".v1"))
         at, epoch, n = _time(event.get("time")), word(event.get("epoch")), number(event.get("sequence"))
-        if kind is None or at is None:
-            return
         with self._lock:
-            if epoch != self._epoch:  # another journal: its numbers and runs are of others
-                self._epoch, self._last = epoch, 0
-                self._verdicts.clear()
-            if n <= self._last:
+            if at is None or not self._is_next(epoch, n, at) or kind is None:
                 return
-            self._last = n
-            if self._first is None:
-                self._first, self._since = n, _since(n, at)
             self._unsure = self._unsure or event.get("clockquality") != "synchronised"
             data = {name: value for name, value in table(event.get("data")).items() if _fits(kind, name, value)}
-            self._enter(self._quarter(at), kind, event, data)
+            self._enter(self._quarter(at), kind, event, data, at)
+
+    def _is_next(self, epoch: str, n: int, at: datetime) -> bool:
+        """Whether it was not heard before. What was missed between is not known: the lane is heard from here on."""
+        if n <= (self._last if epoch == self._epoch else 0):
+            return False
+        if epoch != self._epoch:  # another journal: its numbers and runs are of others
+            self._verdicts.clear()
+            self._undecided.clear()
+        if self._first is None:
+            self._first, self._since = n, _since(n, at)
+        elif (epoch, n) != (self._epoch, self._last + 1):
+            self._first, self._since = n, at
+        self._epoch, self._last = epoch, n
+        return True
 
     @property
     def first(self) -> int | None:
@@ -93,13 +102,25 @@ class Ledger:
     def precede(self, earlier: "Ledger") -> None:
         """What `earlier` counted, up to the first event of this one, is of this lane too, if of the same journal."""
         with self._lock:
-            if earlier._epoch != self._epoch or earlier._first is None:
+            if earlier._epoch != self._epoch or earlier._first is None or earlier._last + 1 != self._first:
                 return
             for each, counts in earlier._quarters.items():
                 self._quarters.setdefault(each, Counts()).add(counts)
+            self._decide(earlier._verdicts)
             self._trim()
             self._first, self._since = earlier._first, earlier._since
             self._unsure = self._unsure or earlier._unsure
+
+    def _decide(self, verdicts: Mapping[str, str]) -> None:
+        """Passages that had been decided before the first event was heard ended as that says, or will."""
+        for run, verdict in verdicts.items():
+            if run not in self._undecided:
+                self._verdicts.setdefault(run, verdict)
+            elif (what := _NOT_PASSED.get(verdict)) is not None:
+                each, reason = self._undecided[run]
+                if (counts := self._quarters.get(each)) is not None:
+                    counts.sums.counts -= Counter({(ENDED, reason): 1})
+                    counts.sums.counts[what, reason] += 1
 
     def _quarter(self, at: datetime) -> Counts:
         found = self._quarters.setdefault(quarter(at), Counts())
@@ -110,7 +131,7 @@ class Ledger:
         while len(self._quarters) > KEPT:
             del self._quarters[min(self._quarters)]
 
-    def _enter(self, counts: Counts, kind: FactKind, event: Table, data: Mapping[str, Any]) -> None:
+    def _enter(self, counts: Counts, kind: FactKind, event: Table, data: Mapping[str, Any], at: datetime) -> None:
         run = str(event["run"]) if RUN.fits(event.get("run")) else ""
         match kind:
             case FactKind.PASSAGE_DECIDED:
@@ -120,17 +141,27 @@ class Ledger:
             case FactKind.PASSAGE_ENDED:
                 verdict, passed = self._verdicts.pop(run, ""), data.get("passed") is True
                 what = PASSED if passed else _NOT_PASSED.get(verdict, ENDED)
+                if what == ENDED and len(self._undecided) < RUNS_OPEN:
+                    self._undecided[run] = quarter(at), word(data.get("reason"))
                 counts.sums.counts[what, "" if passed else word(data.get("reason"))] += 1
                 if passed and "seconds" in data:
                     counts.sums.steps[step_of(float(data["seconds"]))] += 1
             case FactKind.ALARM_RAISED | FactKind.FAULT_LATCHED:
-                counts.alarms[word(data.get("reason"))] += 1
+                self._alarmed(counts, kind, word(data.get("reason")), at)
             case FactKind.OPERATOR_ORDERED if not (data.get("accepted") and data.get("verb") in _ORDERS.values()):
                 self._ordered(counts, data, word(data.get("verb")), data.get("accepted") is True)
             case _ if kind in _ORDERS:
                 self._ordered(counts, data, _ORDERS[kind], True)
                 if kind is FactKind.CLEARED_BY_HAND:
                     counts.sums.counts[BY_HAND, ""] += 1
+
+    def _alarmed(self, counts: Counts, kind: FactKind, reason: str, at: datetime) -> None:
+        """An alarm that is latched as a fault in the same moment is one, as on the page of the lanes."""
+        raised, raised_at = self._raised
+        at_once = raised == reason and abs((at - raised_at).total_seconds()) < AT_ONCE_S
+        self._raised = (reason if kind is FactKind.ALARM_RAISED else ""), at
+        if kind is FactKind.ALARM_RAISED or not at_once:
+            counts.alarms[reason] += 1
 
     def _ordered(self, counts: Counts, data: Mapping[str, Any], verb: str, accepted: bool) -> None:
         key = (str(data.get("by", "lane")), verb, accepted)
