@@ -47,6 +47,7 @@ MISWIRINGS = [
     *(Miswiring(Kind.BEAM_SWAPPED, door, inverted(f"{door}.beam")) for door in DoorId),
     *(Miswiring(Kind.BEAM_BROKEN, door, stuck(f"{door}.beam", closed=False)) for door in DoorId),
     *(Miswiring(Kind.BEAM_STUCK, door, stuck(f"{door}.beam", closed=True)) for door in DoorId),
+    Miswiring(Kind.BEAMS_CROSSED, "lane", exchanged(("entry_door.beam", "exit_door.beam"))),
     Miswiring(Kind.CONTACTS_CROSSED, DoorId.ENTRY, exchanged(*_CONTACTS)),
     Miswiring(Kind.ZONES_SWAPPED, "lane", exchanged(("zone_front", "zone_behind"))),
     Miswiring(Kind.ZONE_SWAPPED, "zone_front", inverted("zone_front")),

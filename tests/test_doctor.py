@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from patients import machine, patient, status
+from patients import first, lane, machine, patient, plant, status
 
 from gatefw import config
 from gatefw.cli import main
@@ -25,6 +25,7 @@ from gatefw.doctor.areas import lane as lane_area
 from gatefw.doctor.finding import Finding, Severity, Unseen
 from gatefw.doctor.ranking import ranked
 from gatefw.doctor.seen import Machine, Seen, Silence, machine_at
+from gatefw.events import MAINTAINED_FOR
 
 AREAS = Path(examine.__file__).parent / "areas"
 
@@ -146,6 +147,13 @@ def test_the_index_lists_every_page() -> None:
     assert listed == pages.index(), "python -m gatefw.doctor.pages > docs/findings.md"
 
 
+def test_a_reason_that_somebody_is_told_to_type_is_one_that_there_is() -> None:
+    sources = (*AREAS.glob("*.py"), *(AREAS.parent.parent / "data" / "findings").glob("G*.md"))
+    typed = [each for file in sources for each in re.findall(r"--why (\w+)", file.read_text())]
+    assert typed
+    assert set(typed) <= set(MAINTAINED_FOR.words)
+
+
 def test_every_area_says_what_each_of_its_checks_is_about() -> None:
     assert examine.names()
     for area in examine.names():
@@ -167,6 +175,32 @@ def test_a_socket_that_a_dead_daemon_left_can_be_removed(tmp_path: Path) -> None
         assert dead.fix and "somebody listens there now" in dead.fix.apply()
     assert dead.fix.apply() == f"{seen.paths.control} is gone"
     assert not seen.paths.control.exists()
+
+
+def test_a_daemon_whose_control_socket_was_removed_runs_and_holds_its_own_bus(tmp_path: Path) -> None:
+    """A job that tidies up emptied the runtime directory: that the daemon is dead would be said of one that serves,
+    and that somebody else has its bus.
+    """
+    seen = patient(tmp_path, lane(tmp_path), silence=Silence.ABSENT)
+    assert first(seen, "lane").code == "G0020"
+    row = f"0000000000000000: 00000002 00000000 00010000 0001 01 4711 {seen.paths.control}"
+    plant(tmp_path / "root", {"/proc/net/unix": f"Num RefCount Protocol Flags Type St Inode Path\n{row}\n"})
+    events = Path(str(seen.lane.bus.events).removeprefix("ipc://")) if seen.lane else tmp_path
+    with closing(socket.socket(socket.AF_UNIX)) as listens:
+        listens.bind(str(events))
+        listens.listen()
+        assert first(seen, "lane").code == "G0025"
+        assert "G0281" in {each.code for each in ranked(examine.examine(seen, ["lane", "bus"]))[0].follows}
+
+
+def test_a_lane_file_that_is_not_the_daemon_s_says_nothing_of_the_daemon_s_next_start(tmp_path: Path) -> None:
+    """A technician mistypes the name; told that the gate does not start again, they would restart nothing, or all."""
+    running = {"file": str(tmp_path / "lane.toml"), "sha256": "0" * 64}
+    wrong = config.Finding("laen.toml", None, "", "cannot be read: No such file or directory")
+    seen = patient(tmp_path, status=status(config=running), file=tmp_path / "laen.toml", problems=(wrong,))
+    [finding] = lane_area.file(seen)
+    assert finding.cause == f"{wrong.problem} (the daemon runs by another file, {running['file']})"
+    assert finding.remedy.startswith("name a lane file that is there")
 
 
 def test_a_lane_file_that_was_changed_since_the_daemon_read_it_is_named(tmp_path: Path) -> None:

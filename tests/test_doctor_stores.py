@@ -6,13 +6,14 @@ import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from kept_journal import KEY, STOPPED, Kept, Wall
-from patients import first, found, lane, machine, patient, status
+from patients import first, found, lane, machine, patient, plant, status
 from utopia import NOW as CERTIFIED
 from utopia import authority, fill, revocations
 
@@ -183,6 +184,25 @@ def test_a_state_directory_that_is_not_there_can_be_made(tmp_path: Path) -> None
     assert finding.fix
     finding.fix.apply()
     assert found(seen, "stores") == {}
+
+
+def test_a_store_that_was_taken_away_under_the_daemon_is_named_before_all_of_it_is_lost(
+    gate: Seen, tmp_path: Path
+) -> None:
+    """Somebody restores a backup, or makes room, beside a gate that serves: nothing fails until its next start."""
+    paths = gate.paths
+    gate = replace(gate, status=status(config={"state": str(paths.state)}))
+    assert found(gate, "stores") == {}
+    plant(tmp_path / "root", {"/proc/4711/cmdline": "python\0-m\0gatefw\0run", "/proc/4712/cmdline": "tail"})
+    for process in ("4711", "4712"):
+        (tmp_path / "root/proc" / process / "fd").mkdir()
+        (tmp_path / "root/proc" / process / "fd/7").symlink_to(f"{paths.gallery.resolve()} (deleted)")
+    gone = only(gate, "stores")
+    assert (gone.code, gone.where) == ("G0228", str(paths.gallery))
+    assert "proc/4711/fd/7" in gone.remedy
+    (tmp_path / "root/proc/4711/fd/7").unlink()
+    paths.journal.rename(tmp_path / "moved")
+    assert first(gate, "stores").where == str(paths.journal)
 
 
 def test_a_store_that_is_no_database_any_more_is_damaged(gate: Seen) -> None:

@@ -12,6 +12,7 @@ more than it saw: each suspicion says what it rests on.
     BEAM_SWAPPED      broken where the leaf is shut, clear where somebody passes
     BEAM_BROKEN       broken where the leaf is shut: nobody can stand there
     BEAM_STUCK        people passed, again and again, and it was never broken
+    BEAMS_CROSSED     who passes a door breaks the beam of the other one, and never its own
     ZONES_SWAPPED     who comes is seen where people leave, who leaves where people come
     ZONE_SWAPPED      active except while somebody stands there
     ZONE_DEAD         people came from there or went there, and it was never active
@@ -57,6 +58,7 @@ class Kind(StrEnum):
     BEAM_SWAPPED = "beam_swapped"
     BEAM_BROKEN = "beam_broken"
     BEAM_STUCK = "beam_stuck"
+    BEAMS_CROSSED = "beams_crossed"
     ZONES_SWAPPED = "zones_swapped"
     ZONE_SWAPPED = "zone_swapped"
     ZONE_DEAD = "zone_dead"
@@ -89,9 +91,13 @@ def suspicions(
     welded = [each for door in levels.doors for each in _welded(levels, door, shuts_s, limits_s.get(door))]
     count = list(_count(levels))
     found = [*contacts, *crossed, *([] if contacts or crossed else welded), *count, *_inputs(levels)]
-    found += [each for door in levels.doors for each in _beam_at_rest(levels, door)]
-    if not (contacts or crossed or welded or count):
-        passes = levels.passes
+    people = not (contacts or crossed or welded or count)
+    passes = levels.passes if people else ()
+    if beams := list(_beams_crossed(levels, passes)):
+        found += beams
+    else:
+        found += [each for door in levels.doors for each in _beam_at_rest(levels, door)]
+    if people:
         found += [each for door in levels.doors for each in _beam(levels, door, passes)]
         found += _zones(levels, passes)
     return found
@@ -190,6 +196,19 @@ def _beam(levels: Levels, door: DoorId, passes: tuple[Pass, ...]) -> Iterator[Su
     through = [each for each in passes if each.door is door]
     if len(through) >= AGAIN and levels.known(f"{door}.beam") and not levels.ever(f"{door}.beam", Beam.BROKEN):
         yield Suspicion(Kind.BEAM_STUCK, door, 0.95, {"passes": len(through)})
+
+
+def _beams_crossed(levels: Levels, passes: tuple[Pass, ...]) -> Iterator[Suspicion]:
+    """Both are there, both are clear at rest, and each looks at the other door."""
+    seen = [each for each in passes if all(levels.known(f"{door}.beam") for door in DoorId)]
+
+    def broken(door: DoorId, at_s: float) -> bool:
+        return levels.within(f"{door}.beam", at_s - JUST_S, at_s + JUST_S, Beam.BROKEN)
+
+    if len(seen) >= AGAIN and all(
+        broken(each.door.other, each.at_s) and not broken(each.door, each.at_s) for each in seen
+    ):
+        yield Suspicion(Kind.BEAMS_CROSSED, "lane", 0.95, {"passes": len(seen)})
 
 
 # ---------------------------------------------------------------- people

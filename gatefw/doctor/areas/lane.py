@@ -17,6 +17,7 @@ ELSEWHERE = (*MODEL_KEYS, "documents.csca", "watcher.required")
 """Keys of the lane file whose problems other areas tell: what is wrong there is not in the file."""
 SAFE_MODE = "config_broken"
 """Why a daemon that could not use its lane file is out of service."""
+LISTENS = "00010000"  # of /proc/net/unix
 RESTARTS = 3
 LOSSES = 5
 _TURNED_DOWN = {
@@ -52,10 +53,16 @@ def file(seen: Seen) -> Iterator[Finding]:
 def _broken(seen: Seen, where: str, cause: str) -> Finding:
     """A daemon that serves by what it has read is not touched before its next start."""
     remedy = f"correct that line, then gatefw check {seen.file}, and sudo systemctl restart gatefw"
+    if seen.file and not seen.file.exists():
+        remedy = "name a lane file that is there: gatefw doctor FILE; without one it takes the running daemon's"
     if seen.status is None or seen.status.get("reason") == SAFE_MODE:
         follows = ("G0012", "G0016", "G0020", "G0021", "G0023", "G0031")
         return Finding("G0010", Severity.ERROR, where, cause, remedy, explains=follows)
-    cause = f"{cause} (the daemon runs by what it read before; its next start fails)"
+    running = seen.status.get("config", {}).get("file")
+    if running and seen.file and seen.file.absolute() != Path(running):
+        cause = f"{cause} (the daemon runs by another file, {running})"
+    else:
+        cause = f"{cause} (the daemon runs by what it read before; its next start fails)"
     return Finding("G0010", Severity.WARNING, where, cause, remedy, explains=("G0012",))
 
 
@@ -72,6 +79,10 @@ def daemon(seen: Seen) -> Iterator[Finding]:
         cause = f"the daemon is dead: nobody listens behind {control}, which it left"
         fix = Fix(f"remove {control}", lambda: _removed(control))
         yield Finding("G0023", Severity.ERROR, where, cause, start, {"socket": str(control)}, ("G0020",), fix=fix)
+    elif seen.silence is Silence.ABSENT and _listens_unseen(seen, control):
+        cause = f"the daemon runs, and its {control} was removed: nobody can ask it or give it an order"
+        remedy = "look that the lane is empty, then sudo systemctl restart gatefw; find what empties that directory"
+        yield Finding("G0025", Severity.ERROR, where, cause, remedy, {"socket": str(control)}, ("G0281",))
     elif seen.silence is Silence.ABSENT:
         cause = f"the daemon does not run: there is no {control}"
         yield Finding("G0020", Severity.ERROR, where, cause, start, {"socket": str(control)})
@@ -79,6 +90,12 @@ def daemon(seen: Seen) -> Iterator[Finding]:
         cause = f"what sits behind {control} {'does not answer' if seen.silence is Silence.HANGS else 'is no daemon'}"
         remedy = "sudo systemctl restart gatefw; whoever is inside is let out by the lane file's way out"
         yield Finding("G0022", Severity.ERROR, where, cause, remedy, {"socket": str(control)})
+
+
+def _listens_unseen(seen: Seen, path: Path) -> bool:
+    """Whether somebody listens at a socket that was called so, of which the kernel still knows."""
+    rows = (row.split(maxsplit=7) for row in (seen.machine.read("/proc/net/unix") or "").splitlines())
+    return any(row[3] == LISTENS and row[7] == str(path) for row in rows if len(row) == 8)
 
 
 def _removed(path: Path) -> str:

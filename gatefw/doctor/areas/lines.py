@@ -10,7 +10,7 @@ from gatefw.doctor.seen import Seen
 TURNS = 2  # of a master on its bus, until its silence or its noise says something
 HEARD = 8  # bytes, of whatever
 ZEROS_SHARE, TEXT_SHARE = 0.9, 0.6
-_WIRES = "gatefw lane maintain --name YOU --why REPAIR, then gatefw device trace {device} shows what is said"
+_WIRES = "gatefw lane maintain --name YOU --why repair, then gatefw device trace {device} shows what is said"
 
 
 def pair(seen: Seen) -> Iterator[Finding]:

@@ -39,13 +39,48 @@ def directories(seen: Seen) -> Iterator[Finding]:
 
 
 def _files(seen: Seen) -> list[Path]:
+    return list(there(_stores(seen)))
+
+
+def _stores(seen: Seen) -> tuple[Path, ...]:
+    """Where each is, if the gate has such a one."""
     paths = seen.paths
-    own = (paths.records, paths.fingers, paths.tokens, paths.clearance_records, paths.journal, _gallery(seen))
-    return list(there(own))
+    return (paths.records, paths.fingers, paths.tokens, paths.clearance_records, paths.journal, _gallery(seen))
 
 
 def _gallery(seen: Seen) -> Path:
     return Paths(seen.vision, seen.paths.run, seen.paths.shared).gallery
+
+
+def kept(seen: Seen) -> Iterator[Finding]:
+    """whether the files that the daemon writes are still there"""
+    if seen.status is None or seen.status.get("config", {}).get("state") != str(seen.paths.state):
+        return  # in safe mode it writes none
+    lost = dict(_deleted(seen))
+    if not seen.paths.journal.exists():  # moved away: the others may never have been there
+        lost.setdefault(seen.paths.journal, "")
+    for path, held in lost.items():
+        cause = "was moved or deleted under the running daemon: what it writes now is gone when it ends"
+        remedy = "do not end the daemon: gatefw lane close, then put the file back" + (
+            f", out of {held}: gatefw explain G0228 says how" if held else "; gatefw explain G0228 says more"
+        )
+        yield Finding("G0228", Severity.ERROR, str(path), cause, remedy, {"open": held}, ("G0265", "G0220"))
+
+
+def _deleted(seen: Seen) -> Iterator[tuple[Path, str]]:
+    """Stores that a process of ours has open and that have no name any more, and where they can still be had."""
+    names = {f"{each.parent.resolve() / each.name} (deleted)": each for each in _stores(seen)}
+    for process in seen.machine.glob("/proc/[0-9]*"):
+        try:
+            if b"gatefw" not in (process / "cmdline").read_bytes():
+                continue
+            for each in (process / "fd").iterdir():
+                if each.is_symlink() and (store := names.get(str(each.readlink()))):
+                    yield store, str(each)
+        except PermissionError as error:
+            raise Unseen("what the daemon has open is for its own user to see; run it with sudo") from error
+        except OSError:
+            continue  # it has ended
 
 
 def whole(seen: Seen) -> Iterator[Finding]:
@@ -106,4 +141,4 @@ def _of(problem: str) -> tuple[str, Severity]:
     return ("G0226", Severity.WARNING) if "its time is over" in problem else ("G0225", Severity.ERROR)
 
 
-CHECKS = (directories, whole, gallery)
+CHECKS = (directories, kept, whole, gallery)

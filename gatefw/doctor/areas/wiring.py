@@ -26,7 +26,7 @@ class Told:
 
 
 _PROVE = "prove it in maintenance with gatefw device test sensors.lane, or with a meter"
-_PROVE_DOOR = "prove it: gatefw lane maintain --name YOU --why REPAIR, then gatefw device test door.{door}"
+_PROVE_DOOR = "prove it: gatefw lane maintain --name YOU --why repair, then gatefw device test door.{door}"
 TOLD = {
     Kind.CLOSED_SWAPPED: Told(
         "G0501",
@@ -93,6 +93,13 @@ TOLD = {
         Severity.DANGER,
         "beam stuck clear: {passes:.0f} people passed and it was never broken, so the door may close on somebody",
         f"take the lane out of service; put a hand into the beam and see it change; {_PROVE_DOOR}",
+    ),
+    Kind.BEAMS_CROSSED: Told(
+        "G0513",
+        Severity.DANGER,
+        "beams crossed: {passes:.0f} people passed a door and broke the other's beam, so a door may close on somebody",
+        "take the lane out of service, exchange the wires of the two beams, or their pins in the lane file; prove it with "
+        "a hand in each beam: gatefw status says whose is broken",
     ),
     Kind.ZONES_SWAPPED: Told(
         "G0520",
