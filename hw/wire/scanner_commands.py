@@ -14,6 +14,7 @@ scanner is set up; a code that looks like one is lost, and it alone.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
@@ -42,14 +43,26 @@ class Answer:
     text: bytes = field(default=b"", repr=False)
 
 
-class Answers(Protocol):
-    """Takes the answers out of what a scanner says; holds at most `MAX_REPLY_BYTES`."""
+class Answers(ABC):
+    """Takes the answers out of what a scanner says; holds at most `MAX_REPLY_BYTES`, none longer than `gap_s`."""
 
-    found: deque[Answer]
+    def __init__(self, gap_s: float) -> None:
+        self.found: deque[Answer] = deque(maxlen=16)
+        self._gap_s, self._held, self._last_s = gap_s, b"", 0.0
 
     def feed(self, data: bytes, now_s: float) -> bytes:
         """What in `data` is no answer: codes. `now_s` is when it was read, monotonic seconds."""
-        ...
+        if not data:
+            return b""
+        if now_s - self._last_s > self._gap_s:
+            self._held = b""
+        self._last_s = now_s
+        self._held += data
+        return self._sift()
+
+    @abstractmethod
+    def _sift(self) -> bytes:
+        """Move whole answers from what is held to `found`, keep the beginning of one, return the rest."""
 
 
 class Convention(Protocol):
@@ -112,23 +125,14 @@ def _checked(body: bytes) -> bytes:
     return body
 
 
-class Framed:
+class Framed(Answers):
     """Answers that stand between STX SOH and `;` ETX, anywhere among the codes."""
 
     _begin, _end = b"\x02\x01", b";\x03"
     _form = re.compile(rb"\x02\x010000[@#]([A-Z0-9_]{6})(.*?)(" + _STATUS + rb");\x03", re.DOTALL)
 
-    def __init__(self, gap_s: float) -> None:
-        self.found: deque[Answer] = deque(maxlen=16)
-        self._gap_s, self._held, self._last_s = gap_s, b"", 0.0
-
-    def feed(self, data: bytes, now_s: float) -> bytes:
-        if not data:
-            return b""
-        if now_s - self._last_s > self._gap_s:
-            self._held = b""
-        self._last_s = now_s
-        codes, held = bytearray(), self._held + data
+    def _sift(self) -> bytes:
+        codes, held = bytearray(), self._held
         while (begin := held.find(self._begin)) >= 0:
             codes += held[:begin]
             end = held.find(self._end, begin)
@@ -149,22 +153,12 @@ class Framed:
             self.found.append(Answer(matched[1], Outcome(matched[3][0]), matched[2]))
 
 
-class Echoed:
+class Echoed(Answers):
     """Answers that are the command again, with a status before its last sign. Only while commands are being given."""
 
     _form = re.compile(rb"([A-Z0-9_]{6})[A-Z0-9_]{0,14}(" + _STATUS + rb")[.!]")
 
-    def __init__(self, gap_s: float) -> None:
-        self.found: deque[Answer] = deque(maxlen=16)
-        self._gap_s, self._held, self._last_s = gap_s, b"", 0.0
-
-    def feed(self, data: bytes, now_s: float) -> bytes:
-        if not data:
-            return b""
-        if now_s - self._last_s > self._gap_s:
-            self._held = b""
-        self._last_s = now_s
-        self._held += data
+    def _sift(self) -> bytes:
         while matched := self._form.search(self._held):
             text = self._held[: matched.start()]
             self.found.append(Answer(matched[1], Outcome(matched[2][0]), text))
