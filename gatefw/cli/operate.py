@@ -31,8 +31,9 @@ plan (way_out.emergency) are freed until a `reset`. `maintain`
 gives an empty lane to a technician (`gatefw device`, `gatefw commission`), by name and with a reason, for --minutes or
 as long as the lane file allows (`maintenance_s`); --extend sets that time anew. It ends by itself, or with
 `maintain-end`, out of service, and that moves nothing; until then `open` is refused.
-`clear` opens nothing: the counter's officer cleared a traveller whom the lane turned away, which is written down with who and why. `case` shows what is known of whom the lane serves,
-or turned away last: requirements, name, number, nationality, birth; that you looked is written down, with the run.
+`clear` opens nothing: the counter's officer cleared a traveller whom the lane turned away, which is written
+down with who and why. `case` shows what is known of whom the lane serves, or turned away last: requirements, name,
+number, nationality, birth; that you looked is written down, with the run.
 `acknowledge` says that somebody has seen an alarm, by the number of its event. `silent-alarm` tells the bus that an
 officer is under duress, and nothing at the lane. Every order to the lane takes --why, which the journal keeps.
 
