@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from vision_lane import FOREVER, Lane
+from vision_lane import FOREVER, Lane, usual_chain, vision_settings
 
 import hw
 from gatefw import config, vision
@@ -192,18 +192,15 @@ def test_a_face_of_which_no_crop_can_be_made_does_not_live(install: Callable[...
 
 @pytest.fixture(scope="module")
 def chain(models: Path) -> Chain:
-    return Chain.load(models, "blazeface-short-range-int8", "dlib-resnet-int8", Runtime.LITERT)
+    return usual_chain(models)
 
 
 @pytest.fixture
 def settings(tmp_path: Path, models: Path) -> VisionSettings:
-    return VisionSettings(
-        socket=tmp_path / "vision.sock",
-        models=models,
-        gallery=tmp_path / "gallery.db",
-        key=tmp_path / "gallery.key",
-        cameras=(CameraPlace("camera.inside", "socket", None, identify=True),),
-        compare_every_s=0.01,
+    return vision_settings(
+        tmp_path,
+        models,
+        CameraPlace("camera.inside", "socket", None, identify=True),
         searched=Searched(most=3, fpir=0.01, fnir=0.2),
         require_liveness=True,
         pad=NAME,

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from vision_lane import usual_chain
 
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.real_matcher import RealMatcher
-from gatefw.biometrics.runtime import Runtime
 from gatefw.biometrics.threshold import reach
 from gatefw.errors import ModelError, SetupError
 from gatefw.model import Enrolled, FaceCompared, FaceIdentified, Failed, Reason, SubjectId
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.models
 
 @pytest.fixture(scope="module")
 def chain(models: Path) -> Chain:
-    return Chain.load(models, "blazeface-short-range-int8", "dlib-resnet-int8", Runtime.LITERT)
+    return usual_chain(models)
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from vision_lane import usual_chain
 
-from gatefw.biometrics.chain import Chain
-from gatefw.biometrics.runtime import Runtime
 from gatefw.camera_watch import ailment, grey_of
 from gatefw.code_search import search
 from gatefw.model import Reason
@@ -164,7 +163,7 @@ def test_a_camera_hangs_inside_or_in_front() -> None:
 
 @pytest.mark.models
 def test_two_who_show_their_faces_are_two_faces_in_one_picture(models: Path, photos: Path) -> None:
-    chain = Chain.load(models, "blazeface-short-range-int8", "dlib-resnet-int8", Runtime.LITERT)
+    chain = usual_chain(models)
     picture = shown(Scenes(photos), Camera.LIVE, ("obama.jpg", "biden.jpg"))
     assert len(chain.faces(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))) == 2
 
@@ -172,7 +171,7 @@ def test_two_who_show_their_faces_are_two_faces_in_one_picture(models: Path, pho
 @pytest.mark.models
 def test_a_detector_finds_no_face_where_nobody_shows_one(models: Path) -> None:
     """Somebody who looks away is not half a face: whether they are found must not hang on the width of a door frame."""
-    chain = Chain.load(models, "blazeface-short-range-int8", "dlib-resnet-int8", Runtime.LITERT)
+    chain = usual_chain(models)
     scenes = Scenes(None)
     for sight in ((), (None,), (None, None), b"GWID:code"):
         for _ in VARIANTS:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import zxingcpp
 from peers import FrameServer, until
-from vision_lane import FOREVER, KEY, Lane, Scene, empty
+from vision_lane import FOREVER, KEY, Lane, Scene, empty, usual_chain, vision_settings
 
 from gatefw import vision
 from gatefw.biometrics import picture
@@ -40,19 +40,12 @@ pytestmark = pytest.mark.models
 
 @pytest.fixture(scope="module")
 def chain(models: Path) -> Chain:
-    return Chain.load(models, "blazeface-short-range-int8", "dlib-resnet-int8", Runtime.LITERT)
+    return usual_chain(models)
 
 
 @pytest.fixture
 def settings(tmp_path: Path, models: Path) -> VisionSettings:
-    return VisionSettings(
-        socket=tmp_path / "vision.sock",
-        models=models,
-        gallery=tmp_path / "gallery.db",
-        key=tmp_path / "gallery.key",
-        cameras=(CameraPlace("camera.inside", "socket", None),),
-        compare_every_s=0.01,
-    )
+    return vision_settings(tmp_path, models, CameraPlace("camera.inside", "socket", None))
 
 
 @pytest.fixture

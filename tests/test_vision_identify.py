@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from peers import until
-from vision_lane import FOREVER, KEY, Lane
+from vision_lane import FOREVER, KEY, Lane, usual_chain, vision_settings
 
 from gatefw import vision
 from gatefw.biometrics import picture
@@ -32,20 +32,12 @@ CAMERAS = (CameraPlace("camera.inside", "socket", None), CameraPlace("camera.fro
 
 @pytest.fixture(scope="module")
 def chain(models: Path) -> Chain:
-    return Chain.load(models, "blazeface-short-range-int8", "dlib-resnet-int8", Runtime.LITERT)
+    return usual_chain(models)
 
 
 @pytest.fixture
 def settings(tmp_path: Path, models: Path) -> VisionSettings:
-    return VisionSettings(
-        socket=tmp_path / "vision.sock",
-        models=models,
-        gallery=tmp_path / "gallery.db",
-        key=tmp_path / "gallery.key",
-        cameras=CAMERAS,
-        compare_every_s=0.01,
-        searched=Searched(most=3, fpir=0.01, fnir=0.2),
-    )
+    return vision_settings(tmp_path, models, *CAMERAS, searched=Searched(most=3, fpir=0.01, fnir=0.2))
 
 
 @pytest.fixture

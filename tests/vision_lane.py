@@ -5,6 +5,7 @@ import contextlib
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,20 +14,31 @@ from peers import until
 from gatefw.biometrics.chain import Chain
 from gatefw.biometrics.gallery import Gallery
 from gatefw.biometrics.liveness import Judge
-from gatefw.biometrics.runtime import Picture
+from gatefw.biometrics.runtime import Picture, Runtime
 from gatefw.model import Reply
 from gatefw.ports import Frame
 from gatefw.vision_client import VisionClient
 from gatefw.vision_feed import Eyes, Feeds
 from gatefw.vision_look import NO_GLASS, Glass
 from gatefw.vision_server import Server
-from gatefw.vision_settings import VisionSettings
+from gatefw.vision_settings import CameraPlace, VisionSettings
 from gatefw.vision_wire import UNDECIDED, code_found, identify_reply, verify_reply
 from gatefw.vision_worker import Vision
 
 KEY = bytes(range(32))
 FOREVER = 4e9
 FRAME_S = 1 / 60  # a camera that waits for nothing keeps a whole core busy
+
+
+def usual_chain(models: Path) -> Chain:
+    """Of the models that every lane file of ours names."""
+    return Chain.load(models, "blazeface-short-range-int8", "dlib-resnet-int8", Runtime.LITERT)
+
+
+def vision_settings(home: Path, models: Path, *cameras: CameraPlace, **more: Any) -> VisionSettings:
+    """Of a lane whose stores and socket are in `home`, and which compares without a pause."""
+    files = {"socket": home / "vision.sock", "gallery": home / "gallery.db", "key": home / "gallery.key"}
+    return VisionSettings(models=models, cameras=cameras, compare_every_s=0.01, **files, **more)
 
 
 def empty() -> Picture:
