@@ -15,6 +15,7 @@ from gatefw.errors import BadReply, DeviceLost, Refusal
 from gatefw.model import Phase
 
 PATIENCE_S = 1.0  # of silence, before the replay is asked whether something was missed
+SILENT_S = 5.0  # without an answer: nobody is there, or not the one whom our key names
 NEWEST = 2**64 - 1
 RECONNECT_MS, RECONNECT_MAX_MS = 100, 2000
 REFUSED = 400  # as ZAP has it: that key, not now or later
@@ -169,28 +170,40 @@ class _Replay:
 
 
 def follow(
-    key: ClientKey, since: int | None = 0, ended: Callable[[], bool] = lambda: False
+    key: ClientKey,
+    since: int | None = 0,
+    ended: Callable[[], bool] = lambda: False,
+    silent: Callable[[], None] = lambda: None,
 ) -> Generator[dict[str, Any], None, None]:
     """Every event after number `since` (None: from now on), each once, in order, for ever; close the generator to end.
 
     It also ends within `PATIENCE_S` of `ended` being true, for whoever waits for its next event in a thread.
-    Waits for a gate that is not there and goes on when it is back; begins at 1 when its journal is a new one. Raises
-    Refusal when the gate does not know the key, BadReply when something else answers, or when the journal is older than
-    what it has handed out before.
+    Waits for a gate that is not there, calling `silent` again and again, and goes on when it is back; begins at 1 when
+    its journal is a new one. Raises Refusal when the gate does not know the key, BadReply when something else answers,
+    or when the journal is older than what it has handed out before.
     """
     with zmq.Context() as context, contextlib.closing(_Door(context, zmq.SUB, key.events, key)) as live:
         poller = zmq.Poller()  # connected before the first question: live events wait while the answer comes
         poller.register(live.socket, zmq.POLLIN)
         poller.register(live.monitor, zmq.POLLIN)
         with contextlib.closing(_Replay(context, key, poller)) as question:
-            yield from _events(live, question, Sequence(since), poller, ended)
+            yield from _events(live, question, Sequence(since), poller, ended, silent)
 
 
 def _events(
-    live: _Door, question: _Replay, sequence: Sequence, poller: zmq.Poller, ended: Callable[[], bool]
+    live: _Door,
+    question: _Replay,
+    sequence: Sequence,
+    poller: zmq.Poller,
+    ended: Callable[[], bool],
+    silent: Callable[[], None],
 ) -> Iterator[dict[str, Any]]:
-    asked_s, asked_at = -PATIENCE_S, None
+    asked_s, asked_at, heard_s = -PATIENCE_S, None, time.monotonic()
     while not ended():
+        if not question.waits:
+            heard_s = time.monotonic()
+        elif time.monotonic() - heard_s > SILENT_S:
+            silent()
         quiet = time.monotonic() - asked_s >= PATIENCE_S
         if quiet or (sequence.behind and not question.waits and sequence.last != asked_at):
             question.ask(sequence.request, sequence.last)
@@ -202,7 +215,9 @@ def _events(
             event = _event(body)
             if sequence.event(event["epoch"], int.from_bytes(n, "big")):
                 yield event
-        yield from question.answers(sequence)
+        for event in question.answers(sequence):
+            heard_s = time.monotonic()
+            yield event
 
 
 class Orders:

@@ -75,6 +75,20 @@ def test_a_script_reads_the_events_and_may_leave_at_any_time(tmp_path: Path, jou
     assert (event["sequence"], event["data"]["score"]) == ("00000000000000000002", 0.123456)
 
 
+def test_whoever_follows_a_gate_that_is_dead_is_told_so_and_waits_on(tmp_path: Path) -> None:
+    """Without a word nobody can tell a gate where nothing happens from one that is dead."""
+    BusBench(tmp_path).close()  # its key stays
+    with tail(tmp_path, "--since", "0") as process:
+        assert process.stderr is not None
+        assert "no answer; is `gatefw run` running there? waiting for it" in process.stderr.readline()
+        with closing(BusBench(tmp_path)) as gate:
+            gate.journal.append(CHANGED)
+            assert process.stdout is not None
+            assert "lane.phase_changed" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE_S) == -signal.SIGINT
+
+
 @pytest.mark.parametrize("number", ["-1", "x", str(2**63), ""])
 def test_what_is_no_number_of_an_event_is_refused(number: str, capsys: pytest.CaptureFixture[str]) -> None:
     parser = argparse.ArgumentParser()

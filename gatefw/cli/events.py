@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import signal
+import sys
 from typing import Any
 
 from gatefw.cli import command
@@ -60,7 +61,15 @@ def run(arguments: argparse.Namespace) -> int:
     key = command.bus_key(arguments)
     for number in (signal.SIGINT, signal.SIGPIPE):  # end at once, as tail does: there is nothing to tidy up
         signal.signal(number, signal.SIG_DFL)
-    for event in follow(key, arguments.since):
+    said: list[str] = []
+
+    def silent() -> None:
+        if not said:
+            said.append(f"gatefw: event bus at {key.replay}: no answer; is `gatefw run` running there? waiting for it")
+            print(*said, file=sys.stderr, flush=True)
+
+    for event in follow(key, arguments.since, silent=silent):
+        said.clear()
         print(json.dumps(event) if arguments.json else _line(event), flush=True)
     return 0
 
