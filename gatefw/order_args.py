@@ -27,7 +27,11 @@ def texts(args: Args, name: str) -> list[str]:
 
 
 def text(args: Args, name: str) -> str:
-    return texts({name: [args.get(name)]}, name)[0]
+    """One, which a store can take: half of a character fits into none."""
+    found = texts({name: [args.get(name)]}, name)[0]
+    if not found.isprintable():
+        raise Refusal(f"{name}: letters and digits are wanted, it has a character that cannot be printed")
+    return found
 
 
 def subject(args: Args) -> SubjectId:
@@ -51,7 +55,7 @@ def days_s(args: Args) -> float:
     """How many days, in seconds."""
     days = args.get("days")
     if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= 366 * YEARS_MAX:
-        raise Refusal(f"days: for how many days is wanted, at most {366 * YEARS_MAX}")
+        raise Refusal(f"days: for how many days is wanted (`--days N`), at most {366 * YEARS_MAX}")
     return float(days) * DAY_S
 
 

@@ -49,6 +49,15 @@ def test_what_is_taken_for_facts_is_names_and_printable_texts_and_never_the_stor
     assert of_partition or not any(name.startswith("journey.") for name in facts)
 
 
+@pytest.mark.parametrize("typed", ["\udce9", "anna\x1b[2J"])
+def test_a_name_that_no_store_can_take_is_refused_before_one_is_asked(typed: str) -> None:
+    """Somebody pastes a letter of an old encoding; the store's own error was the daemon's traceback."""
+    for read, name in ((order_args.subject, "subject"), (order_args.partition, "partition")):
+        with pytest.raises(Refusal, match=f"{name}: letters and digits are wanted"):
+            read({name: typed})
+    assert order_args.photos({"photos": ["/media/stick/\udce9.jpg"]}), "a file may be called so"
+
+
 def test_what_is_not_said_has_its_ordinary_meaning() -> None:
     assert order_args.facts({}) == {}
     assert order_args.partition({"partition": None}) == MAIN
