@@ -418,6 +418,26 @@ def test_a_group_is_stopped_and_the_lane_that_did_not_answer_is_named(desk: Play
     desk.sees_no("dialog")
 
 
+def test_what_came_of_a_group_waits_until_the_officer_has_given_what_they_are_giving(desk: PlayedDesk) -> None:
+    """A lane of the group answers late; meanwhile somebody is seen lying in another."""
+    held: list[Any] = []
+    desk.page.route("**/stop", lambda route: held.append(route))
+    desk.login()
+    desk.choose(12)
+    desk.type("g", "1", "Enter")
+    desk.sees_no("dialog")
+    desk.choose(8)
+    desk.type("e", "2")
+    with desk.page.expect_response("**/stop"):
+        held[0].continue_()
+    desk.says("10 of 10 lanes are held")
+    desk.type("Enter")
+    desk.says("10 of 10 lanes are held", "dialog")
+    assert [(each.lane, each.verb) for each in desk.row.given][-1] == ("lane-8", "evacuate")
+    desk.type("Enter")
+    desk.sees_no("dialog")
+
+
 def test_an_order_that_was_not_done_says_why(desk: PlayedDesk) -> None:
     desk.login()
     desk.choose(2)

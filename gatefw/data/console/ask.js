@@ -2,6 +2,7 @@
 import { at, first, make, say, write } from "/static/words.js";
 
 let asked = null;
+const untold = [];  // what became of orders, while another one is begun
 
 /**
  * Asks for a reason, or what else `asks` says. order: title, means, doing (of the button), danger, why ({code: text}),
@@ -34,13 +35,13 @@ export function ask(order) {
   choices[0].querySelector("input").focus();
 }
 
-/** What became of it, until it is closed. lines: what went wrong, each a line. */
+/** What became of it, until it is closed; after what is asked now. lines: what went wrong, each a line. */
 export function tell(title, heading, lines) {
+  if (at("ask").open) { untold.push(() => tell(title, heading, lines)); return; }
   const done = button("submit", "", "Enter", say("ask.done"));
   const list = make("ul", {}, ...lines.map((line) => make("li", {}, line)));
   const form = make("form", { method: "dialog" }, make("h2", { id: "ask-title" }, title),
     ...(lines.length ? [make("p", { class: "wrong" }, heading), list] : []), make("div", { class: "buttons" }, done));
-  if (at("ask").open) at("ask").close();
   show(form);
   done.focus();
 }
@@ -82,7 +83,13 @@ export function refresh() {
 
 /** The session is over: nothing of it stays. */
 export function drop() {
+  untold.length = 0;
   at("ask").close();
 }
 
-at("ask").addEventListener("close", () => { asked = null; at("ask").replaceChildren(); });
+at("ask").addEventListener("close", () => {
+  if (at("ask").open) return;  // begun anew before this was told
+  asked = null;
+  at("ask").replaceChildren();
+  untold.shift()?.();
+});
