@@ -48,12 +48,14 @@ def _nothing_opened_alone_and_all_is_written(gate: LiveGate) -> None:
     assert {door: opened.count(door) for door in opened} == {door: recorded.count(door) for door in opened}
 
 
-@pytest.mark.parametrize("keep", [False, True], ids=["kernel-drops", "kernel-keeps"])
 def test_killed_while_somebody_is_inside_nothing_opens_and_the_next_daemon_lets_them_out(
-    models: Path, photos: Path, keep: bool
+    models: Path, photos: Path
 ) -> None:
-    """Anna stands between the doors and looks away; the supervisor is killed; nobody was admitted."""
-    with live_gate(models, photos, keep=keep) as gate:
+    """Anna stands between the doors and looks away; the supervisor is killed; nobody was admitted.
+
+    No door is driven then: what the kernel does with lines is told by those that are killed with one released.
+    """
+    with live_gate(models, photos, keep=True) as gate:
         gate.world.traveller("anna", code=gate.enrol(photos / "obama.jpg"))
         gate.await_phase("verifying")
         before = gate.world.mark()
