@@ -6,7 +6,8 @@ from typing import Any
 
 WIDTH_PX, HEIGHT_PX = 960, 420
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 84, 24, 72, 76
-COLOURS = {"passed": "#2a6f97", "referred": "#e9a23b", "refused": "#b23a48"}
+COLOURS = {"passed": "#3079a8", "referred": "#ffcf80", "refused": "#400a14"}
+OUTLINE = 'stroke="#222" stroke-width="0.5"'
 STEPS = 4
 LABELS_MAX = 16
 
@@ -50,7 +51,7 @@ def _legend(called: Mapping[str, str]) -> list[str]:
     parts = []
     for number, (what, colour) in enumerate(COLOURS.items()):
         x = LEFT_PX + number * 90
-        parts.append(f'<rect x="{x}" y="38" width="12" height="12" fill="{colour}"/>')
+        parts.append(f'<rect x="{x}" y="38" width="12" height="12" fill="{colour}" {OUTLINE}/>')
         parts.append(f'<text x="{x + 17}" y="48">{escape(called[what])}</text>')
     return parts
 
@@ -64,9 +65,8 @@ def _bar(
         y -= tall
         if tall:
             at = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{tall:.1f}"'
-            parts.append(
-                f'<rect {at} fill="{colour}"><title>{escape(called[what])}: {int(line[what]):,}</title></rect>'
-            )
+            told = f"<title>{escape(called[what])}: {int(line[what]):,}</title>"
+            parts.append(f'<rect {at} fill="{colour}" {OUTLINE}>{told}</rect>')
     return parts
 
 

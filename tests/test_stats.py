@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -320,6 +321,19 @@ def test_the_chart_is_a_picture_of_the_groups(year: Path, tmp_path: Path, capsys
     root = ElementTree.parse(chart).getroot()
     titles = [each.text for each in root.iter("{http://www.w3.org/2000/svg}title")]
     assert titles == ["passed: 2", "passed: 1", "passed: 4", "refused: 1"]
+
+
+def test_the_bars_of_a_chart_are_told_apart_on_grey_paper_too() -> None:
+    """WCAG 1.4.11: three times as light as each other, whatever their hue; the lightest has an outline on white."""
+    grey = sorted(luminance(colour) for colour in stats_chart.COLOURS.values())
+    assert all((light + 0.05) / (dark + 0.05) >= 3 for dark, light in pairwise(grey)), grey
+
+
+def luminance(colour: str) -> float:
+    """Of WCAG 2: from black, 0, to white, 1."""
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def test_a_name_in_a_chart_is_no_markup() -> None:
