@@ -139,6 +139,19 @@ def test_the_report_is_read_in_each_language(desk: Desk) -> None:
         assert desk.violations() == []
 
 
+def test_a_language_that_was_chosen_before_the_report_came_stays(desk: Desk) -> None:
+    """On a busy machine the page is there for a second before it hears which language the officer has."""
+    held: list[Any] = []
+    desk.login()
+    desk.page.route("**/session", lambda route: held.append(route))
+    desk.goes("/shift")
+    desk.page.select_option("#language", "zh_HK")
+    playwright.expect(desk.page.locator("h1")).to_have_text("更次報告", timeout=WAIT_MS)
+    held.pop().continue_()
+    desk.drawn()
+    playwright.expect(desk.page.locator("h1")).to_have_text("更次報告", timeout=WAIT_MS)
+
+
 def test_a_span_that_is_none_is_said_and_nobody_without_a_session_sees_a_figure(desk: Desk) -> None:
     desk.goes("/shift")
     desk.page.wait_for_selector("#login:visible")  # sent to where one logs in

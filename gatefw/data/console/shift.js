@@ -4,6 +4,7 @@ import { at, first, known, load, make, say, write } from "./words.js";
 const QUARTER_MS = 900000;
 const OUTCOMES = ["passed", "refused", "referred", "ended", "by_hand"];
 let shown = null;
+let picked = false;  // by hand: then the officer's own does not take its place
 
 const local = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60000).toISOString().slice(0, 16);
 const clock = (iso) => new Date(iso).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
@@ -79,11 +80,12 @@ async function speak(language) {
   document.title = say("shift.title");
   if (shown) draw(shown);
 }
-at("language").addEventListener("change", () => speak(at("language").value));
+at("language").addEventListener("change", () => { picked = true; speak(at("language").value); });
 
 const answer = await fetch("/session", { cache: "no-store" }).catch(() => null);
 if (answer?.ok) {
-  await speak(known((await answer.json()).language));
+  const own = known((await answer.json()).language);
+  if (!picked) await speak(own);
   await last(8);
 } else {
   location.assign("/");

@@ -1,6 +1,7 @@
 // The texts of the page in the language chosen, and the few things that every part does with the page.
 const LANG = { en: "en", zh_HK: "zh-Hant-HK", zh_CN: "zh-Hans-CN" };
 let texts = {};
+let wanted = "";
 
 export const at = (id) => document.getElementById(id);
 
@@ -24,9 +25,12 @@ export function age(seconds) {
 }
 
 export async function load(language) {
+  wanted = language;
   const answer = await fetch(`/words?lang=${encodeURIComponent(language)}`, { cache: "no-store" });
   if (!answer.ok) throw new Error(`words: ${answer.status}`);
-  texts = await answer.json();
+  const told = await answer.json();
+  if (wanted !== language) return;  // another was chosen meanwhile
+  texts = told;
   document.documentElement.lang = LANG[language] ?? "en";
   for (const each of document.querySelectorAll("[data-t]")) each.textContent = say(each.dataset.t);
   at("language").value = language;
