@@ -113,7 +113,8 @@ def _commission(arguments: argparse.Namespace, config: "Config", steps: "list[St
         _do(arguments, config, site, [step for step in steps if step.id not in results], about, results)
     except (KeyboardInterrupt, DeviceLost) as ended:
         draft = arguments.out / "draft.json"
-        print(f"ended; what was done is in {draft}: go on with --resume {draft}", file=sys.stderr)
+        done = f"what was done is in {draft}: go on with --resume {draft}" if draft.exists() else "nothing was done yet"
+        print(f"ended; {done}", file=sys.stderr)
         if isinstance(ended, DeviceLost):  # the daemon is gone; whoever works here need not press on
             raise
         return 130
