@@ -97,7 +97,7 @@ TOLD = {
     Kind.BEAMS_CROSSED: Told(
         "G0513",
         Severity.DANGER,
-        "beams crossed: {passes:.0f} people passed a door and broke the other's beam, so a door may close on somebody",
+        "beams crossed: {passes:.0f} x somebody passed a door and broke the other's beam, so it may close on somebody",
         "take the lane out of service, exchange the wires of the two beams, or their pins in the lane file; prove it "
         "with a hand in each beam: gatefw status says whose is broken",
     ),
