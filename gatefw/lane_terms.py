@@ -307,7 +307,15 @@ def unlatch(_state: State, _event: LaneEvent) -> tuple[LaneCommand, ...]:
 
 
 def end(reason: Reason | None, *, passed: bool = False) -> Action:
-    return lambda _s, _e: (EndRun(passed, reason),)
+    return lambda state, _e: (EndRun(True, reason) if passed else _given_up(state, reason),)
+
+
+def _given_up(state: State, reason: Reason | None) -> EndRun:
+    """Ended before its end. Whoever was admitted and counted out is across, whatever comes before the exit is secured:
+    without a record of that they are stopped further on.
+    """
+    left = state.phase is Phase.LEAVING and state.policy.shape is Shape.AIRLOCK and state.occupancy is Occupancy.EMPTY
+    return EndRun(True, Reason.OK) if left else EndRun(False, reason)
 
 
 def alarm(reason: Reason) -> Action:
@@ -316,12 +324,12 @@ def alarm(reason: Reason) -> Action:
 
 def latch(reason: Reason) -> Action:
     """Ends the run, raises the alarm and latches, all for one cause."""
-    return lambda _s, _e: (EndRun(False, reason), Alarm(reason), Latch(reason))
+    return lambda state, _e: (_given_up(state, reason), Alarm(reason), Latch(reason))
 
 
-def latch_fault(_state: State, event: LaneEvent) -> tuple[LaneCommand, ...]:
+def latch_fault(state: State, event: LaneEvent) -> tuple[LaneCommand, ...]:
     reason = event.reason if isinstance(event, Faulted) else Reason.SOFTWARE
-    return (EndRun(False, reason), Alarm(reason), Latch(reason))
+    return (_given_up(state, reason), Alarm(reason), Latch(reason))
 
 
 def release_dropped(_state: State, _event: LaneEvent) -> tuple[LaneCommand, ...]:

@@ -92,6 +92,27 @@ def test_a_traveller_is_invited_verified_admitted_and_leaves() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("happens", "phase"),
+    [
+        (Operated(Verb.HOLD), Phase.HOLD),
+        (InputIs(Input.STOP, Signal.ON), Phase.HOLD),
+        (InputIs(Input.FIRE, Signal.ON), Phase.EVACUATED),
+        (InputIs(Input.TAMPER, Signal.ON), Phase.FAULT),
+        (Faulted(Reason.DOOR_UNCONFIRMED), Phase.FAULT),
+    ],
+)
+def test_whoever_is_across_has_passed_whatever_happens_before_the_exit_is_secured_behind_them(
+    happens: LaneEvent, phase: Phase
+) -> None:
+    """The lock does not catch, or an officer holds the lane: the next touchpoint lets through who passed this one."""
+    through = (*INSIDE, Decided(Verdict.ADMIT), DoorIs(EXIT, Position.OPEN))
+    state, said = play(*through, OccupancyIs(Occupancy.EMPTY), happens)
+    assert (state.phase, EndRun(True, Reason.OK) in said) == (phase, True)
+    state, said = play(*through, happens)
+    assert (state.phase, [each.passed for each in said if isinstance(each, EndRun)]) == (phase, [False])
+
+
 def test_an_impostor_is_let_out_where_he_came_from() -> None:
     state, said = play(*INSIDE, Decided(Verdict.REFUSE))
     assert state.phase is Phase.REFUSED

@@ -25,6 +25,7 @@ from gatefw.model import (
     Occupancy,
     OccupancyIs,
     Operated,
+    Phase,
     Position,
     Presented,
     Proceed,
@@ -300,6 +301,17 @@ def test_what_is_told_of_runs_alarms_and_faults() -> None:
     assert commanded(lane_terms.release_dropped, state) == (EndRun(False, Reason.RELEASE_DROPPED),)
     for event, told in ((Faulted(why), why), (NOTHING, Reason.SOFTWARE)):
         assert commanded(lane_terms.latch_fault, state, event) == (EndRun(False, told), Alarm(told), Latch(told))
+
+
+def test_who_was_counted_out_of_an_airlock_while_leaving_has_passed_and_nobody_else_has() -> None:
+    why, passed = Reason.HELD, EndRun(True, Reason.OK)
+    for phase, occupancy, policy in product(Phase, Occupancy, (Policy(), SPOT, COUNTER)):
+        state = State(policy, phase, occupancy=occupancy)
+        across = (phase, occupancy, policy) == (Phase.LEAVING, Occupancy.EMPTY, Policy())
+        told = passed if across else EndRun(False, why)
+        assert commanded(lane_terms.end(why), state) == (told,)
+        assert commanded(lane_terms.latch(why), state) == (told, Alarm(why), Latch(why))
+        assert commanded(lane_terms.latch_fault, state, Faulted(why)) == (told, Alarm(why), Latch(why))
 
 
 # ---------------------------------------------------------------- the state
