@@ -186,6 +186,8 @@ class FingerDesk:
             raise
 
     def _kept(self, session: Session, made: Made) -> Answer:
+        if session.over:  # revoked, or taken back, after the last look: it must not be given again
+            made = Reason.NOT_NOW
         if isinstance(made, Reason):
             return Rejected(Rejection.REFUSED, f"enrol_finger: {WHY[made]}; nothing was kept")
         expires_at = self._records.in_use_until(session.subject, self._now())

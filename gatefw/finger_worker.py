@@ -164,17 +164,21 @@ class FingerWorker(QuestionWorker[FingerScanner]):
         return FingerWatch(device, ends_s, lambda: given_up() or self._ending.is_set(), self._rest)
 
     def answer(self, device: FingerScanner, question: Question, given_up: GivenUp) -> Answer:
+        """Who was revoked while their finger was waited for is not matched."""
         assert isinstance(question, VerifyFinger)
         try:
             finger = self._finger_of(question.subject)
+            if isinstance(finger, Reason):
+                return Failed(finger)
+            if finger.kind != device.kind:  # made by another make of sensor, and worth nothing here
+                return Failed(Reason.FINGER_NOT_ENROLLED)
+            compared = verify(device, finger.template, self.watch(device, question.deadline_s, given_up))
+            still = self._finger_of(question.subject)
         except StoreError as error:
             _log.error("%s", error)
             return Failed(Reason.RECORDS_UNAVAILABLE)
-        if isinstance(finger, Reason):
-            return Failed(finger)
-        if finger.kind != device.kind:  # made by another make of sensor, and worth nothing here
-            return Failed(Reason.FINGER_NOT_ENROLLED)
-        return verify(device, finger.template, self.watch(device, question.deadline_s, given_up))
+        fits = isinstance(compared, FingerCompared) and compared.matched
+        return Failed(still) if fits and isinstance(still, Reason) else compared
 
     def idle(self, device: FingerScanner) -> None:
         device.wipe()

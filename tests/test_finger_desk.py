@@ -281,6 +281,24 @@ def test_a_registration_revoked_after_the_last_look_gets_no_finger_either(office
     assert office.fingers.subjects() == []
 
 
+def test_a_consent_withdrawn_after_the_last_look_is_not_given_again_by_what_was_laid_down_before(
+    office: Office,
+) -> None:
+    """Anna, whose finger is enrolled, enrols it anew; she takes it all back before the clerk has kept the new one."""
+    office.records.agree(office.subject, FINGER)
+    office.start()
+    session = office.begin()
+    office.scanner._happens = list(THRICE)
+    until(lambda: office.handed_over, "the sensor let go of the enrolment", WAIT_S)
+    office.records.withdraw(office.subject, {Modality.FINGER}, NOW)
+    office.desk.forget(office.subject)
+    _, outcome = office.follow(session)
+    refused(outcome, "the consent withdrawn")
+    assert office.fingers.subjects() == []
+    assert office.consented(office.subject) == {Modality.FACE}
+    assert office.facts == []
+
+
 def test_at_the_start_fingers_without_a_registration_that_agrees_are_removed(office: Office) -> None:
     agreed, revoked, disabled = (office.registered(code) for code in ("B1234567", "C1234567", "D1234567"))
     stranger, never_agreed = SubjectId("9" * 32), office.subject

@@ -339,6 +339,17 @@ def test_without_a_template_that_fits_nothing_is_compared(
     assert "load" not in desk.scanner.done
 
 
+def test_who_is_revoked_while_their_finger_is_waited_for_is_not_matched(desk: Desk) -> None:
+    """An officer revokes Anna, who stands inside and has not laid her finger down yet."""
+    desk.scanner._happens = [""]
+    desk.start()
+    desk.ask()
+    until(lambda: "load" in desk.scanner.done)
+    desk.finger = Reason.FINGER_NOT_ENROLLED
+    desk.scanner._happens = [ANNA]
+    assert desk.reply() == Failed(Reason.FINGER_NOT_ENROLLED)
+
+
 def test_a_sensor_that_is_not_there_is_answered_at_once(desk: Desk) -> None:
     desk.ask()
     assert desk.reply() == Failed(Reason.FINGERS_UNAVAILABLE)
