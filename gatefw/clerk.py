@@ -51,6 +51,8 @@ SWEEP_S = 0.5
 DAY_S = 86_400.0
 ERASE_EVERY_S, ERASED_AT_ONCE = 3600.0, 50
 UNDER_WAY_MAX = 16
+UNFIT = frozenset({Reason.VERIFY_TIMEOUT, Reason.NOT_LIVE})
+"""Why somebody is referred who was looked at and did not fit: a try like a refusal, else one without end."""
 
 _log = logging.getLogger(__name__)
 Facts = Mapping[str, str]
@@ -284,7 +286,9 @@ class Clerk:
                 self._admitted[fact.run] = fact.subject
                 while len(self._admitted) > UNDER_WAY_MAX:
                     del self._admitted[next(iter(self._admitted))]
-            elif fields["verdict"] == Verdict.REFUSE and fields["reason"] != Reason.DECLINED:
+            elif fields["reason"] in UNFIT or (
+                fields["verdict"] == Verdict.REFUSE and fields["reason"] != Reason.DECLINED
+            ):
                 self._refused(fact.subject)
         elif fact.kind is FactKind.PASSAGE_ENDED and fact.run:
             subject = self._admitted.pop(fact.run, None)

@@ -186,8 +186,8 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """`[tries]`: who was refused `most` times within `within_s` is referred to the counter. The count expires: it is
-    no blacklist."""
+    """`[tries]`: who was refused `most` times within `within_s`, or looked at and did not fit, is referred to the
+    counter. The count expires: it is no blacklist."""
 
     most: Annotated[int, Bound(1, 100)] = 3
     within_s: Annotated[float, Bound(10.0, 86_400.0)] = 3600.0

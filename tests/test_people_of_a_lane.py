@@ -308,10 +308,21 @@ def test_who_is_refused_too_often_is_referred_for_a_while(counter: Counter) -> N
     assert counter.check(subject) == Eligible()
 
 
+@pytest.mark.parametrize("reason", [Reason.VERIFY_TIMEOUT, Reason.NOT_LIVE])
+def test_who_was_looked_at_and_did_not_fit_is_counted_though_they_are_referred(
+    counter: Counter, reason: Reason
+) -> None:
+    """Somebody with a found card looks away after each fourth frame, or holds up one print after the other."""
+    subject = flown(counter)
+    for _ in range(3):
+        counter.decided(Verdict.REFER, subject, reason=reason)
+    assert counter.check(subject) == OFTEN
+
+
 def test_to_be_referred_is_no_refusal_and_a_passage_clears_the_count(counter: Counter) -> None:
     subject = flown(counter)
     for _ in range(5):
-        counter.decided(Verdict.REFER, subject)
+        counter.decided(Verdict.REFER, subject, reason=Reason.NO_FACE)
     for _ in range(2):
         counter.decided(Verdict.REFUSE, subject)
     counter.decided(Verdict.ADMIT, subject)
