@@ -14,6 +14,7 @@ from gatefw.leases import SETTLE_S
 from gatefw.model import Beam, DoorId, Input, Phase, Position, Purpose, Reason, Release, Sensed, Signal, Token
 from gatefw.ports import (
     Door,
+    DoorReading,
     Indicator,
     Sensors,
     SensorsReading,
@@ -32,6 +33,7 @@ FLOOD_PAUSE_S = 0.05  # after each token that is dropped
 AGAIN_S = 1.0  # a door that opened and is locked again for so long was not meant to, while it is released
 LET_GO_S = 1.0  # and so long is its line let go, before it is released anew
 FRESH_S = 1.0  # a door that was not read for so long is unknown
+READABLE = 10  # readings in a row: one that failed in an emergency, and was not closed for that, can be read again
 
 
 class DoorWorker(Worker[Door]):
@@ -82,11 +84,20 @@ class DoorWorker(Worker[Door]):
         if self._last is not None:
             self._rest(LEVEL_POLL_S)
         try:
-            reading = device.read()
+            self._was_read(device.read())
         except DeviceError as problem:
             self._went(Reason.DEVICE_LOST, problem)
-            self._keep_free()
-            raise
+            reading, came = self._keep_free(device), self._last is not None
+            if reading is None:
+                raise
+            with self._ours():
+                self._last = None  # its contacts count as unknown until they are told again
+            self._was_read(reading)
+            if came:
+                self._came()
+
+    def _was_read(self, reading: DoorReading) -> None:
+        """Just now: tell what is new in it."""
         sensed = DoorSensed(self.door, reading.position, reading.beam)
         if sensed != self._last:
             if self._last is not None and self._last.position is Position.SECURED and not self.driven:
@@ -110,13 +121,23 @@ class DoorWorker(Worker[Door]):
                 self._opened, self._let_go_until_s = False, now_s + LET_GO_S
                 self.drop()
 
-    def _keep_free(self) -> None:
-        """A door that nobody can read can perhaps still be released: in an emergency it is not closed for that."""
-        self._read_s = -math.inf
+    def _keep_free(self, device: Door) -> DoorReading | None:
+        """A door that nobody can read can perhaps still be released: in an emergency it is not closed for that.
+
+        How it stands once it can be read again, or None: the emergency is over, or the door is lost altogether.
+        """
+        self._read_s, in_a_row = -math.inf, 0
         while self._now_s() < self._freed_until_s and self._failure is None and not self._ending.is_set():
             self._allow(STUCK_S)
             self._rest(LEVEL_POLL_S)
             self.progress += 1
+            try:
+                reading, in_a_row = device.read(), in_a_row + 1
+            except DeviceError:
+                in_a_row = 0
+            if in_a_row == READABLE:
+                return reading
+        return None
 
     def overdue(self, now_s: float) -> bool:
         hand = self._hand if self.device is not None else None

@@ -299,6 +299,23 @@ def test_a_door_that_cannot_be_read_any_more_is_not_closed_while_fire_holds_it_o
     worker.stop()
 
 
+def test_a_door_that_can_be_read_again_while_fire_holds_it_open_is_there_again(post: Post) -> None:
+    """A leaf was blocked for a moment in the crowd: else nobody knows its beam, and no reset ever ends its release."""
+    door = Unreadable()
+    worker = DoorWorker(DoorId.EXIT, lambda: door, post)
+    worker.start()
+    post.until(DeviceCame("door.exit_door"))
+    worker.free(600.0)
+    door.unreadable = True
+    post.until(DeviceWent("door.exit_door", Reason.DEVICE_LOST))
+    door.unreadable = False
+    assert post.next() == DoorSensed(DoorId.EXIT, Position.SECURED, Beam.CLEAR)
+    assert post.next() == DeviceCame("door.exit_door")
+    assert worker.position() is Position.SECURED
+    until(lambda: door.done == ["release 600"], "the release, and nothing else", 30)
+    worker.stop()
+
+
 def test_a_door_that_cannot_be_read_any_more_is_closed_at_once_when_nobody_flees(post: Post) -> None:
     door = Unreadable()
     worker = DoorWorker(DoorId.EXIT, lambda: door, post)
