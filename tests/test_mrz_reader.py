@@ -132,10 +132,29 @@ def test_what_the_simulated_reader_misread_reaches_the_gate_as_it_is(bench: Benc
             mrz.parse(token.payload)
 
 
-def test_another_device_on_its_line_is_the_wrong_one(bench: Bench) -> None:
-    bench.line.ail(LineAilment.WRONG_DEVICE)
+def test_another_device_on_its_line_is_the_wrong_one() -> None:
+    end = plug("mrz-wrong")
+    reader = reader_mrz_serial.open(reader_mrz_serial.Settings("memory:mrz-wrong"))
+    end.write(CHATTER * (reader_mrz_serial.FOREIGN_LINES + 1))
     with pytest.raises(WrongDevice, match="look what is plugged in"):
-        bench.reader.read(30.0)
+        reader.read(0.0)
+    end.close()
+    reader.close()
+
+
+def test_a_worn_document_is_no_token_and_loses_neither_the_reader_nor_who_is_inside() -> None:
+    """A reader may send `?` for a sign that it cannot read. They try five times, and the next one's is read."""
+    end = plug("mrz-worn")
+    reader = reader_mrz_serial.open(reader_mrz_serial.Settings("memory:mrz-worn"))
+    for _ in range(5):
+        end.write(encode(ZONES[0].replace(b"<<", b"<?")))
+        assert reader.read(0.0) is None
+    end.write(encode(ZONES[1]))
+    assert reader.read(0.0) == Token(ZONES[1])
+    end.write(CHATTER)
+    assert reader.read(0.0) is None
+    end.close()
+    reader.close()
 
 
 def test_noise_without_end_is_a_bad_reply_and_no_token(bench: Bench) -> None:

@@ -26,8 +26,9 @@ def encode(lines: bytes, terminator: bytes = b"\r", framed: bool = False) -> byt
 class Framer:
     """Cuts a stream of bytes into zones, lines joined by line feeds. Holds at most three lines, whatever comes in.
 
-    `gap_s` is the longest silence inside one zone. `overlong` counts lines that were discarded for their length,
-    `foreign` those with signs that no zone has: both come from something that is no such reader.
+    `gap_s` is the longest silence inside one zone. `overlong` counts lines that were discarded for their length:
+    they come from something that is no such reader. `foreign` those with signs that no zone has: many of them do, a few
+    are a worn document, whose unreadable signs some readers send as `?`.
     """
 
     def __init__(self, gap_s: float) -> None:
