@@ -1,6 +1,7 @@
 """Messages between our own processes: one JSON object a line, capped, decoded strictly."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -15,9 +16,9 @@ def encode(message: Mapping[str, object]) -> bytes:
 
 
 def decode(line: bytes) -> dict[str, Any]:
-    """The object in `line`. Raises BadReply: not UTF-8, not JSON, not an object, nested too deeply, NaN."""
+    """The object in `line`. Raises BadReply: not UTF-8, not JSON, not an object, nested too deeply, NaN or infinite."""
     try:
-        message = json.loads(line.decode(), parse_constant=_no_number)
+        message = json.loads(line.decode(), parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise BadReply(f"message: not a line of JSON: {error}") from error
     if not isinstance(message, dict):
@@ -51,3 +52,10 @@ class Lines:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:40]} is larger than any number here may be")
+    return number

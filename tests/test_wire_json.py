@@ -49,7 +49,19 @@ def test_the_lines_before_an_over_long_one_are_kept_and_it_is_refused_before_it_
 
 
 @pytest.mark.parametrize(
-    "line", [b"", b"[]", b"1", b"\xff", b'{"a":NaN}', b'{"a":1}x', b"[" * 60_000, b'{"a":' + b"9" * 5000 + b"}"]
+    "line",
+    [
+        b"",
+        b"[]",
+        b"1",
+        b"\xff",
+        b'{"a":NaN}',
+        b'{"a":1e999}',
+        b'{"a":[-1.5e400]}',
+        b'{"a":1}x',
+        b"[" * 60_000,
+        b'{"a":' + b"9" * 5000 + b"}",
+    ],
 )
 def test_what_is_no_object_is_a_bad_reply(line: bytes) -> None:
     with pytest.raises(BadReply):
