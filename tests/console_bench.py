@@ -103,8 +103,8 @@ class Browser:
     csrf: str = ""
     headers: dict[str, str] = field(default_factory=dict)
 
-    def get(self, path: str) -> Asked:
-        return ask(self.app, "GET", path, host=HOST, cookie=self.cookie)
+    def get(self, path: str, **headers: str) -> Asked:
+        return ask(self.app, "GET", path, host=HOST, cookie=self.cookie, **headers)
 
     def post(self, path: str, told: object = None, **headers: str) -> Asked:
         given = {"origin": ORIGIN, "cookie": self.cookie, "x_csrf": self.csrf, **self.headers, **headers}

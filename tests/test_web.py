@@ -81,6 +81,28 @@ def test_an_order_is_taken_from_our_own_page_alone(folder: Path, origin: str, st
     assert asked(folder, "POST", "/order").status == 403
 
 
+@pytest.mark.parametrize("site", ["same-site", "cross-site"])
+def test_of_a_page_that_is_not_ours_a_browser_may_follow_a_link_and_do_nothing_else(folder: Path, site: str) -> None:
+    """Another port of this host is the same site: a page there can send a question along with an officer's cookie."""
+
+    def status(method: str = "GET", **fetch: str) -> int:
+        named = {f"sec_fetch_{name}": value for name, value in fetch.items()}
+        path = "/" if method == "GET" else "/order"
+        return asked(folder, method, path, origin="http://127.0.0.1:8080", **named).status
+
+    assert status(site=site, mode="navigate", dest="document") == 200
+    assert status(site=site, mode="no-cors", dest="image") == 403
+    assert status(site=site, mode="cors", dest="empty") == 403
+    assert status(site=site, mode="navigate", dest="iframe") == 403
+    assert status(site=site) == 403
+    assert status("POST", site=site, mode="navigate", dest="document") == 403
+
+
+@pytest.mark.parametrize("site", ["none", "same-origin"])
+def test_what_our_own_page_asks_and_what_somebody_types_is_answered(folder: Path, site: str) -> None:
+    assert asked(folder, "GET", "/", sec_fetch_site=site, sec_fetch_mode="cors", sec_fetch_dest="empty").status == 200
+
+
 def test_who_follows_gets_the_newest_and_a_word_when_nothing_is_new() -> None:
     async def followed() -> list[object]:
         board = Board({"n": 0})

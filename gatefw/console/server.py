@@ -33,7 +33,7 @@ from gatefw.control import ACKNOWLEDGE, CASE, VERBS
 from gatefw.errors import BadReply, GateError
 from gatefw.model import Phase
 from gatefw.web.board import RETRY_MS
-from gatefw.web.shell import LOCAL, application, body, page
+from gatefw.web.shell import LOCAL, application, body, foreign, page
 from gatefw.words import ENGLISH, OF_CODES, OF_OFFICERS, Words, known
 
 BODY_BYTES = 16 * 1024
@@ -121,7 +121,9 @@ class Console:
         return with_token
 
     def _found(self, request: Request, use: bool) -> tuple[Session, Officer] | None:
-        session = self.sessions.find(request.cookies.get(self._cookie), use)
+        # a link on somebody else's page asks nothing in an officer's name
+        cookie = None if foreign(request.headers) else request.cookies.get(self._cookie)
+        session = self.sessions.find(cookie, use)
         if session is None or not self._in_force(session):
             return None
         officer = self.officers.get(session.officer)

@@ -45,7 +45,7 @@ class Lifespan(Protocol):
 
 
 class Guard:
-    """Puts HEADERS on every answer; answers no foreign name (421) and no order from another origin (403)."""
+    """Puts HEADERS on every answer; answers no foreign name (421), and of foreign pages a link alone (403)."""
 
     def __init__(self, app: ASGIApp, names: Iterable[str] = LOCAL) -> None:
         self._app, self._names = app, frozenset(names)
@@ -63,7 +63,7 @@ class Guard:
         headers = Headers(scope=scope)
         if _name(headers.get("host", "")) not in self._names:
             await PlainTextResponse("not here\n", 421)(scope, receive, sealed)
-        elif scope["method"] not in READS and not same_origin(headers):
+        elif not _ours(scope["method"], headers):
             await PlainTextResponse("from another page\n", 403)(scope, receive, sealed)
         else:
             await self._app(scope, receive, sealed)
@@ -73,6 +73,19 @@ def same_origin(headers: Headers) -> bool:
     """Whether a browser says that the page which asks is one of ours. One that says nothing is not believed."""
     _, slashes, host = headers.get("origin", "").partition("://")
     return slashes != "" and host == headers.get("host")
+
+
+def foreign(headers: Headers) -> bool:
+    """Whether a browser says that another page is behind it. One on another port of this host has our cookies."""
+    return headers.get("sec-fetch-site") in ("same-site", "cross-site")
+
+
+def _ours(method: str, headers: Headers) -> bool:
+    """Whether one of our pages asks, or, where only something is read, somebody typed it or followed a link."""
+    if method not in READS:
+        return same_origin(headers) and not foreign(headers)
+    link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return link or not foreign(headers)
 
 
 def _name(host: str) -> str | None:
