@@ -6,6 +6,7 @@ The lanes are played, each by a real bus with keys in this process; the browser 
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -62,6 +63,12 @@ def test_the_cookie_is_for_this_origin_alone_and_no_script_reads_it(desk: Browse
     assert told(desk.get("/session")) | {"csrf": ""} == {
         "name": "mk", "may": ["operate", "read"], "csrf": "", "language": "en", "idle_s": 1800.0,
     }  # fmt: skip
+
+
+def test_no_browser_of_a_shared_desk_is_asked_to_keep_an_officers_password(desk: Browser) -> None:
+    page = desk.get("/").body.decode()
+    form = page[page.index('<form id="login"') : page.index("</form>")]
+    assert re.findall('autocomplete="(.*?)"', form) == ["off", "username", "off"], "the form, the name, the password"
 
 
 def test_with_tls_the_cookie_goes_over_nothing_else(tmp_path: Path) -> None:
@@ -475,3 +482,16 @@ def test_a_case_is_asked_for_by_its_run_and_passed_on_as_it_is(hall: tuple[Conso
     lanes[0].answers["case"] = refused("no case is open")
     assert browser.get("/lanes/lane-1/case").status == 404
     assert browser.get("/lanes/lane-9/case").status == 404
+
+
+@pytest.mark.parametrize("site", ["same-site", "cross-site"])
+def test_a_page_that_is_not_ours_has_no_case_looked_at_in_an_officers_name(
+    hall: tuple[Console, Browser, list[PlayedLane]], site: str
+) -> None:
+    """The traveller's screen is another port of one host, so a browser sends the officer's cookie with a link there."""
+    _, browser, lanes = hall
+    lanes[0].answers["case"] = Done({"run": RUN, "facts": {}})
+    link = {"sec_fetch_site": site, "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+    assert [browser.get(path, **link).status for path in (f"/lanes/lane-1/case?run={RUN}", "/")] == [401, 200]
+    assert lanes[0].given == [], "no look is journalled"
+    assert browser.get("/session").status == 200, "and nobody is logged out by it"
