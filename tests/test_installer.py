@@ -497,6 +497,30 @@ def test_nobodys_data_is_deleted_without_being_asked_for(first: Path, tmp_path: 
     assert (done.returncode, json.loads(done.stdout)["kept"]) == (0, []), done.stderr
 
 
+def test_on_a_machine_without_gatefw_an_uninstall_says_so_and_changes_nothing(tmp_path: Path) -> None:
+    root = machine(tmp_path / "image").root
+    before = sorted(root.rglob("*"))
+    for words in ((), ("--purge",), ("--dry-run",)):
+        done = run("uninstall", "--root", str(root), *words)
+        said = f"{root}: gatefw is not installed here; there is nothing to remove\n"
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", said)
+    assert sorted(root.rglob("*")) == before
+
+
+def test_what_an_uninstall_left_is_said_again_and_can_be_deleted_later(first: Path, tmp_path: Path) -> None:
+    root = machine(tmp_path / "image").root
+    assert run("install", "--from", str(first), "--root", str(root)).returncode == 0
+    assert run("uninstall", "--root", str(root)).returncode == 0
+    before = files(root)
+    again = run("uninstall", "--root", str(root))
+    assert (again.returncode, "is not installed here" in again.stderr) == (0, True), again.stderr
+    assert f"stays  {root}/etc/gatefw: " in again.stdout
+    assert files(root) == before
+    done = run("uninstall", "--purge", "--erase-people", "--root", str(root), "--json")
+    assert (done.returncode, json.loads(done.stdout)["kept"]) == (0, []), done.stderr
+    assert not any("gatefw" in name for name in files(root))
+
+
 @pytest.mark.parametrize("words", [("install",), ("uninstall",), ("self-test",), ("stick", "make"), ("stick", "check")])
 def test_every_help_shows_an_example(words: tuple[str, ...]) -> None:
     assert f"example:\n  sudo sh /media/stick/{words[0]}" in (said := run(*words, "--help").stdout) or (

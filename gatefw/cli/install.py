@@ -59,7 +59,7 @@ example:
   sudo gatefw uninstall
   sudo gatefw uninstall --purge
 
-Exit status: 0 removed, 1 the answer was not `erase`, 2 not removed: the lane is not proven empty.
+Exit status: 0 removed, or nothing was there, 1 the answer was not `erase`, 2 not removed: the lane is not proven empty.
 """
 SELF_TEST = """\
 Whether this version can run this lane on this machine; it opens no device and moves nothing. Its processes can be
@@ -157,14 +157,20 @@ def run_uninstall(arguments: argparse.Namespace) -> int:
     from gatefw.installer.places import alone
 
     places, machine = _place(arguments)
-    if arguments.dry_run:
+    there = removal.installed(places)
+    if not there:
+        _say(f"{places.root}: gatefw is not installed here; there is nothing to remove")
+    elif arguments.dry_run:
         _say(f"would close the lane, stop it, and remove units, rules and {places.programs}")
-        return _left(removal.kept(places), arguments)
+    left = removal.kept(places)
+    if arguments.dry_run or (not there and not (arguments.purge and left)):
+        return _left(left, arguments)
     with _said(), to_its_end(), alone(places):
-        if arguments.purge and not arguments.erase_people and not _erase(removal.kept(places)):
+        if arguments.purge and not arguments.erase_people and not _erase(left):
             _say("nothing was removed")
             return 1
-        removal.remove(places, machine, _say, arguments.looked)
+        if there:
+            removal.remove(places, machine, _say, arguments.looked)
         if arguments.purge:
             removal.purge(places, _say)
         _say(f"left on the machine: {removal.USERS}")

@@ -1,5 +1,6 @@
 """What goes with gatefw, and what stays: people's stores and the journal, unless they are asked for by name."""
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from gatefw.installer import environment, leave
 from gatefw.installer.machine import Machine
 from gatefw.installer.places import SITE, STATES, Places, gone
-from gatefw.installer.system import System
+from gatefw.installer.system import System, Written
 from gatefw.installer.upgrade import require_none
 
 Say = Callable[[str], None]
@@ -33,6 +34,13 @@ WHAT = {
     "etc/gatefw": "lane file, keys and certificates of this site",
     "var/lib/gatefw-install": "what the installer wrote",
 }
+
+
+def installed(places: Places) -> bool:
+    """Whether there is anything that `remove` takes, also of what was cut off. Raises SetupError."""
+    if any(os.path.lexists(each) for each in (places.current, places.proven)) or any(places.programs.glob("*")):
+        return True
+    return any(not name.startswith(f"{SITE}/") for name in Written.read(places).files)
 
 
 def kept(places: Places) -> list[Kept]:
