@@ -26,7 +26,7 @@ from gatefw.events import check, encode
 from gatefw.journal_chain import Head, Link, Walk
 from gatefw.journal_file import Latch, begin, own
 from gatefw.journal_keeping import JournalTerms, Keeper
-from gatefw.journal_reading import Reading, Row
+from gatefw.journal_reading import Reading, Row, unreadable
 from gatefw.model import Fact, FactKind, Reason
 from gatefw.passage_tally import Tally, Where
 from gatefw.wall_time import WallTime
@@ -153,11 +153,11 @@ class Journal(Reading):
         self._watchers.append(committed)
 
     def verify(self, recent: bool = False, pace: Callable[[int], None] = lambda _n: None) -> Walk:
-        """Walk the whole chain. Raises JournalBroken naming the first row that does not hold, and why.
+        """Walk the whole chain. Raises JournalBroken: the first row that does not hold and why, or what cannot be read.
 
         `recent`: only from the newest checkpoint on, where there is one. `pace` is told of every row, and may wait.
         """
-        with contextlib.closing(store.connect(self._path)) as database:
+        with unreadable(self._path), contextlib.closing(store.connect(self._path)) as database:
             checkpoint = chain.last(database, FactKind.JOURNAL_CHECKPOINT)
             key = self._keeper.public if self._keeper and checkpoint else ""
 

@@ -95,8 +95,14 @@ class Reading:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
-        try:
-            with self._one_at_a_time:
-                yield
-        except sqlite3.Error as error:
-            raise JournalBroken(f"journal {self._path}: cannot be read: {error}; look after the disk") from error
+        with unreadable(self._path), self._one_at_a_time:
+            yield
+
+
+@contextlib.contextmanager
+def unreadable(path: Path) -> Iterator[None]:
+    """What SQLite cannot read of a journal is a JournalBroken."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise JournalBroken(f"journal {path}: cannot be read: {error}; look after the disk") from error

@@ -93,8 +93,14 @@ class Scribe:
         return self.journal.keep_maintenance(whether)
 
     def end_unfinished(self) -> None:
-        """A passage whose process died has ended; how far its traveller came, nobody saw."""
-        for run in self.journal.unfinished():
+        """A passage whose process died has ended; how far its traveller came, nobody saw. A journal in which nobody can
+        look for them is a FAULT, and not the daemon's end: it has people to let out."""
+        try:
+            left = self.journal.unfinished()
+        except JournalBroken as error:
+            self._does_not_hold(error)
+            return
+        for run in left:
             fields = (("passed", False), ("reason", Reason.RESTARTED), ("seconds", 0.0))
             self.append(Fact(FactKind.PASSAGE_ENDED, run, fields))
 
@@ -152,9 +158,12 @@ class Scribe:
         except _Ending:
             pass
         except Exception as error:  # noqa: BLE001  what cannot be read holds no more than what was altered
-            _log.error("%s", error)
-            self.journal.latch(Reason.JOURNAL_BROKEN)
-            self._put(Faulted(Reason.JOURNAL_BROKEN))
+            self._does_not_hold(error)
+
+    def _does_not_hold(self, error: Exception) -> None:
+        _log.error("%s", error)
+        self.journal.latch(Reason.JOURNAL_BROKEN)
+        self._put(Faulted(Reason.JOURNAL_BROKEN))
 
     def _lost(self, error: GateError, reason: Reason) -> None:
         """Say so once: what the fault itself records is lost as well, and must not make another one of it for ever."""
