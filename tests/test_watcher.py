@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -17,7 +17,10 @@ from peers import until
 
 import hw
 import hw.door_modbus
+from gatefw.cli import main
 from gatefw.config import load
+from gatefw.control import Done
+from gatefw.control_server import ControlServer
 from gatefw.errors import DeviceLost, SetupError
 from gatefw.watcher import Watcher, WatcherLine, make_safe
 from hw.gpio.socket_pins import SocketFactory
@@ -141,6 +144,25 @@ def test_a_door_that_cannot_be_had_does_not_keep_the_other_from_being_made_safe(
             with pytest.raises(DeviceLost, match=f"GPIO {ENTRY_RELEASE}"):
                 make_safe(config, try_s=0.0)
         assert _driven(world) == []
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["daemon", "another program"])
+def test_make_safe_beside_a_daemon_says_that_its_end_makes_the_doors_safe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], runs: bool
+) -> None:
+    """Somebody at a gate that is served wants its doors safe, and cannot know who has the lines."""
+    for name in ("GATEFW_RUN", "GATEFW_STATE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    with launched(tmp_path, SIM, keep=True), ExitStack() as daemon:
+        holder = daemon.enter_context(closing(SocketFactory(str(tmp_path / "pins.sock"))))
+        holder.pin(ENTRY_RELEASE).output_with_state(0)
+        if runs:
+            control = tmp_path / "control.sock"
+            daemon.callback(ControlServer(control, lambda _order, reply: reply(Done({"phase": "idle"}))).close)
+        assert main(["make-safe", str(SIM)]) == 2
+    said = capsys.readouterr().err
+    assert f"GPIO {ENTRY_RELEASE}" in said
+    assert ("end it, which makes them safe: sudo systemctl stop gatefw" in said) == runs
 
 
 def test_a_mistake_in_one_doors_driver_does_not_keep_the_other_from_being_made_safe(tmp_path: Path) -> None:

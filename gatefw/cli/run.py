@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import hw
 from gatefw import config
 from gatefw.cli import command
-from gatefw.errors import SetupError
+from gatefw.errors import DeviceLost, GateError, SetupError
 from gatefw.state import runtime_dir, state_dir
 
 if TYPE_CHECKING:
@@ -197,5 +198,23 @@ def watch(arguments: argparse.Namespace) -> int:
 def safe(arguments: argparse.Namespace) -> int:
     from gatefw.watcher import make_safe
 
-    make_safe(_for_the_doors(arguments.file))
+    lane = _for_the_doors(arguments.file)
+    try:
+        make_safe(lane)
+    except DeviceLost as error:
+        if _runs(lane):
+            error.add_note(
+                "`gatefw run` runs this lane and holds its doors; end it, which makes them safe: sudo systemctl stop "
+                "gatefw, or Ctrl-C where it was started by hand"
+            )
+        raise
     return 0
+
+
+def _runs(lane: config.Config) -> bool:
+    """Whether a daemon answers for this lane, and is not in safe mode, where it holds no door."""
+    from gatefw.control import call
+
+    with suppress(GateError):
+        return "findings" not in call(lane.paths.control, "status", timeout_s=1.0)
+    return False
