@@ -19,6 +19,7 @@ from gatefw.errors import Refusal, SetupError, StoreError, system_words
 from gatefw.journal_anchor import Signed
 from gatefw.journal_chain import BadRow, Link, Walk
 from gatefw.model import FactKind
+from gatefw.store import unreadable
 
 EXPORT = "gatefw-journal-export"
 LINE_BYTES = 1024 * 1024
@@ -303,4 +304,4 @@ def named(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreError(f"{error.filename or path}: {system_words(error)}") from error
     except sqlite3.Error as error:
-        raise StoreError(f"{path}: cannot be read: {error}") from error
+        raise StoreError(f"{path}: cannot be read: {unreadable(path, error)}") from error

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from gatefw.errors import StoreError
+from gatefw.errors import StoreError, system_words
 from gatefw.keys import make_directory, sync_directory
 
 BUSY_S = 5.0
@@ -36,6 +36,15 @@ def connect(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise StoreError(f"store {path}: cannot be opened: {error}; restore it from backup or move it away") from error
     return database
+
+
+def unreadable(path: Path, error: Exception) -> str:
+    """Why a store cannot be read. SQLite has one sentence for all that keeps it from a file; the system says which."""
+    try:
+        path.open("rb").close()
+    except OSError as refused:
+        return system_words(refused)
+    return str(error)
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import socket
 import threading
 import time
 import tty
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +27,20 @@ def until(condition: Callable[[], T], what: str = "", deadline_s: float = 30.0) 
 def without_coverage() -> dict[str, str]:
     """The environment of a process that is not to be measured."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
+@contextmanager
+def without_rights(path: Path) -> Iterator[None]:
+    """Meanwhile this process may not read that file, also where the tests are run as root."""
+    user, mode = os.geteuid(), path.stat().st_mode
+    path.chmod(0)
+    try:
+        if user == 0:
+            os.seteuid(65534)
+        yield
+    finally:
+        os.seteuid(user)
+        path.chmod(mode)
 
 
 class PtyDevice:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from kept_journal import PUBLIC, Kept, made
+from peers import without_rights
 
 from gatefw import cli
 
@@ -33,6 +34,19 @@ def test_a_journal_is_verified_while_its_gate_writes_it(tmp_path: Path, capsys: 
         status, out, _ = gatefw(capsys, "verify", tmp_path / "j", "--json")
     told = json.loads(out)
     assert (status, told["holds"], told["vouched"], told["key"], told["signed_upto"]) == (0, True, False, PUBLIC, 17)
+
+
+def test_whoever_may_not_read_is_told_whose_rights_are_wanted(tmp_path: Path, capsys: Captured) -> None:
+    """SQLite has one sentence for all that keeps it from a file, and it says nothing of rights."""
+    path, out = tmp_path / "j", tmp_path / "out"
+    made(path)
+    assert gatefw(capsys, "export", path, "-o", out)[0] == 0
+    with without_rights(path):
+        status, _, error = gatefw(capsys, "export", path, "-o", out)
+    said = "Permission denied; be the gate's user (sudo -u gatefw), or use sudo"
+    assert (status, error) == (2, f"gatefw: {path}: cannot be read: {said}\n")
+    status, _, error = gatefw(capsys, "export", path / "j", "-o", out)
+    assert (status, error) == (2, f"gatefw: {path / 'j'}: cannot be read: Not a directory\n")
 
 
 def test_the_first_bad_row_is_named_to_people_and_to_machines(tmp_path: Path, capsys: Captured) -> None:

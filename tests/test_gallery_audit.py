@@ -1,6 +1,7 @@
 """The audit of a gallery finds whatever opens that should not, and whatever should not be there."""
 
 import json
+import re
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from peers import without_rights
 
 from gatefw import cli
 from gatefw.biometrics import gallery_layout as layout
@@ -77,6 +79,13 @@ def put_back(state: Path, partition: str, row: tuple[int, int, int, int, int, by
     number, version, *counts, sealed = row
     edit(state, "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?)", number, partition, version, *counts)
     edit(state, "INSERT INTO seal VALUES (?, ?)", number, sealed)
+
+
+def test_whoever_may_not_read_a_gallery_is_told_whose_rights_are_wanted(gallery: Gallery, state: Path) -> None:
+    path = state / "gallery.sqlite"
+    said = re.escape("cannot be read: Permission denied; be the gate's user (sudo -u gatefw), or use sudo; ")
+    with without_rights(path), pytest.raises(StoreError, match=said):
+        listed(path)
 
 
 def test_in_a_sound_gallery_every_template_opens_with_its_own_key_and_nothing_is_wrong(

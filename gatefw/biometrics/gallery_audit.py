@@ -299,6 +299,5 @@ def _guarded(path: Path) -> Iterator[None]:
 
 
 def _unreadable(path: Path, error: Exception) -> StoreError:
-    return StoreError(
-        f"gallery {path}: cannot be read: {error}; give the lane file or state directory, and be the gate's user"
-    )
+    said = store.unreadable(path, error)
+    return StoreError(f"gallery {path}: cannot be read: {said}; the lane file or --dir says which gallery")
