@@ -103,7 +103,7 @@ class Crew:
             case Drive(door, lease_s, Purpose.EMERGENCY):
                 self.doors[door].free(lease_s)
             case Drive(door, lease_s):
-                self.doors[door].drive(lease_s)
+                self.doors[door].let_out(lease_s)
             case Drop(door):
                 self.doors[door].drop()
 

@@ -33,7 +33,10 @@ FLOOD_PAUSE_S = 0.05  # after each token that is dropped
 AGAIN_S = 1.0  # a door that opened and is locked again for so long was not meant to, while it is released
 LET_GO_S = 1.0  # and so long is its line let go, before it is released anew
 FRESH_S = 1.0  # a door that was not read for so long is unknown
-READABLE = 10  # readings in a row: one that failed in an emergency, and was not closed for that, can be read again
+KEPT_S = 20.0  # a way out whose door cannot be read is held open so long, then that door is opened anew
+READABLE = (
+    10  # readings in a row: one that failed while it was held open, and was not closed for that, can be read again
+)
 
 
 class DoorWorker(Worker[Door]):
@@ -46,7 +49,7 @@ class DoorWorker(Worker[Door]):
         self.door, self._now_s = door, now_s
         self.look_first: Callable[[], None] = lambda: None
         """Called before it is told that a secured door moved unbidden: fire may have freed it, and is told first."""
-        self._driven_until_s = self._freed_until_s = self._let_go_until_s = -math.inf
+        self._driven_until_s = self._freed_until_s = self._let_out_until_s = self._let_go_until_s = -math.inf
         self._opened, self._locked_again_s = False, math.inf  # in the release that is under way
         self._driving = threading.Lock()
         self._hand: Hand | None = None
@@ -122,12 +125,16 @@ class DoorWorker(Worker[Door]):
                 self.drop()
 
     def _keep_free(self, device: Door) -> DoorReading | None:
-        """A door that nobody can read can perhaps still be released: in an emergency it is not closed for that.
+        """A door that nobody can read can perhaps still be released: who flees or is let out is not shut in for that.
 
-        How it stands once it can be read again, or None: the emergency is over, or the door is lost altogether.
+        How it stands once it can be read again, or None: nobody is let out any more, or the door is lost altogether.
         """
-        self._read_s, in_a_row = -math.inf, 0
-        while self._now_s() < self._freed_until_s and self._failure is None and not self._ending.is_set():
+        self._read_s, in_a_row, kept_until_s = -math.inf, 0, self._now_s() + KEPT_S
+
+        def held_open() -> bool:
+            return self._now_s() < max(self._freed_until_s, min(self._let_out_until_s, kept_until_s))
+
+        while held_open() and self._failure is None and not self._ending.is_set():
             self._allow(STUCK_S)
             self._rest(LEVEL_POLL_S)
             self.progress += 1
@@ -159,6 +166,11 @@ class DoorWorker(Worker[Door]):
             self._driven_until_s = self._now_s() + lease_s
             if self._hand is not None and self._now_s() >= self._let_go_until_s:
                 self._hand.release(self._driven_until_s)
+
+    def let_out(self, lease_s: float) -> None:
+        """As `drive`, for somebody who is let out: they are not shut in for a contact that fails."""
+        self._let_out_until_s = self._now_s() + lease_s
+        self.drive(lease_s)
 
     def free(self, lease_s: float) -> None:
         """As `drive`, for an emergency, which does not wait for a line that is let go; it may be let go later."""

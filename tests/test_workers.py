@@ -9,13 +9,23 @@ from queue import Empty, SimpleQueue
 import pytest
 from peers import until
 
+from gatefw.crew import Crew
 from gatefw.errors import BadReply, DeviceLost, StoreError, WrongDevice
 from gatefw.flood import BURST
-from gatefw.gate_terms import DeviceCame, DeviceImpaired, DeviceWent, DoorSensed, GateInput, LaneSensed, TokenRead
-from gatefw.model import Beam, DoorId, Input, Occupancy, Phase, Position, Reason, Signal, Token
+from gatefw.gate_terms import (
+    DeviceCame,
+    DeviceImpaired,
+    DeviceWent,
+    DoorSensed,
+    Drive,
+    GateInput,
+    LaneSensed,
+    TokenRead,
+)
+from gatefw.model import Beam, DoorId, Input, Occupancy, Phase, Position, Purpose, Reason, Signal, Token
 from gatefw.ports import DoorReading, SensorsReading
 from gatefw.worker import CHATTER_S
-from gatefw.workers import DoorWorker, IndicatorWorker, LastResort, ReaderWorker, SensorsWorker
+from gatefw.workers import KEPT_S, DoorWorker, IndicatorWorker, LastResort, ReaderWorker, SensorsWorker
 
 WAIT_S = 30.0
 SECURED = DoorReading(Position.SECURED, Beam.CLEAR)
@@ -313,6 +323,38 @@ def test_a_door_that_can_be_read_again_while_fire_holds_it_open_is_there_again(p
     assert post.next() == DeviceCame("door.exit_door")
     assert worker.position() is Position.SECURED
     until(lambda: door.done == ["release 600"], "the release, and nothing else", 30)
+    worker.stop()
+
+
+def test_who_is_let_out_is_not_shut_in_by_a_door_that_cannot_be_read(post: Post) -> None:
+    """Its controller tells of a fault for as long as it has power, and does what it is told all the same. It is opened
+    anew now and then, in case that helps, and released again."""
+    doors, now_s = [Unreadable(), Unreadable()], [0.0]
+    left = iter(doors)
+    worker = DoorWorker(DoorId.ENTRY, lambda: next(left), post, lambda: now_s[0])
+    crew = Crew({DoorId.ENTRY: worker}, LastResort({DoorId.ENTRY: worker}, (), 600.0), [], [], [], {}, None)
+
+    def let_out() -> None:
+        crew.drive(Drive(DoorId.ENTRY, 600.0, Purpose.WAY_OUT))
+
+    worker.start()
+    post.until(DeviceCame("door.entry_door"))
+    for door in doors:
+        door.unreadable = True
+    let_out()
+    post.until(DeviceWent("door.entry_door", Reason.DEVICE_LOST))
+    let_out()
+    until(lambda: doors[0].done == ["release 600"] * 2, "the release to go on", 30)
+    now_s[0] += KEPT_S
+    until(lambda: "close" in doors[0].done, "it to be opened anew", 30)
+
+    def released_again() -> bool:
+        let_out()  # as the loop renews it
+        return "release 600" in doors[1].done
+
+    until(released_again, "the release, of the same door", 30)
+    now_s[0] += 600.0
+    until(lambda: doors[1].done[-1] == "close", "nobody to be let out any more", 30)
     worker.stop()
 
 
