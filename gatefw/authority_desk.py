@@ -72,7 +72,9 @@ class _Inquiry:
 
 
 class AuthorityDesk:
-    """`who` tells what was written down of somebody, `now` is wall time in seconds since 1970 UTC."""
+    """`who` tells what was written down of somebody, `now` is wall time in seconds since 1970 UTC. `vouched`: the same,
+    None while nobody vouches for it: nothing is erased by a clock that may be wrong.
+    """
 
     def __init__(
         self,
@@ -83,10 +85,11 @@ class AuthorityDesk:
         put: Callable[[GateInput], None],
         record: Callable[[Fact], None],
         now: Callable[[], float],
+        vouched: Callable[[], float | None],
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._terms, self._records, self._writer, self._who = terms, records, writer, who
-        self._put, self._record, self._now, self._now_s = put, record, now, now_s
+        self._put, self._record, self._now, self._vouched, self._now_s = put, record, now, vouched, now_s
         self.workers: list[AuthorityWorker] = []
         self._open: dict[tuple[RunId, int], _Inquiry] = {}
         self._late: list[tuple[RunId, Mapping[str, object], float]] = []
@@ -293,8 +296,11 @@ class AuthorityDesk:
         self._look_for_room()
 
     def _erase(self) -> None:
+        now = self._vouched()
+        if now is None:
+            return
         try:
-            erased = self._records.erase(self._now() - self._terms.retention_days * DAY_S)
+            erased = self._records.erase(now - self._terms.retention_days * DAY_S)
         except StoreError as error:
             self._unwell(error)
             return

@@ -139,6 +139,14 @@ class Journal(Reading):
         """Wall time that never runs backwards: the newest row is the floor of a clock that was set back or lost."""
         return _raise_to(self._wall_clock(), self._head.at_ns)
 
+    def now_of_people(self) -> WallTime:
+        """By what people's registrations end: the clock itself while somebody vouches for it, else `now`.
+
+        One wrong jump ahead raises `now` for good; it must not end every registration for good as well.
+        """
+        at = self._wall_clock()
+        return at if at.synchronised else _raise_to(at, self._head.at_ns)
+
     @property
     def broken(self) -> bool:
         """Whether rows can no longer be made durable; only a restart begins anew."""

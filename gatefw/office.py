@@ -25,21 +25,27 @@ from gatefw.scribe import Scribe
 from gatefw.seen_tokens import SeenTokens
 from gatefw.token_check import TokenCheck, TokenTerms
 from gatefw.trial import Trial
-from gatefw.wall_time import wall_clock
+from gatefw.wall_time import WallTime, wall_clock
 
 
 class Office:
     """Of one lane. What it opens is closed with `files`, the last one first. Raises StoreError, SetupError."""
 
-    def __init__(self, config: Config, put: Callable[[GateInput], None], files: ExitStack) -> None:
-        self._config, self._put, self._files = config, put, files
+    def __init__(
+        self,
+        config: Config,
+        put: Callable[[GateInput], None],
+        files: ExitStack,
+        clock: Callable[[], WallTime] = wall_clock,
+    ) -> None:
+        self._config, self._put, self._files, self._clock = config, put, files, clock
         paths = config.paths
         for directory in (paths.key("journal").parent, paths.key("records").parent, keys_of(paths.records).directory):
             KeyRing(directory).require(config.keys)  # before the first key is made
         journal_key = load_or_create(paths.key("journal"), paths.journal.exists())
         records_key = load_or_create(paths.key("records"), paths.records.exists())
         where = Where(config.lane.system or config.lane.name, config.port.direction or "", config.port.timezone)
-        self.scribe = Scribe(paths.journal, config.lane.name, journal_key, put, where, _journal_terms(config))
+        self.scribe = Scribe(paths.journal, config.lane.name, journal_key, put, where, _journal_terms(config), clock)
         files.callback(self.scribe.close)
         self.trial = Trial(paths.state, put, self.scribe.append, written_by_bus)
         self.trial.look()
@@ -50,8 +56,8 @@ class Office:
         self.authorities = self._opened_authorities()
 
     def now(self) -> float:
-        """Wall time of the journal, in seconds since 1970 UTC: it never goes back."""
-        return self.scribe.journal.now().ns / 1e9
+        """By what people's registrations end, in seconds since 1970 UTC: see `Journal.now_of_people`."""
+        return self.scribe.journal.now_of_people().ns / 1e9
 
     def finger_of(self, subject: SubjectId) -> Fingerprint | Reason:
         return self._fingers.get(subject, self.now()) if self._fingers else Reason.FINGER_NOT_ENROLLED
@@ -80,15 +86,15 @@ class Office:
     def _token_check(self, config: Config) -> TokenCheck:
         # The bare clock: the journal's never goes back, and one wrong jump ahead would end every token for good.
         terms = TokenTerms.of(config.lane.name, config.tokens, face_follows(config.lane.procedure))
-        return TokenCheck(terms, self._seen, wall_clock)
+        return TokenCheck(terms, self._seen, self._clock)
 
     def _house_rules(self, config: Config) -> HouseRules:
-        rules = Rules(config.rules, config.port, config.lane.name, wall_clock)
+        rules = Rules(config.rules, config.port, config.lane.name, self._clock)
         return HouseRules(config.lane.name, rules.judge, config.people, config.tries, self._vouched, self.trial.look)
 
     def _vouched(self) -> float | None:
         """The bare clock, while somebody vouches for it or the port does without."""
-        at = wall_clock()
+        at = self._clock()
         return at.ns / 1e9 if at.synchronised or not self._config.port.require_synchronised else None
 
     def _opened_fingers(self) -> Fingers | None:
@@ -112,7 +118,7 @@ class Office:
             clearance, config.port.direction or "", scribe.append, scribe.journal.head, scribe.journal.read
         )
         return AuthorityDesk(
-            config.authorities, clearance, writer, self.records.facts, self._put, scribe.append, self.now
+            config.authorities, clearance, writer, self.records.facts, self._put, scribe.append, self.now, self._vouched
         )
 
 

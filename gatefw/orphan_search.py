@@ -36,7 +36,7 @@ class OrphanSearch:
 
     def go_on(self) -> None:
         """Where the last answer ended; or from the beginning, when it is time to look again."""
-        if self._again_at is not None and self._now() >= self._again_at:
+        if self._again_at is not None and not 0 < self._again_at - self._now() <= SETTLED_S:  # or the clock was set
             self._again_at = None
             self.begin()
         elif self._listed_upto:

@@ -288,7 +288,8 @@ class Records:
         """
         with self.store.transaction():
             recent = {
-                s for (s,) in self.store.rows("select subject from traveller where state_at > ?", now - SETTLED_S)
+                s
+                for (s,) in self.store.rows("select subject from traveller where abs(state_at - ?) < ?", now, SETTLED_S)
             }
             in_use = [each for each in self.list(after, upto) if each.state in IN_USE]
             faces = [each for each in in_use if each.agrees_to(Modality.FACE)]

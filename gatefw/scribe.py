@@ -17,7 +17,7 @@ from gatefw.journal_keeping import JournalTerms
 from gatefw.model import Fact, FactKind, Faulted, Reason
 from gatefw.order_args import text
 from gatefw.passage_tally import Where
-from gatefw.wall_time import wall_clock
+from gatefw.wall_time import WallTime, wall_clock
 
 JOURNAL = "journal"
 """Its name among the devices, in events and status."""
@@ -49,11 +49,12 @@ class Scribe:
         put: Callable[[GateInput], None],
         where: Where | None = None,
         terms: JournalTerms | None = None,
+        clock: Callable[[], WallTime] = wall_clock,
     ) -> None:
         self._put = put
         self._losing = False
         terms = terms and replace(terms, says=self._health)
-        self.journal = Journal.open(path, lane, key, wall_clock, self._failed, where, terms)
+        self.journal = Journal.open(path, lane, key, clock, self._failed, where, terms)
         self._ending = threading.Event()
         self._verifier = threading.Thread(target=self._verify_older, name="journal-verify")
         self.latch = self._latched()

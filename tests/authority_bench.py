@@ -59,10 +59,13 @@ class Clock:
     """Wall time and monotonic time of a test, which moves them."""
 
     def __init__(self) -> None:
-        self.now, self.now_s = 1_900_000_000.0, 1000.0
+        self.now, self.now_s, self.synchronised = 1_900_000_000.0, 1000.0, True
 
     def wall(self) -> WallTime:
-        return WallTime(int(self.now * 1e9), synchronised=True)
+        return WallTime(int(self.now * 1e9), self.synchronised)
+
+    def vouched(self) -> float | None:
+        return self.now if self.synchronised else None
 
 
 class FailingStore:
@@ -118,6 +121,7 @@ class Desk:
             self.inbox.append,
             self.record,
             lambda: self.clock.now,
+            self.clock.vouched,
             lambda: self.clock.now_s,
         )
         for each in self.authorities.values():

@@ -151,6 +151,22 @@ def test_what_was_received_is_erased_by_retention_out_of_file_and_log(make: Make
     assert [(each.delivered, each.erased) for each in standings(desk.path)] == [(0, 1), (0, 1)]
 
 
+def test_a_clock_that_nobody_vouches_for_erases_no_record(make: Make) -> None:
+    """Story: the board starts in another decade. What was received yesterday is kept until the clock is set right."""
+    desk = make(terms=Authorities(retention_days=1.0)).start()
+    desk.pass_through("00000000000000a1")
+    until(lambda: len(desk.kinds(FactKind.CLEARANCE_DELIVERED)) == 2)
+    desk.clock.now, desk.clock.synchronised = desk.clock.now + 1e8, False
+    desk.clock.now_s += 61.0
+    desk.desk.sweep()
+    assert desk.asked("00000000000000a2", BERT) == BOTH
+    assert desk.kinds(FactKind.CLEARANCE_ERASED) == []
+    desk.clock.synchronised = True
+    desk.clock.now_s += 61.0
+    desk.desk.sweep()
+    until(lambda: len(desk.kinds(FactKind.CLEARANCE_ERASED)) == 2, "both are erased")
+
+
 def test_a_record_that_was_not_received_is_never_erased(make: Make) -> None:
     desk = make(terms=Authorities(retention_days=0.0))
     desk.cut.add("shenzhen")

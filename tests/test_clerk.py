@@ -152,6 +152,24 @@ def test_an_enrolment_that_a_crash_cut_short_just_now_is_looked_at_again_later(c
     assert counter.records.registered(subject).state is RecordState.DISABLED
 
 
+def test_an_enrolment_that_a_crash_cut_short_by_a_wrong_clock_is_looked_at_when_the_clock_is_right(
+    counter: Counter,
+) -> None:
+    """Story: the clock was years ahead when the crash came; by the right one that minute would never be over."""
+    right, counter.now = counter.now, counter.now + 1e9
+    agreed = Consent(frozenset({Modality.FACE}), counter.now)
+    subject = counter.records.enrol([Token(b"A1234567")], {}, agreed, counter.now + 1e6)
+    counter.clerk.reconcile()
+    counter.settle()
+    counter.settle()
+    assert counter.records.registered(subject).state is RecordState.PENDING
+    counter.now = right
+    counter.clerk.sweep()
+    counter.settle()
+    counter.settle()
+    assert counter.records.registered(subject).state is RecordState.DISABLED
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -204,6 +204,22 @@ def test_the_newest_row_is_the_floor_of_a_clock_that_was_set_back(tmp_path: Path
     journal.verify()
 
 
+def test_a_clock_that_jumped_ahead_once_ends_no_registration_when_it_is_right_again(
+    tmp_path: Path, opened: Opener, wall: Wall
+) -> None:
+    """Story: a board whose battery is flat starts in another decade, and writes a row, before the network sets its
+    clock. The rows go on from there. Whoever is registered until next year is, by the clock that is vouched for."""
+    journal = opened(tmp_path / "j")
+    right_ns = wall.ns
+    wall.ns, wall.synchronised = 2 * right_ns, False
+    commit(journal, STOPPED)
+    assert journal.now_of_people().ns == 2 * right_ns
+    wall.ns, wall.synchronised = right_ns, True
+    assert (journal.now().ns, journal.now_of_people().ns) == (2 * right_ns, right_ns)
+    wall.ns, wall.synchronised = 0, False  # set back, and nobody vouches for it: who has expired stays so
+    assert journal.now_of_people().ns == 2 * right_ns
+
+
 # ---------------------------------------------------------------- what must be found
 
 
