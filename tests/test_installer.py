@@ -521,6 +521,13 @@ def test_what_an_uninstall_left_is_said_again_and_can_be_deleted_later(first: Pa
     assert not any("gatefw" in name for name in files(root))
 
 
+def test_a_directory_is_not_called_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["self-test", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"gatefw: {tmp_path}: is a directory; name a lane file\n"
+    assert main(["self-test", str(tmp_path / "lane.toml")]) == 2
+    assert capsys.readouterr().err == f"gatefw: {tmp_path}/lane.toml: is not there; name a lane file\n"
+
+
 @pytest.mark.parametrize("words", [("install",), ("uninstall",), ("self-test",), ("stick", "make"), ("stick", "check")])
 def test_every_help_shows_an_example(words: tuple[str, ...]) -> None:
     assert f"example:\n  sudo sh /media/stick/{words[0]}" in (said := run(*words, "--help").stdout) or (

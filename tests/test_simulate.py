@@ -158,6 +158,7 @@ def test_the_command_tells_people_and_machines_the_same(capsys: pytest.CaptureFi
     ("asked", "says"),
     [
         (["nowhere"], "lane nowhere: no lane file"),
+        (["config"], "lane config: is a directory; name a lane file"),
         (["hetao", "--travellers", "0"], "nobody would come"),
         (["hetao", "--reversed"], "goes one way only"),
         (["hetao", "--pipelining", "on"], "begins with a face"),
@@ -166,7 +167,10 @@ def test_the_command_tells_people_and_machines_the_same(capsys: pytest.CaptureFi
         (["hetao", "--matcher", "real", "--faces", "/no/such"], "no directory"),
     ],
 )
-def test_what_cannot_be_simulated_is_said(asked: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_simulated_is_said(
+    asked: list[str], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(lanes.LANES.parents[1])
     assert main(["simulate", *asked]) == 2
     assert says in capsys.readouterr().err
 
@@ -176,6 +180,12 @@ def test_the_table_of_one_system_is_printed_with_where_each_story_is_told(capsys
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["system", "story", "outcome", "reason", "told", "in"]
     assert "touchpoint_repeated  config/lanes/flight-token-bag-drop.toml:" in "\n".join(lines)
+
+
+def test_a_lane_file_may_be_called_anything(tmp_path: Path) -> None:
+    file = tmp_path / "lane.conf"
+    file.write_text((lanes.LANES / "hetao.toml").read_text())
+    assert lanes.load(str(file)).lane == lanes.load("hetao").lane
 
 
 def test_the_table_of_a_lane_file_from_elsewhere_links_to_it(tmp_path: Path) -> None:

@@ -181,7 +181,8 @@ def run_self_test(arguments: argparse.Namespace) -> int:
     from gatefw.installer import self_test
 
     if not arguments.file.is_file():
-        raise SetupError(f"{arguments.file}: no lane file; name one")
+        found = "is a directory" if arguments.file.is_dir() else "is not there"
+        raise SetupError(f"{arguments.file}: {found}; name a lane file")
     tested = self_test.run(arguments.file, _say if arguments.json else lambda _what: None)
     if arguments.json:
         print(json.dumps({"tests": [asdict(each) for each in tested]}))

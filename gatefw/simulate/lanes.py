@@ -19,7 +19,9 @@ def load(lane: str, reverse: bool = False) -> Config:
 
     Raises SetupError: there is neither; ConfigError: the file is bad.
     """
-    path = Path(lane) if lane.endswith(".toml") else LANES / f"{lane}.toml"
+    path = LANES / f"{lane}.toml" if lane in names() else Path(lane)
+    if path.is_dir():
+        raise SetupError(f"lane {lane}: is a directory; name a lane file")
     if not path.is_file():
         raise SetupError(f"lane {lane}: no lane file; name one (FILE.toml), or one of {', '.join(names())}")
     return config.load(path, hw.schema, reverse=reverse)
