@@ -109,10 +109,11 @@ class TriggeredReader(SerialReader):
         self._convention = convention
         self._answers: Answers = convention.answers(settings.gap_s)
         self._on, self._renew_s = False, math.inf
+        self._told = False  # a trigger, which it has not answered yet
         self._prove()
 
     def trigger(self, on: bool) -> None:
-        self._on = on
+        self._on, self._told = on, True
         self._link.write(self._convention.trigger(on))
         self._renew_s = self._now_s() + RENEW_S if on else math.inf
 
@@ -132,8 +133,9 @@ class TriggeredReader(SerialReader):
             return data
         codes = self._answers.feed(data, self._now_s())
         while self._answers.found:
-            answer = self._answers.found.popleft()
-            if answer.outcome is not Outcome.DONE:
+            answer, told = self._answers.found.popleft(), self._told
+            self._told = False
+            if told and answer.outcome is not Outcome.DONE:  # else somebody shows a code that looks like an answer
                 raise BadReply(f"{self._settings.link}: the scanner does not take {answer.tag.decode()} any more")
         return codes
 

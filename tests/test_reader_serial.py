@@ -202,12 +202,25 @@ def test_the_answer_to_a_trigger_is_no_code_though_it_comes_in_the_middle_of_the
 def test_a_scanner_that_does_not_take_its_trigger_any_more_is_a_bad_reply() -> None:
     wire = Wire(Scanner("newland"))
     reader = wire.open("newland")
+    reader.trigger(True)
     wire.waiting += b"\x02\x010000#SCNTRG1\x05;\x03"
     with pytest.raises(BadReply, match="does not take SCNTRG"):
         reader.read(1.0)
 
 
 # ---------------------------------------------------------------- the simulated scanner
+
+
+def test_a_code_that_looks_like_a_refused_trigger_is_lost_and_not_the_scanner() -> None:
+    """Anybody can print one: else whoever holds it before the scanner puts the lane out of service."""
+    wire = Wire(Scanner("newland"))
+    reader = wire.open("newland")
+    reader.trigger(True)
+    assert reader.read(1.0) is None
+    wire.present("\x02\x010000#SCNTRG1\x15;\x03")
+    reader.read(1.0)
+    wire.present("ANNA")
+    assert reader.read(1.0) == Token(b"ANNA", "]Q1")
 
 
 def test_a_simulated_scanner_refuses_what_it_does_not_know() -> None:
