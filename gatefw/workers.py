@@ -34,9 +34,7 @@ AGAIN_S = 1.0  # a door that opened and is locked again for so long was not mean
 LET_GO_S = 1.0  # and so long is its line let go, before it is released anew
 FRESH_S = 1.0  # a door that was not read for so long is unknown
 KEPT_S = 20.0  # a way out whose door cannot be read is held open so long, then that door is opened anew
-READABLE = (
-    10  # readings in a row: one that failed while it was held open, and was not closed for that, can be read again
-)
+READABLE = 10  # readings in a row: one that failed, and was held open all the same, can be read again
 
 
 class DoorWorker(Worker[Door]):
