@@ -25,6 +25,7 @@ from gatefw.gate_terms import (
     Tick,
     TokenRead,
 )
+from gatefw.lane_terms import Policy
 from gatefw.model import (
     Beam,
     Decision,
@@ -193,6 +194,32 @@ def test_whoever_is_inside_gets_out_backwards_when_the_released_exit_is_lost(ben
     bench.now_s += 1.0
     bench.give(Tick())
     assert bench.driven()[-1] == (ENTRY, Purpose.WAY_OUT)
+
+
+def test_beside_an_exit_that_says_it_is_not_locked_the_entry_is_a_way_out_in_an_emergency_alone(bench: Bench) -> None:
+    """The lock contact's wire comes off while somebody is inside: that door is locked, and nobody can know."""
+    bench.inside().door(EXIT, Position.CLOSED).later(600.0).people(Occupancy.ONE, Input.CALL).later(600.0)
+    assert [dict(fact.fields)["reason"] for fact in bench.facts(FactKind.ALARM_RAISED)] == ["door_forced", "called"]
+    assert bench.driven() == [(ENTRY, Purpose.ENTER)]
+    bench.people(Occupancy.ONE, Input.EVACUATE)
+    assert (ENTRY, Purpose.EMERGENCY) in bench.driven()
+
+
+def test_an_exit_that_was_released_and_never_says_locked_again_is_a_fault_after_the_time_to_confirm(
+    bench: Bench,
+) -> None:
+    """They do not leave, and are to go back; beside an exit that may be unlocked the entry is not released."""
+    bench.inside().answer(MATCH).commit().commit().door(EXIT, Position.CLOSED).over(Timer.LEAVE)
+    assert bench.phase is Phase.REFERRED
+    bench.later(1.0).later(10.5)
+    assert bench.phase is Phase.FAULT
+    assert [dict(fact.fields)["reason"] for fact in bench.facts(FactKind.ALARM_RAISED)] == ["door_unconfirmed"]
+    assert (ENTRY, Purpose.WAY_OUT) not in bench.driven()
+
+
+def test_where_the_plan_names_both_doors_the_one_that_says_it_is_not_locked_is_released() -> None:
+    bench = Bench(policy=Policy(fault=(ENTRY, EXIT))).inside().door(EXIT, Position.CLOSED)
+    assert bench.driven()[-1] == (EXIT, Purpose.WAY_OUT)
 
 
 def test_a_way_out_is_driven_again_when_its_lost_door_comes_back_though_the_fire_is_over(bench: Bench) -> None:
