@@ -105,7 +105,8 @@ class Clerk:
         self._desk: VisionDesk | None = None
         self._work = WorkQueue("clerk")
         self._fingers = FingerDesk(records, fingers, finger_sensor, record, now, self._work.put) if fingers else None
-        self._enrolment = EnrolmentDesk(records, self._ask, record, now)
+        renewed = self._fingers.renewed if self._fingers else lambda _subject, _until: None
+        self._enrolment = EnrolmentDesk(records, self._ask, record, now, renewed)
         self._partitions = PartitionDesk(records.partitions, self._ask, record, now, self._forget_fingers)
         self._registrations = RecordDesk(records, self._fingers, self._ask, record, now)
         self._orphans = OrphanSearch(records, self._ask, now, self._tried, self._forget_fingers)

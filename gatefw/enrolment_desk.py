@@ -46,12 +46,20 @@ class _Wanted:
 
 
 class EnrolmentDesk:
-    """Every method but the constructor runs on the clerk's thread. `now` is wall time in seconds since 1970 UTC."""
+    """Every method but the constructor runs on the clerk's thread. `now` is wall time in seconds since 1970 UTC.
+
+    renewed: is told of whoever is registered from now on, and until when.
+    """
 
     def __init__(
-        self, records: Records, ask: AskVision, record: Callable[[Fact], None], now: Callable[[], float]
+        self,
+        records: Records,
+        ask: AskVision,
+        record: Callable[[Fact], None],
+        now: Callable[[], float],
+        renewed: Callable[[SubjectId, float], None],
     ) -> None:
-        self._records, self._ask, self._record, self._now = records, ask, record, now
+        self._records, self._ask, self._record, self._now, self._tell_renewed = records, ask, record, now, renewed
 
     # ------------------------------------------------------------ at the counter
 
@@ -125,6 +133,7 @@ class EnrolmentDesk:
         except Refusal:
             self._ask("revoke", lambda _message: None, subject=wanted.record.subject)
             return False
+        self._tell_renewed(subject, wanted.record.expires_at)
         return True
 
     def _write_down(self, subject: SubjectId, by: str, told: EnrolTold) -> None:

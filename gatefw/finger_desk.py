@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
-from gatefw.errors import GateError, Refusal
+from gatefw.errors import GateError, Refusal, StoreError
 from gatefw.finger_worker import FingerWorker, Prompt, enrol
 from gatefw.fingers import Fingerprint, Fingers
 from gatefw.model import Fact, FactKind, Reason, SubjectId
@@ -126,6 +126,13 @@ class FingerDesk:
                 self._begin(SubjectId(subject), order.by, reply)
             case _:
                 raise Refusal("enrol_finger: a subject, and their consent to finger comparison, are wanted")
+
+    def renewed(self, subject: SubjectId, expires_at: float) -> None:
+        """Their registration holds until then, and so does their finger; one that cannot be changed ends as before."""
+        try:
+            self._fingers.hold(subject, expires_at)
+        except StoreError as error:
+            _log.error("%s", error)
 
     def forget(self, subject: SubjectId) -> None:
         """Their registration is over: so is their finger, and an enrolment under way."""

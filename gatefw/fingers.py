@@ -80,6 +80,18 @@ class Fingers:
         row = subject, finger.kind, expires_at, sealed, partition
         self._change("insert or replace into finger values (?, ?, ?, ?, ?)", *row)
 
+    def hold(self, subject: SubjectId, expires_at: float) -> None:
+        """Keep a subject's finger, if there is one, until another time: their registration was renewed."""
+        with self._guarded():
+            row = self._database.execute("select * from finger where subject = ?", (subject,)).fetchone()
+        found = None if row is None else self._unsealed(*row)
+        key = None if found is None else self._key_of(row[4])
+        if found is None or key is None:
+            return
+        sealed = sealing.seal(key, found.template, _place(subject, found.kind, float(expires_at), row[4]))
+        query = "update finger set expires_at = ?, sealed = ? where subject = ? and sealed = ?"  # if it is still there
+        self._change(query, expires_at, sealed, subject, row[3])
+
     def revoke(self, subject: SubjectId) -> bool:
         """Destroy a subject's finger; False when there was none."""
         return self._change("delete from finger where subject = ?", subject) > 0

@@ -353,14 +353,14 @@ def test_the_first_outcome_counts() -> None:
 
 
 class NoVision:
-    """A vision process that knows nobody."""
+    """A vision process that knows nobody, and takes whoever is enrolled."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
 
     def request(self, do: str, heard: Callable[[dict[str, Any]], None], **_fields: Any) -> None:
         self.asked.append(do)
-        heard({"done": {"subjects": []}})
+        heard({"done": {"templates": 1, "twice": []} if do == "enrol" else {"subjects": []}})
 
 
 class Counter:
@@ -411,6 +411,17 @@ def test_a_finger_goes_with_the_consent_to_it_and_the_face_stays(office: Office)
         assert counter.vision.asked == []
     assert office.fingers.subjects() == []
     assert office.consented(office.subject) == {Modality.FACE}
+
+
+def test_who_is_enrolled_again_for_longer_keeps_their_finger_as_long(office: Office) -> None:
+    """Anna's year is over soon; new photographs renew it, and her finger would have been refused inside as expired."""
+    office.records.agree(office.subject, FINGER)
+    office.fingers.keep(office.subject, Fingerprint("fake", b"anna"), NOW + DAY_S)
+    with Counter(office, office.fingers) as counter:
+        again = counter.order("enrol", again=office.subject, photos=["/anna.jpg"], consent=True, days=365)
+        assert isinstance(again, Done), again
+    assert office.fingers.get(office.subject, NOW + 364 * DAY_S) == Fingerprint("fake", b"anna")
+    assert office.fingers.get(office.subject, NOW + 365 * DAY_S) is Reason.RECORD_EXPIRED
 
 
 def test_fingers_of_a_partition_are_destroyed_with_it(office: Office) -> None:

@@ -61,6 +61,15 @@ def test_who_has_no_finger_or_an_expired_one_is_never_compared(fingers: Fingers)
     assert fingers.get(ANNA, LATER) is Reason.RECORD_EXPIRED
 
 
+def test_a_finger_is_held_as_long_as_its_registration_and_nobody_gets_one_by_that(fingers: Fingers) -> None:
+    fingers.keep(ANNA, FINGER, LATER)
+    for subject in (ANNA, BORIS):
+        fingers.hold(subject, LATER + 100)
+    assert fingers.get(ANNA, LATER) == FINGER
+    assert fingers.get(ANNA, LATER + 100) is Reason.RECORD_EXPIRED
+    assert fingers.subjects() == [ANNA]
+
+
 def test_the_disk_shows_no_template(fingers: Fingers, path: Path) -> None:
     fingers.keep(ANNA, FINGER, LATER)
     assert b"RIDGES" not in on_disk(path)
