@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from peers import without_coverage
 
 from gatefw.cli import main
 from gatefw.control import Answer, Done, Order, Rejected, Rejection
@@ -134,6 +135,7 @@ def test_a_trace_for_which_there_is_no_room_names_the_file_and_leaves_none(daemo
     words = [sys.executable, "-m", "gatefw", "device", "trace", "reader.front", "--dir", str(daemon.directory)]
     ran = subprocess.run(
         ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *words, "--out", str(out)],
+        env=without_coverage(),
         capture_output=True,
         text=True,
         timeout=120,

@@ -37,11 +37,11 @@ def test_contacts_and_a_beam_the_other_way_round_are_found_at_rest_and_the_fragm
     models: Path, photos: Path
 ) -> None:
     """The lane sees a door open that is closed, and is in fault; whoever mends it comes in all the same."""
-    wrong = {"entry_door.locked": False, "exit_door.beam": True, "zone_front": True}
+    seen = {"entry_door.locked": False, "exit_door.beam": True}
     with live_gate(models, photos, watcher=False) as gate:
-        for terminal in wrong:
+        for terminal in (*seen, "zone_front"):
             gate.world.do("miswire", terminal=terminal, to=terminal, inverted=True)
-        until(lambda: wrong.items() <= contacts_of(gate.ask("status")).items(), "the lane to see all three", DEADLINE_S)
+        until(lambda: seen.items() <= contacts_of(gate.ask("status")).items(), "the lane to see both", DEADLINE_S)
         results = commissioned(gate, "rest", "door.entry_door", "sensors.lane.zone_front")
         assert set(failed(results)) == {
             "rest",

@@ -378,6 +378,7 @@ def test_an_order_for_the_lane_as_it_was_seen_is_not_given_once_that_is_over(des
     desk.row.show(lane(17, meanwhile, since_s=0.2, reason="tampered", orders=["reset", "evacuate", "silent_alarm"]))
     desk.says("close this and look again", "dialog")
     desk.row.show({**fault, "since_s": 0.4})
+    desk.says("forced", '.card[aria-current="true"]')  # what is begun anew is for the lane as it is seen now
     desk.type("Enter")
     desk.sees("dialog [aria-disabled=true]")
     desk.type("Escape", "r", "1", "Enter")
