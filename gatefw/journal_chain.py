@@ -250,7 +250,7 @@ def _problem(link: Link, own_epoch: str, before: bytes) -> str | None:
 def _columns_problem(columns: Sequence[Any], event: dict[str, Any]) -> str | None:
     at_ns, quality, kind, run = columns
     told = event["type"], event["clockquality"], event.get("run"), event["time"]
-    written = type_of(FactKind(kind)), quality, run, WallTime(at_ns, True).rfc3339
+    written = type_of(kind), quality, run, WallTime(at_ns, True).rfc3339
     return None if told == written else ": its columns do not say what its body says; they were altered"
 
 

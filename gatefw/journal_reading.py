@@ -38,7 +38,7 @@ class Reading:
     def read(self, since: int, limit: int) -> list[Row]:
         """At most `limit` committed rows after number `since`, in order."""
         query = "select n, kind, body from event where n > ? order by n limit ?"
-        return [Row(n, type_of(FactKind(kind)), body) for n, kind, body in self._all(query, (since, limit))]
+        return [Row(n, type_of(kind), body) for n, kind, body in self._all(query, (since, limit))]
 
     def removed_upto(self) -> int:
         """The newest row that retention has removed, 0 for none."""

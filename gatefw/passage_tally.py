@@ -66,6 +66,7 @@ CAPTURE = frozenset(
     }
 )
 """Nothing could be compared: the loss is the capture's, not the matching's."""
+_KINDS = frozenset(kind.value for kind in FactKind)
 STEP = math.log(1.05)
 SHORTEST_S = 0.05
 _NOT_PASSED = {Verdict.REFUSE.value: REFUSED, Verdict.REFER.value: REFERRED}
@@ -119,8 +120,10 @@ class Tally:
         query = "select n, at, kind, run, body from event where n > ? and n <= ? order by n"
         with store.transaction(self._database):
             for n, at_ns, kind, run, body in self._database.cursor().execute(query, (counted, head)):
-                fields = json.loads(body)["data"]
-                self.count(Fact(FactKind(kind), run and RunId(run), tuple(fields.items())), n, at_ns)
+                if kind in _KINDS:  # a newer version, which was taken back, may have written others
+                    fields = json.loads(body)["data"]
+                    self.count(Fact(FactKind(kind), run and RunId(run), tuple(fields.items())), n, at_ns)
+            self._database.execute("update counted set head = ?", (head,))
         return head - counted
 
     def count(self, fact: Fact, n: int, at_ns: int) -> None:

@@ -1,5 +1,6 @@
 """What was committed stays, in order, whatever happens to the process, and an altered row is found."""
 
+import json
 import os
 import queue
 import signal
@@ -18,6 +19,7 @@ from peers import without_coverage
 
 from gatefw.errors import FaultError, JournalBroken, Overflow, StoreError
 from gatefw.journal import QUEUE_ROWS, Journal
+from gatefw.journal_chain import row_hash
 from gatefw.model import Fact, FactKind, Reason, RunId, SubjectId
 from gatefw.wall_time import WallTime
 
@@ -232,7 +234,7 @@ def test_a_clock_that_jumped_ahead_once_ends_no_registration_when_it_is_right_ag
         ("update event set quality = 'unsynchronised' where n = 2", "row 2: its columns do not say"),
         ("update event set run = 'x' where n = 2", "row 2: its columns do not say"),
         ("update event set kind = 'service.started' where n = 2", "row 2: its columns do not say"),
-        ("update event set kind = 'nonsense' where n = 2", "row 2: its body is not"),
+        ("update event set kind = 'nonsense' where n = 2", "row 2: its columns do not say"),
         ("update event set epoch = 'x' where n = 2", "row 2: its epoch is x"),
         ("update event set previous = zeroblob(32) where n = 2", "row 2: its previous hash"),
         ("update event set hash = zeroblob(32) where n = 2", "row 2: its hash does not fit"),
@@ -264,6 +266,35 @@ def test_any_flipped_byte_anywhere_is_found(
         alter(path, f"update event set {column} = ? where n = ?", bytes(value), n)
         with pytest.raises(JournalBroken):
             journal.verify()
+
+
+def test_what_a_newer_version_wrote_was_not_altered(tmp_path: Path, opened: Opener) -> None:
+    """Story: an upgrade is taken back. The journal stays, with an event of a kind that nobody here has heard of."""
+    journal = opened(tmp_path / "j")
+    commit(journal, STOPPED)
+    epoch = journal.epoch
+    journal.close()
+    with closing(sqlite3.connect(tmp_path / "j")) as database, database:
+        at, quality, body, previous = database.execute("select at, quality, body, hash from event").fetchone()
+        newer = json.loads(body) | {"type": "gatefw.lane.danced.v1", "sequence": f"{2:020d}", "data": {"steps": 3}}
+        body = json.dumps(newer).encode()
+        row = (
+            2,
+            epoch,
+            at,
+            quality,
+            "lane.danced",
+            None,
+            body,
+            None,
+            previous,
+            row_hash(previous, 2, epoch, body, None),
+        )
+        database.execute("insert into event values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    journal = opened(tmp_path / "j")
+    assert commit(journal, STOPPED) == [3]
+    journal.verify()
+    assert [each.type for each in journal.read(0, 9)][1] == "gatefw.lane.danced.v1"
 
 
 def test_an_altered_newest_row_keeps_the_journal_from_opening(tmp_path: Path, opened: Opener) -> None:
