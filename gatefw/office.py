@@ -11,6 +11,7 @@ from gatefw.clearance_writer import ClearanceWriter
 from gatefw.clerk import Clerk, HouseRules
 from gatefw.config import Config
 from gatefw.eligibility import Rules
+from gatefw.errors import Refusal
 from gatefw.finger_worker import FingerWorker
 from gatefw.fingers import Fingerprint, Fingers
 from gatefw.gate_terms import GateInput
@@ -20,7 +21,7 @@ from gatefw.key_ring import KeyRing
 from gatefw.keys import load_or_create
 from gatefw.model import Reason, SubjectId
 from gatefw.passage_tally import Where
-from gatefw.records import Records, keys_of
+from gatefw.records import Modality, Records, keys_of
 from gatefw.scribe import Scribe
 from gatefw.seen_tokens import SeenTokens
 from gatefw.token_check import TokenCheck, TokenTerms
@@ -60,7 +61,18 @@ class Office:
         return self.scribe.journal.now_of_people().ns / 1e9
 
     def finger_of(self, subject: SubjectId) -> Fingerprint | Reason:
-        return self._fingers.get(subject, self.now()) if self._fingers else Reason.FINGER_NOT_ENROLLED
+        """By the record first: a finger that could not be removed yet is compared with nobody. Raises StoreError."""
+        if self._fingers is None:
+            return Reason.FINGER_NOT_ENROLLED
+        try:
+            record = self.records.registered(subject)
+        except Refusal:
+            return Reason.NOT_REGISTERED
+        if refused := record.refused_for(self.now()):
+            return refused
+        if not record.agrees_to(Modality.FINGER):
+            return Reason.FINGER_NOT_ENROLLED
+        return self._fingers.get(subject, self.now())
 
     def employ_clerk(self, finger_sensor: FingerWorker | None) -> Clerk:
         """Who answers what the lane asks about people; not started yet."""
