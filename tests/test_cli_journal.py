@@ -134,6 +134,30 @@ def test_an_archive_gives_a_receipt_for_what_it_has_verified(tmp_path: Path, cap
     assert gatefw(capsys, *asked)[0] == 1
 
 
+def test_an_archive_that_missed_an_export_gives_no_receipt_for_the_next(tmp_path: Path, capsys: Captured) -> None:
+    """Story: the first export was lost on its way. A receipt for the second would let the gate remove both."""
+    made(tmp_path / "j")
+    gatefw(capsys, "new-archive-key", tmp_path / "archive.key")
+    gatefw(capsys, "new-archive-key", tmp_path / "other.key")
+
+    def receipt(export: str, key: str = "archive.key", *more: object) -> tuple[int, str, str]:
+        return gatefw(capsys, "receipt", tmp_path / export, "--key", PUBLIC, "--sign", tmp_path / key, *more)
+
+    assert gatefw(capsys, "export", tmp_path / "j", "--until", "3", "-o", tmp_path / "first")[0] == 0
+    assert gatefw(capsys, "export", tmp_path / "j", "--since", "13", "-o", tmp_path / "next")[0] == 0
+    status, out, error = receipt("next")
+    assert (status, out) == (2, "")
+    assert "wanted is your receipt for the rows up to" in error
+    (tmp_path / "early").write_text(receipt("first")[1])
+    assert receipt("next", "archive.key", "--after", tmp_path / "early")[0] == 2, "there are rows between"
+    assert gatefw(capsys, "export", tmp_path / "j", "-o", tmp_path / "whole")[0] == 0
+    (tmp_path / "other").write_text(receipt("whole", "other.key")[1])
+    assert receipt("next", "archive.key", "--after", tmp_path / "other")[0] == 2, "another archive has them"
+    (tmp_path / "before").write_text(receipt("whole")[1])
+    status, out, _ = receipt("next", "archive.key", "--after", tmp_path / "before")
+    assert (status, out.startswith("gatefw-receipt-1 ")) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

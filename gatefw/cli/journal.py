@@ -51,10 +51,12 @@ example:
 """
 RECEIPT = """\
 For the archive: verifies an export and prints a receipt, one signed line that says that the archive has it. --key is
-the lane's public key, --sign the archive's key file (`gatefw journal new-archive-key`).
+the lane's public key, --sign the archive's key file (`gatefw journal new-archive-key`). A receipt is for every row up
+to the last: of an export that does not begin with the first, --after names the receipt for the rows before.
 
 example:
   gatefw journal receipt first.jsonl --key 8f3b...e1 --sign archive.key > receipt.txt
+  gatefw journal receipt next.jsonl --key 8f3b...e1 --sign archive.key --after receipt.txt > next-receipt.txt
 
 Exit status: 0 done, 1 the export does not hold, 2 it cannot be read.
 """
@@ -96,6 +98,7 @@ def add_parser(commands: Any) -> None:
     receipt = command.add(own, "receipt", "say that an archive has an export", RECEIPT)
     receipt.add_argument("file", type=Path, metavar="OUT", help="the export")
     receipt.add_argument("--sign", type=Path, required=True, metavar="KEYFILE", help="the archive's own key")
+    receipt.add_argument("--after", type=Path, metavar="RECEIPT", help="a file: the receipt for the rows before")
     receipt.set_defaults(run=run_receipt)
     for parser in (verify, receipt):
         parser.add_argument(
@@ -162,12 +165,28 @@ def run_receipt(arguments: argparse.Namespace) -> int:
             report = journal_audit.verify(arguments.file, key, [], _every_1000(tell))
     except BadRow as error:
         return _broken(error, arguments.json)
+    _must_go_on(arguments, report, signer.public)
     receipt = signer.receipt(Signed.of(report.newest))
     if arguments.json:
         print(json.dumps({"receipt": receipt.line, "upto": receipt.n}, indent=2))
     else:
         print(receipt.line)
     return 0
+
+
+def _must_go_on(arguments: argparse.Namespace, report: Report, public: str) -> None:
+    """What a receipt is given for, the gate may remove: also rows before this export. Raises Refusal, StoreError."""
+    before = report.begins - 1
+    if before <= report.removed_upto:  # the gate has signed that those are gone
+        return
+    wanted = f"{arguments.file}: begins with row {report.begins}; wanted is your receipt for the rows up to {before}"
+    if arguments.after is None:
+        raise Refusal(f"{wanted} (--after), or the export that holds them")
+    with journal_audit.named(arguments.after):
+        given = Signed.of(arguments.after.read_text(encoding="utf-8", errors="replace").strip())
+    same = (given.lane, given.epoch, given.key) == (report.lane, report.epoch, public)
+    if given.is_checkpoint or not same or given.n < before:
+        raise Refusal(f"{wanted}; {arguments.after} is for row {given.n} of {given.lane}, signed by {given.key[:8]}...")
 
 
 def run_acknowledge(arguments: argparse.Namespace) -> int:
