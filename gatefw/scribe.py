@@ -116,7 +116,12 @@ class Scribe:
             ("reversed", reversed_),
             ("last_known_good", last_known_good),
         )
-        if self.journal.last(FactKind.CONFIG_LOADED) != dict(fields):
+        try:
+            known = self.journal.last(FactKind.CONFIG_LOADED)
+        except JournalBroken as error:  # as above; the loop itself asks, after a reload
+            self._does_not_hold(error)
+            return
+        if known != dict(fields):
             self.append(Fact(FactKind.CONFIG_LOADED, None, fields))
 
     def acknowledge(self, order: Order, reply: Callable[[Answer], None]) -> None:

@@ -85,9 +85,10 @@ def test_a_journal_that_does_not_hold_together_is_a_latched_fault(opened: Opened
 def test_a_journal_of_which_the_disk_lost_a_page_is_a_latched_fault_and_not_the_daemons_end(
     opened: Opened, tmp_path: Path
 ) -> None:
-    """Story: the card gives back something else for one page in the middle of the file. The daemon starts all the same:
+    """Story: the card gives back something else for one page of the file. The daemon starts all the same:
     with nobody to let people out, and a thread that keeps the process from ending, the lane would be worse off."""
     scribe, told = opened()
+    scribe.note_config("0" * 64, reversed_=False)
     for ticket in range(200):
         scribe.append(Fact(FactKind.SERVICE_STOPPED), ticket)
     until(lambda: len(told) == 200, "the commits", 30)
@@ -96,12 +97,13 @@ def test_a_journal_of_which_the_disk_lost_a_page_is_a_latched_fault_and_not_the_
     with closing(sqlite3.connect(path)) as database:
         (page,) = database.execute("pragma page_size").fetchone()
     with path.open("r+b") as file:
-        file.seek(path.stat().st_size // page // 2 * page)
+        file.seek(path.read_bytes().index(b"gatefw.config.loaded") // page * page)
         file.write(b"\xff" * page)
     scribe, told = opened()
+    scribe.note_config("1" * 64, reversed_=False)
     scribe.end_unfinished()
     assert scribe.latch is Reason.JOURNAL_BROKEN
-    assert told == [Faulted(Reason.JOURNAL_BROKEN)]
+    assert told == [Faulted(Reason.JOURNAL_BROKEN)] * 2
 
 
 def test_a_fact_that_is_lost_is_a_fault_once_until_one_is_written_again(opened: Opened) -> None:
