@@ -33,6 +33,9 @@ Description=The simulated world of this gate
 Before=gatefw-watcher.service gatefw-vision.service gatefw.service
 [Service]
 ExecStart=/gate/world
+# as pins of a kernel, they are there before who drives them
+ExecStartPost=/bin/sh -c 'until test -S /run/gatefw/pins.sock; do sleep 0.1; done'
+TimeoutStartSec=60
 User=gatefw
 Group=gatefw
 UMask=0007
