@@ -453,6 +453,7 @@ def test_uninstalling_leaves_state_and_says_what_it_is(gate: Gate, first: Path) 
     ours = {name for name in left if "gatefw" in name}
     assert all(any(name.startswith(f"{place}/") for place in stays) for name in ours), ours
     assert records.read_bytes() == b"people" and not console.is_symlink()
+    assert not gate.places.programs.exists()
     removal.purge(gate.places, nobody_hears)
     assert not any("gatefw" in name for name in files(gate.places.root))
 

@@ -70,6 +70,8 @@ def remove(places: Places, machine: Machine, say: Say, looked: str) -> None:
     machine.settle()
     gone(places.current)
     environment.prune(places, set(), say)
+    if places.programs.is_dir() and not any(places.programs.iterdir()):
+        places.programs.rmdir()
 
 
 def purge(places: Places, say: Say) -> None:
