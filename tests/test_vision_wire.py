@@ -134,14 +134,13 @@ def test_half_an_answer_to_identify_is_a_bad_reply(message: dict[str, object]) -
     "message", [{}, {"done": None}, {"done": []}, {"done": {}}, {"done": MATCH | {"frames": None}}]
 )
 def test_half_an_answer_is_a_bad_reply(message: dict[str, object]) -> None:
-    with pytest.raises(BadReply, match="not an answer to verify|1e999 is larger than any number"):
+    with pytest.raises(BadReply, match="not an answer to verify"):
         verify_reply(message)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        '"score": 1e999, "matched": false, "reason": "face_mismatch"',
         '"score": 5, "threshold": 6',
         '"score": -0.1',
         '"fmr": 7',
@@ -151,7 +150,7 @@ def test_half_an_answer_is_a_bad_reply(message: dict[str, object]) -> None:
 )
 def test_a_number_that_no_event_can_hold_is_a_bad_reply_and_not_the_lanes_fault(change: str) -> None:
     line = json.dumps({"done": MATCH})[:-2] + f", {change}}}}}"
-    with pytest.raises(BadReply, match="not an answer to verify|1e999 is larger than any number"):
+    with pytest.raises(BadReply, match="not an answer to verify"):
         verify_reply(wire_json.decode(line.encode()))
 
 
